@@ -1,0 +1,85 @@
+"""Every error mlver raises on purpose, and the exit code each one means.
+
+The table of exit codes lives here and nowhere else; `cli` maps an exception to its
+`exit_code`, the Python API lets it through.
+"""
+
+from __future__ import annotations
+
+
+class MlverError(Exception):
+    """Base of all errors of mlver.
+
+    `message` is one line that names the path or id at fault, `hint` the next command to type,
+    `code` a stable word for scripts, `exit_code` what the process ends with.
+    """
+
+    code = "error"
+    exit_code = 7
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class NegativeAnswer(MlverError):
+    """The question was answered with no: differs, gate not met, nothing to commit."""
+
+    code = "negative"
+    exit_code = 1
+
+
+class UsageError(MlverError):
+    """The words of the call are off: a bad argument, no repository here, a path outside of it."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnknownRevision(UsageError):
+    """No commit, branch, tag, stage, unit or path of that name, or more than one."""
+
+    code = "unknown"
+
+
+class Refused(MlverError):
+    """Refused for safety: a hostile name, a special file, work that would be overwritten."""
+
+    code = "refused"
+    exit_code = 3
+
+
+class Conflict(MlverError):
+    """Somebody else changed the state meanwhile, or holds it; try again."""
+
+    code = "conflict"
+    exit_code = 4
+
+
+class Damaged(MlverError):
+    """Stored bytes do not match their id, or are missing."""
+
+    code = "damaged"
+    exit_code = 5
+
+
+class OutcomeUnknown(MlverError):
+    """The change may or may not have been applied; `mlver status` tells."""
+
+    code = "unknown-outcome"
+    exit_code = 6
+
+
+class LocalIO(MlverError):
+    """The local disk refused: full, read-only, not permitted, failing."""
+
+    code = "io"
+    exit_code = 7
+
+
+class RemoteError(MlverError):
+    """A remote could not be reached or answered wrongly."""
+
+    code = "remote"
+    exit_code = 8

@@ -1,0 +1,1 @@
+"""What bytes mean: one file per kind, each turning bytes into a map of units."""

@@ -1,0 +1,196 @@
+"""The one protocol of kinds: bytes -> a map of units, key -> value.
+
+Diff, blame and merge know nothing but what is here. A kind is one file that subclasses `Kind`;
+third parties register theirs through the entry-point group `mlver.kinds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+import json
+from typing import Any, BinaryIO, ClassVar, Final, Protocol
+
+from mlver.objects.result import jsonable
+
+Value = Any  # JSON-like: None, bool, int, float (NaN is a value), str, list, dict
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+class Unreadable(Exception):  # noqa: N818 - it is an answer, not a failure
+    """These bytes are not what the kind reads; `str()` says why in a few words, for people.
+
+    Callers fall back to comparing size and hash and show the reason.
+    """
+
+
+class Source(Protocol):
+    """The bytes of one file, wherever they are (a commit, the work tree)."""
+
+    @property
+    def path(self) -> str:
+        """The artifact's path with `/` between parts."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    def open(self) -> BinaryIO:
+        """Return a fresh seekable binary reader, to be closed by the caller."""
+
+
+def read_all(source: Source, limit: int) -> bytes:
+    """Return all bytes of `source`; Unreadable when there are more than `limit`."""
+    if source.size > limit:
+        raise Unreadable(f"larger than {limit >> 20} MiB")
+    with source.open() as stream:
+        return stream.read(limit + 1)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What mlver.toml or the command line says of one artifact.
+
+    `key` names the key columns of a table (empty: found by the kind). `options` are the other
+    settings of its `[[artifact]]` entry.
+    """
+
+    key: tuple[str, ...] = ()
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The difference of two unit maps, by key, in the order people should read it."""
+
+    added: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    changed: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+class Units:
+    """A map of units. The base class holds a plain dict; tables override what must be vectorised."""
+
+    def __init__(self, items: Mapping[str, Value]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def keys(self) -> Iterator[str]:
+        """The unit keys, in the order of the file."""
+        return iter(self._items)
+
+    def get(self, key: str) -> Value:
+        """The value of one unit, or MISSING."""
+        return self._items.get(key, MISSING)
+
+    def delta(self, other: Units) -> Delta:
+        """What changes on the way from these units to `other` (the newer ones)."""
+        mine, theirs = self._items, other._items
+        return Delta(
+            added=[key for key in theirs if key not in mine],
+            removed=[key for key in mine if key not in theirs],
+            changed=[key for key, value in theirs.items() if key in mine and not same(mine[key], value)],
+        )
+
+
+def same(a: Value, b: Value) -> bool:
+    """Whether two values are the same: NaN equals NaN, 1 equals 1.0 but not True, 0.0 equals -0.0."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    return bool(a == b) or (a != a and b != b)
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A small table a kind adds to a diff: schema changes, drift per column, arrays that moved.
+
+    `rows` hold plain values; a float is shown with sensible digits by `render`.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a kind says of two versions beyond the changed units.
+
+    `summary` is one line (`+80 rows, 25 cells changed in label`); `same_meaning` says that the
+    bytes differ and the units do not, in the kind's own words (`byte-different, same model`).
+    `counts` are exact numbers worth having in JSON (`rows_added`, `cells_changed` ...).
+    """
+
+    summary: str
+    details: tuple[Detail, ...] = ()
+    counts: Mapping[str, int | float] = field(default_factory=dict)
+    same_meaning: bool = False
+
+
+class Kind:
+    """One kind of artifact. Stateless; one instance serves all threads."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    order: ClassVar[int] = 50  # in a diff, kinds with a low number come first
+
+    def recognises(self, path: str, head: bytes) -> int:
+        """How sure the kind is that the file is its own, 0 (no) to 100, from path and first bytes.
+
+        `head` holds up to 4 KiB. Folder names count: `rules/x.json` is rules, `config/x.json` config.
+        """
+        raise NotImplementedError
+
+    def units(self, source: Source, spec: Spec) -> Units:
+        """Return the units in `source`; Unreadable (with the reason) when the bytes are not this kind."""
+        raise NotImplementedError
+
+    def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
+        """Describe the way from `old` to `new` (None: the artifact is absent there)."""
+        return Comparison(count_line(delta, "unit"), same_meaning=not delta and old is not None and new is not None)
+
+    def text(self, key: str, value: Value) -> str:
+        """Return one line that tells a person what this unit says (without its key)."""
+        return short_json(value)
+
+    def summary(self, units: Units) -> Mapping[str, Value]:
+        """Return derived facts worth showing for one version alone (row count, class of the model)."""
+        return {"units": len(units)}
+
+
+def count_line(delta: Delta, noun: str) -> str:
+    """Return `+3 -1 ~2 rules`, only the parts that are not zero; `no change in meaning` if all are."""
+    parts = [f"{sign}{len(keys)}" for sign, keys in (("+", delta.added), ("-", delta.removed), ("~", delta.changed)) if keys]
+    total = len(delta.added) + len(delta.removed) + len(delta.changed)
+    return f"{' '.join(parts)} {noun}{'s' if total != 1 else ''}" if parts else "no change in meaning"
+
+
+def short_json(value: Value, limit: int = 200) -> str:
+    """Return `value` as compact one-line JSON, a string without its quotes, cut at `limit` characters."""
+    text = value if isinstance(value, str) else json.dumps(jsonable(value), ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def differing(old: Value, new: Value) -> tuple[Value, Value]:
+    """Return old and new cut down to what differs: for two dicts only the fields that changed."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return old, new
+    fields = [key for key in {**old, **new} if not same(old.get(key, MISSING), new.get(key, MISSING))]
+    return {k: old[k] for k in fields if k in old}, {k: new[k] for k in fields if k in new}

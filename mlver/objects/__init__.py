@@ -1,0 +1,1 @@
+"""Immutable values and their one canonical encoding."""

@@ -1,0 +1,86 @@
+"""The repository's state: operations, views, facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mlver.objects.encoding import Plain
+from mlver.objects.ids import CommitId, DerivationId, FactBatchId, OperationId
+
+EVERYONE = ""  # the scope of a stage that serves all
+
+
+@dataclass(frozen=True)
+class Live:
+    """One commit made live: who moved it, when, why and by which action (`promote`, `rollback`)."""
+
+    commit: CommitId
+    since: datetime
+    actor: str
+    reason: str
+    action: str
+    evidence: Plain = None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that can change, at one operation.
+
+    `branch` is the branch HEAD is on; when it is None, `detached` is HEAD's commit. `stages` maps
+    stage -> scope -> what is live there (scope `""` is everyone). `pending` maps a path to the
+    derivation that `mlver run` recorded for it and no commit holds yet. `facts` heads the fact log.
+    """
+
+    branch: str | None = "main"
+    detached: CommitId | None = None
+    branches: Mapping[str, CommitId] = field(default_factory=dict)
+    tags: Mapping[str, CommitId] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, Live]] = field(default_factory=dict)
+    pending: Mapping[str, DerivationId] = field(default_factory=dict)
+    facts: FactBatchId | None = None
+
+    @property
+    def head(self) -> CommitId | None:
+        """The commit HEAD names, None before the first commit."""
+        return self.detached if self.branch is None else self.branches.get(self.branch)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`."""
+
+    number: int
+    parent: OperationId | None
+    time: datetime
+    actor: str
+    command: str
+    view: View
+    reason: str | None = None
+    undoes: OperationId | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something learned about a subject after it was made.
+
+    `type` is `metric`, `alert`, `action`, `note` or `mark`. `subject` names what it is about
+    (`commit`, `path`, `stage`, `scope`, `alert`: each a text, ids as hex). `at` is when it
+    happened, `known` when it was recorded here, `by` who recorded it.
+    """
+
+    type: str
+    subject: Mapping[str, str]
+    body: Mapping[str, Plain]
+    at: datetime
+    known: datetime
+    by: str
+
+
+@dataclass(frozen=True)
+class FactBatch:
+    """One link of the fact log: some facts, and the links that were the log's heads before."""
+
+    parents: tuple[FactBatchId, ...]
+    facts: tuple[Fact, ...]

@@ -1,0 +1,41 @@
+"""Moments in time: aware UTC datetimes in code, RFC 3339 text in objects and output."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+import re
+
+from mlver.errors import UsageError
+
+_RELATIVE = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s*ago)?$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def format_time(moment: datetime) -> str:
+    """Return `2024-04-22T03:07:00Z`; the fraction appears only when there is one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the aware UTC moment written in `text` (RFC 3339, or a date; no zone means UTC).
+
+    Raises UsageError when the text is no such moment.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"not a time: {text!r}", hint="write 2024-04-22T03:07Z, 2024-04-22 or 2h") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def parse_when(text: str, now: datetime) -> datetime:
+    """Like `parse_time`, and also `2h`, `3d ago`, `yesterday`, `now`, counted back from `now`."""
+    word = text.strip().lower()
+    if word == "now":
+        return now
+    if word in ("today", "yesterday"):
+        day: date = now.date() - timedelta(days=word == "yesterday")
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if match := _RELATIVE.fullmatch(word):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return parse_time(text)

@@ -1,0 +1,1 @@
+"""Bytes under keys: the storage contract and its backends."""
