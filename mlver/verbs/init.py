@@ -1,0 +1,26 @@
+"""`init`: make a repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from mlver.objects.result import Result
+from mlver.repo.repository import Clock, Repository, system_clock
+
+
+@dataclass(frozen=True)
+class InitResult(Result):
+    """Where the repository is; `created` is false when there was one already (which is fine)."""
+
+    schema: ClassVar[str] = "mlver.init/v1"
+    path: str
+    created: bool
+    branch: str | None
+
+
+def init(path: Path, *, actor: str | None = None, clock: Clock = system_clock) -> InitResult:
+    """Make a repository in `path` (the folder is made too). An existing one is left as it is."""
+    repo, created = Repository.init(path, actor=actor, clock=clock)
+    return InitResult(path=str(repo.root), created=created, branch=repo.state.view.branch)
