@@ -6,9 +6,9 @@ third parties register theirs through the entry-point group `mlver.kinds`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-import json
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
 from mlver.objects.result import jsonable
@@ -24,7 +24,7 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-class Unreadable(Exception):  # noqa: N818 - it is an answer, not a failure
+class Unreadable(Exception):
     """These bytes are not what the kind reads; `str()` says why in a few words, for people.
 
     Callers fall back to comparing size and hash and show the reason.
@@ -176,7 +176,9 @@ class Kind:
 
 def count_line(delta: Delta, noun: str) -> str:
     """Return `+3 -1 ~2 rules`, only the parts that are not zero; `no change in meaning` if all are."""
-    parts = [f"{sign}{len(keys)}" for sign, keys in (("+", delta.added), ("-", delta.removed), ("~", delta.changed)) if keys]
+    parts = [
+        f"{sign}{len(keys)}" for sign, keys in (("+", delta.added), ("-", delta.removed), ("~", delta.changed)) if keys
+    ]
     total = len(delta.added) + len(delta.removed) + len(delta.changed)
     return f"{' '.join(parts)} {noun}{'s' if total != 1 else ''}" if parts else "no change in meaning"
 

@@ -9,11 +9,11 @@ exactly what encoding the value gives are rejected. NaN and infinities do not ex
 from __future__ import annotations
 
 import dataclasses
+import json
+import types
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-import json
-import types
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mlver.errors import Damaged
@@ -52,7 +52,7 @@ def decode(cls: type[_T], data: bytes) -> _T:
     """Return the `cls` in `data`; Damaged when the bytes are not the canonical form of one."""
     plain = load_canonical(data)
     try:
-        value = from_plain(cls, plain)
+        value: _T = from_plain(cls, plain)
         canonical = encode(value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged(f"not a valid {cls.__name__}: {error}") from None

@@ -110,6 +110,5 @@ class OperationId(ObjectId):
 
 
 ID_TYPES: dict[str, type[ObjectId]] = {
-    t.type_name: t
-    for t in (BlobId, TreeId, CommitId, EnvironmentId, DerivationId, FactId, FactBatchId, OperationId)
+    t.type_name: t for t in (BlobId, TreeId, CommitId, EnvironmentId, DerivationId, FactId, FactBatchId, OperationId)
 }

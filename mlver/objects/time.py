@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
 import re
+from datetime import UTC, date, datetime, timedelta
 
 from mlver.errors import UsageError
 

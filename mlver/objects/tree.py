@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 from mlver.objects.ids import BlobId, TreeId
@@ -49,5 +50,5 @@ class Tree:
 
     def __post_init__(self) -> None:
         names = [entry.name.encode() for entry in self.entries]
-        if any(a >= b for a, b in zip(names, names[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(names)):
             raise ValueError("tree entries are not sorted and unique")
