@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from mlver.errors import Damaged
+from mlver.errors import Damaged, UsageError
 from mlver.objects.ids import ObjectId
 from mlver.objects.time import format_time, parse_time
 
@@ -30,17 +30,14 @@ def dump_canonical(plain: Plain) -> bytes:
     return text.encode("utf-8")
 
 
-def load_canonical(data: bytes) -> Plain:
-    """Return the plain value in `data`; Damaged unless the bytes are its canonical form."""
+def load_plain(data: bytes) -> Plain:
+    """Return the JSON value in `data`; Damaged when it is not JSON."""
     try:
-        plain = json.loads(data.decode("utf-8"))
-        if dump_canonical(plain) != data:
-            raise Damaged("object is not in canonical form")
+        return json.loads(data.decode("utf-8"))
     except RecursionError:
         raise Damaged("object is too deeply nested") from None
     except ValueError as error:
         raise Damaged(f"object is not valid JSON: {error}") from None
-    return plain
 
 
 def encode(value: Any) -> bytes:
@@ -50,11 +47,11 @@ def encode(value: Any) -> bytes:
 
 def decode(cls: type[_T], data: bytes) -> _T:
     """Return the `cls` in `data`; Damaged when the bytes are not the canonical form of one."""
-    plain = load_canonical(data)
+    plain = load_plain(data)
     try:
         value: _T = from_plain(cls, plain)
         canonical = encode(value)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UsageError) as error:
         raise Damaged(f"not a valid {cls.__name__}: {error}") from None
     if canonical != data:
         raise Damaged(f"not the canonical form of a {cls.__name__}")

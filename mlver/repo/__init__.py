@@ -1,0 +1,1 @@
+"""The repository's state: operations, facts, work tree, snapshots, releases."""

@@ -1,0 +1,131 @@
+"""The head: the only thing that ever changes, kept in two checksummed slots.
+
+A slot holds one line of canonical JSON: the number and id of the newest operation, and a
+checksum. Operation n is written to slot n % 2 by compare-and-swap against what that slot held,
+so of two writers that saw the same head exactly one succeeds, and a torn or flipped slot leaves
+the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xxhash import xxh3_64_hexdigest
+
+from mlver.errors import Damaged
+from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
+from mlver.objects.ids import OperationId
+from mlver.objects.state import Operation
+from mlver.storage.base import Storage
+
+SLOTS = ("head.0", "head.1")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest operation, and the raw slots it was read from. `recovered` names a damaged slot."""
+
+    id: OperationId
+    operation: Operation
+    slots: tuple[bytes | None, bytes | None]
+    recovered: str | None = None
+
+
+def slot_bytes(number: int, operation: OperationId) -> bytes:
+    """Return the bytes of a slot that names `operation`."""
+    body = {"number": number, "operation": operation.hex()}
+    return dump_canonical(body | {"checksum": xxh3_64_hexdigest(dump_canonical(body))}) + b"\n"
+
+
+def parse_slot(data: bytes) -> tuple[int, OperationId]:
+    """Return number and operation of a slot; Damaged when its checksum does not hold."""
+    plain = load_plain(data)
+    try:
+        number, operation = plain["number"], OperationId.parse(plain["operation"])
+        whole = type(number) is int and slot_bytes(number, operation) == data
+    except Exception as error:  # any shape of garbage is damage
+        raise Damaged(f"head slot is malformed: {error}") from None
+    if not whole:
+        raise Damaged("head slot fails its checksum")
+    return number, operation
+
+
+def read_operation(storage: Storage, id: OperationId) -> Operation:
+    """Return the operation `id`, verified; Damaged when it is missing or not what its id says."""
+    try:
+        data = storage.read(f"ops/{id}")
+    except KeyError:
+        raise Damaged(f"operation {id.short} is missing", hint="mlver fsck") from None
+    if OperationId.of(data) != id:
+        raise Damaged(f"operation {id.short} does not match its id", hint="mlver fsck")
+    return decode(Operation, data)
+
+
+def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:
+    """Return the raw bytes of both slots, None for one that is not there."""
+    raw: list[bytes | None] = []
+    for key in SLOTS:
+        try:
+            raw.append(storage.read(key))
+        except KeyError:
+            raw.append(None)
+    return raw[0], raw[1]
+
+
+def read_head(storage: Storage) -> Head:
+    """Return the newest operation. A damaged slot is survived: the operations name what followed.
+
+    Raises Damaged when neither slot can be read.
+    """
+    slots = read_slots(storage)
+    found: list[tuple[int, OperationId]] = []
+    damaged: str | None = None
+    for key, data in zip(SLOTS, slots, strict=True):
+        if data is None:
+            continue
+        try:
+            found.append(parse_slot(data))
+        except Damaged:
+            damaged = key
+    if not found:
+        raise Damaged("both head slots are damaged or missing", hint="mlver fsck")
+    number, id = max(found)
+    if damaged or (len(found) == 1 and number > 0):
+        damaged = damaged or SLOTS[(number + 1) % 2]
+        id = _newest_descendant(storage, id)
+    return Head(id, read_operation(storage, id), slots, damaged)
+
+
+def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
+    """Follow stored operations forward from `id`: the lost slot may have named a later one."""
+    children: dict[OperationId, list[OperationId]] = {}
+    for key in storage.list("ops"):
+        try:
+            candidate = OperationId.parse(key.rpartition("/")[2])
+            parent = read_operation(storage, candidate).parent
+        except Exception:  # noqa: S112 - a damaged operation is fsck's to report; it cannot be the newest
+            continue
+        if parent is not None:
+            children.setdefault(parent, []).append(candidate)
+    while following := children.get(id):
+        if len(following) > 1:
+            raise Damaged(f"a head slot is damaged and operation {id.short} has several followers", hint="mlver fsck")
+        id = following[0]
+    return id
+
+
+def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> OperationId | None:
+    """Store `operation` and make it the head if nobody else moved it since `seen`; None if somebody did.
+
+    An operation that lost the race is removed again, so that it can never be taken for a later one.
+    """
+    data = encode(operation)
+    id = OperationId.of(data)
+    fresh = storage.create(f"ops/{id}", data)
+    slot = operation.number % 2
+    expected = seen.slots[slot] if seen else None
+    if storage.compare_and_swap(SLOTS[slot], expected, slot_bytes(operation.number, id)):
+        return id
+    if fresh:
+        storage.delete(f"ops/{id}")
+    return None

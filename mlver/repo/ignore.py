@@ -1,0 +1,61 @@
+"""What a commit leaves out: built-in defaults, then `.mlverignore` (gitignore syntax) on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlver.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".mlverignore"
+
+# Tools' own folders, caches and virtual environments; and what must never be published by accident.
+FOLDERS = frozenset(
+    ".mlver .git .hg .svn .dvc .venv venv node_modules __pycache__ .ipynb_checkpoints .pytest_cache .mypy_cache "
+    ".ruff_cache .hypothesis .tox .nox .idea .vscode .ssh .aws .gnupg".split()
+)
+FILES = frozenset(".env .netrc .pypirc .DS_Store Thumbs.db id_rsa id_ed25519 id_ecdsa .coverage .git".split())
+SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ".pem", ".egg-info")
+_ENV_EXAMPLES = (".example", ".sample", ".template")
+
+
+class Ignore:
+    """Decides for one work tree. Folders that are ignored are never entered."""
+
+    def __init__(self, spec: GitIgnoreSpec | None = None) -> None:
+        self._spec = spec
+
+    @classmethod
+    def load(cls, root: Path) -> Ignore:
+        """Read `.mlverignore` of the work tree; UsageError when it is not UTF-8 or has a bad pattern."""
+        try:
+            lines = (root / IGNORE_FILE).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return cls()
+        except (UnicodeDecodeError, IsADirectoryError) as error:
+            raise UsageError(f"{IGNORE_FILE} cannot be read: {error}") from None
+        from pathspec import GitIgnoreSpec
+
+        try:
+            return cls(GitIgnoreSpec.from_lines(lines))
+        except ValueError as error:
+            raise UsageError(f"{IGNORE_FILE}: {error}") from None
+
+    def file(self, path: str, name: str) -> bool:
+        """Whether the file at tree path `path` is left out."""
+        if self._spec is not None and (verdict := self._spec.check_file(path).include) is not None:
+            return verdict
+        return name in FILES or name.endswith(SUFFIXES) or (
+            name.startswith(".env.") and not name.endswith(_ENV_EXAMPLES)
+        )
+
+    def folder(self, path: str, name: str) -> bool:
+        """Whether the folder at tree path `path` is left out with all below it."""
+        if name in (".mlver", ".git"):
+            return True
+        if self._spec is not None and (verdict := self._spec.check_file(path + "/").include) is not None:
+            return verdict
+        return name in FOLDERS or name.endswith(SUFFIXES)

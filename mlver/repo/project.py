@@ -1,0 +1,130 @@
+"""`mlver.toml`: what a project says of its artifacts, metrics, lineage and stages. Versioned like all else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+import tomllib
+from typing import Any
+
+from mlver.errors import UsageError
+from mlver.kinds.base import Spec
+
+PROJECT_FILE = "mlver.toml"
+_SERVED = ("model", "rules", "config", "code")
+_TOP = {"artifact", "metrics", "lineage", "stages"}
+
+
+@dataclass(frozen=True)
+class ArtifactRule:
+    """One `[[artifact]]`: a path pattern, and the kind, key columns and options of what it matches."""
+
+    path: str
+    kind: str | None
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """One `[lineage."PATH"]`: what the artifact is made from (path patterns), and by which command."""
+
+    inputs: tuple[str, ...]
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A parsed mlver.toml; an empty one when there is no such file."""
+
+    artifacts: tuple[ArtifactRule, ...] = ()
+    directions: Mapping[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, Lineage] = field(default_factory=dict)
+    include: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def kind(self, path: str) -> str | None:
+        """The kind declared for a path, if any; later entries win."""
+        return next((r.kind for r in reversed(self.artifacts) if r.kind and matches(path, r.path)), None)
+
+    def spec(self, path: str) -> Spec:
+        """Key columns and options declared for a path; later entries win."""
+        return next((r.spec for r in reversed(self.artifacts) if matches(path, r.path)), Spec())
+
+    def lineage_of(self, path: str) -> Lineage | None:
+        """The declared lineage of a path, if any."""
+        return next((line for pattern, line in self.lineage.items() if matches(path, pattern)), None)
+
+    def serves(self, stage: str, path: str, kind: str) -> bool:
+        """Whether a release for `stage` holds this artifact (kinds or path patterns in `include`)."""
+        wanted = self.include.get(stage, self.include.get("*", _SERVED))
+        return kind in wanted or any(matches(path, pattern) for pattern in wanted if "." in pattern or "/" in pattern)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a tree path is the pattern, lies below it, or matches it as a glob (`*` crosses folders)."""
+    pattern = pattern.removeprefix("./").rstrip("/")
+    return path == pattern or path.startswith(pattern + "/") or fnmatchcase(path, pattern)
+
+
+def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
+    """Return the project in the bytes of a mlver.toml; UsageError naming file and entry if it is malformed."""
+    try:
+        plain = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{where}: {error}") from None
+    if unknown := sorted(plain.keys() - _TOP):
+        raise UsageError(f"{where}: unknown entry {unknown[0]!r}", hint=f"known are {', '.join(sorted(_TOP))}")
+    artifacts = plain.get("artifact", [])
+    if not isinstance(artifacts, list):
+        raise UsageError(f"{where}: artifact must be written [[artifact]]")
+    return Project(
+        artifacts=tuple(_artifact(entry, f"{where}: artifact {n}") for n, entry in enumerate(artifacts, 1)),
+        directions=_directions(_table(plain, "metrics", where), where),
+        lineage={path: _lineage(entry, f"{where}: lineage {path!r}") for path, entry in _table(plain, "lineage", where).items()},
+        include={
+            stage: _texts(entry.get("include", list(_SERVED)), f"{where}: stages.{stage}.include")
+            for stage, entry in _table(plain, "stages", where).items()
+        },
+    )
+
+
+def _table(plain: Mapping[str, Any], name: str, where: str) -> dict[str, dict[str, Any]]:
+    table = plain.get(name, {})
+    if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):
+        raise UsageError(f"{where}: {name} must be a table of tables")
+    return table
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UsageError(f"{where}: expected a text or a list of texts")
+
+
+def _artifact(entry: Any, where: str) -> ArtifactRule:
+    if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+        raise UsageError(f"{where}: needs a path")
+    kind = entry.get("kind")
+    if kind is not None and not isinstance(kind, str):
+        raise UsageError(f"{where}: kind must be a text")
+    options = {name: value for name, value in entry.items() if name not in ("path", "kind", "key")}
+    return ArtifactRule(entry["path"], kind, Spec(_texts(entry.get("key", []), f"{where}: key"), options))
+
+
+def _directions(table: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, str]:
+    found = {}
+    for name, entry in table.items():
+        direction = entry.get("direction")
+        if direction not in (None, "higher", "lower"):
+            raise UsageError(f"{where}: metrics.{name}.direction must be \"higher\" or \"lower\"")
+        if direction:
+            found[name] = direction
+    return found
+
+
+def _lineage(entry: Mapping[str, Any], where: str) -> Lineage:
+    command = entry.get("command", [])
+    words = tuple(command.split()) if isinstance(command, str) else _texts(command, f"{where}: command")
+    return Lineage(_texts(entry.get("inputs", []), f"{where}: inputs"), words)

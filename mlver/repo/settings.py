@@ -1,0 +1,106 @@
+"""Settings of one copy of a repository: defaults < the user's file < `.mlver/config.toml`. They never travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import tomllib
+from typing import Any
+
+from mlver.errors import UsageError
+from mlver.storage import durable
+
+
+@dataclass(frozen=True)
+class Known:
+    """A setting that exists: its default, the values allowed (empty: any), and what it is for."""
+
+    default: Any
+    allowed: tuple[str, ...]
+    about: str
+
+
+KNOWN: dict[str, Known] = {
+    "author": Known(None, (), "who commits, promotes and records; default: the name you are logged in as"),
+    "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
+    "releases.keep": Known(3, (), "how many releases per stage stay on disk for an instant rollback"),
+    "stage.default": Known("prod", (), "the stage that alerts belong to when none is named"),
+}
+
+
+class Settings:
+    """Layered settings; each value remembers where it comes from."""
+
+    def __init__(self, layers: Mapping[str, Mapping[str, Any]]) -> None:
+        self._layers = layers
+
+    @classmethod
+    def load(cls, repository: Path, user: Path | None) -> Settings:
+        """Read the user's and the repository's file; UsageError naming file and entry when malformed."""
+        return cls({"user": _read(user) if user else {}, "repository": _read(repository)})
+
+    def origin(self, name: str) -> str:
+        """Where the value of `name` comes from: `default`, `user` or `repository`."""
+        _known(name)
+        return next((layer for layer in ("repository", "user") if name in self._layers.get(layer, {})), "default")
+
+    def get(self, name: str) -> Any:
+        """Return the value of a setting that exists."""
+        layer = self._layers.get(self.origin(name), {})
+        return layer.get(name, KNOWN[name].default)
+
+
+def _known(name: str) -> Known:
+    if name not in KNOWN:
+        raise UsageError(f"no setting {name!r}", hint=f"there are {', '.join(sorted(KNOWN))}")
+    return KNOWN[name]
+
+
+def parse_value(name: str, text: str) -> Any:
+    """Return `text` as a value of the setting `name`; UsageError when it does not fit."""
+    known = _known(name)
+    if known.allowed and text not in known.allowed:
+        raise UsageError(f"{name} must be one of {', '.join(known.allowed)}, not {text!r}")
+    if isinstance(known.default, int):
+        if not text.isdecimal():
+            raise UsageError(f"{name} must be a whole number, not {text!r}")
+        return int(text)
+    return text
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        plain = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    flat = dict(_flatten(plain))
+    for name, value in flat.items():
+        parse_value(name, str(value))
+    return flat
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in table.items():
+        found += _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
+    return found
+
+
+def write_setting(path: Path, name: str, value: Any) -> None:
+    """Set (None: remove) one setting in a config file, durably."""
+    flat = _read(path)
+    flat.pop(name, None)
+    if value is not None:
+        flat[_checked(name)] = value
+    # JSON strings and integers are TOML too
+    text = "".join(f"{key} = {json.dumps(item)}\n" for key, item in sorted(flat.items()))
+    durable.write_file(path, text.encode())
+
+
+def _checked(name: str) -> str:
+    _known(name)
+    return name

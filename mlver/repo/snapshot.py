@@ -1,0 +1,174 @@
+"""A snapshot: all artifacts at one moment, of a commit or of the work tree, with their bytes and units."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO
+
+from mlver.errors import Damaged, Refused, UnknownRevision
+from mlver.kinds import registry
+from mlver.kinds.base import Kind, Spec, Units
+from mlver.objects.ids import BlobId, CommitId, TreeId
+from mlver.objects.tree import TREE, Entry, Tree
+from mlver.repo.names import check_name
+from mlver.repo.project import PROJECT_FILE, Project, parse_project
+from mlver.store.object_store import ObjectStore
+
+_UNITS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a snapshot."""
+
+    path: str
+    type: str
+    kind: str
+    id: BlobId
+    size: int
+
+
+@dataclass(frozen=True)
+class BlobSource:
+    """The bytes of an artifact, opened on demand."""
+
+    path: str
+    size: int
+    opener: Callable[[], BinaryIO]
+
+    def open(self) -> BinaryIO:
+        """Return a fresh seekable reader."""
+        return self.opener()
+
+
+class Snapshot:
+    """All artifacts by path, sorted. `commit` is None for the work tree."""
+
+    def __init__(
+        self,
+        artifacts: Mapping[str, Artifact],
+        opener: Callable[[Artifact], BinaryIO],
+        commit: CommitId | None = None,
+    ) -> None:
+        self.artifacts = artifacts
+        self.commit = commit
+        self._opener = opener
+        self._units: OrderedDict[tuple[str, tuple[str, ...]], Units] = OrderedDict()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.artifacts
+
+    def __getitem__(self, path: str) -> Artifact:
+        try:
+            return self.artifacts[path]
+        except KeyError:
+            where = f"commit {self.commit.short}" if self.commit else "the work tree"
+            raise UnknownRevision(f"no artifact {path} in {where}", hint=self._nearest(path)) from None
+
+    def _nearest(self, path: str) -> str | None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(path, self.artifacts, n=1, cutoff=0.5)
+        return f"did you mean {close[0]}?" if close else None
+
+    def source(self, path: str) -> BlobSource:
+        """Return the bytes of one artifact."""
+        artifact = self[path]
+        return BlobSource(path, artifact.size, lambda: self._opener(artifact))
+
+    @cached_property
+    def project(self) -> Project:
+        """The mlver.toml of this snapshot."""
+        if PROJECT_FILE not in self.artifacts:
+            return Project()
+        with self.source(PROJECT_FILE).open() as stream:
+            return parse_project(stream.read(), PROJECT_FILE)
+
+    def spec(self, path: str, key: tuple[str, ...] = ()) -> Spec:
+        """Key columns and options of one artifact; `key` overrides those of mlver.toml."""
+        declared = self.project.spec(path)
+        return Spec(key, declared.options) if key else declared
+
+    def kind(self, path: str) -> Kind:
+        """The kind of one artifact."""
+        return registry.get(self[path].kind)
+
+    def units(self, path: str, key: tuple[str, ...] = ()) -> Units:
+        """Return the units of one artifact; raises `Unreadable` when its bytes are not its kind's."""
+        slot = (path, key)
+        if slot not in self._units:
+            self._units[slot] = self.kind(path).units(self.source(path), self.spec(path, key))
+            if len(self._units) > _UNITS_KEPT:
+                self._units.popitem(last=False)
+        return self._units[slot]
+
+
+def walk_tree(store: ObjectStore, root: TreeId) -> Iterator[tuple[str, Entry]]:
+    """Yield (path, entry) of every file below `root`, each name passed by the gate."""
+    pending = [("", root)]
+    while pending:
+        prefix, id = pending.pop()
+        for entry in read_tree(store, id).entries:
+            if entry.type == TREE:
+                assert isinstance(entry.id, TreeId)
+                pending.append((prefix + entry.name + "/", entry.id))
+            else:
+                yield prefix + entry.name, entry
+
+
+def read_tree(store: ObjectStore, id: TreeId) -> Tree:
+    """Return one folder; Damaged when it is malformed or holds a name that must not reach a disk."""
+    tree = store.get_object(Tree, id)
+    for entry in tree.entries:
+        try:
+            check_name(entry.name)
+        except Refused as error:
+            raise Damaged(f"tree {id.short} holds a {error.message}") from None
+    return tree
+
+
+def tree_artifacts(store: ObjectStore, root: TreeId) -> dict[str, Artifact]:
+    """Return every artifact of a tree by path, sorted by path."""
+    found = {p: Artifact(p, e.type, e.kind, BlobId(e.id), e.size) for p, e in walk_tree(store, root)}
+    return dict(sorted(found.items()))
+
+
+def find_in_tree(store: ObjectStore, root: TreeId, path: str) -> Artifact | None:
+    """Return one artifact of a tree, reading only the folders on its way."""
+    id = root
+    *folders, name = path.split("/")
+    for part in [*folders, name]:
+        entry = next((e for e in read_tree(store, id).entries if e.name == part), None)
+        if entry is None:
+            return None
+        if isinstance(entry.id, TreeId):
+            id = entry.id
+    return None if entry.type == TREE else Artifact(path, entry.type, entry.kind, BlobId(entry.id), entry.size)
+
+
+def changed_paths(store: ObjectStore, old: TreeId | None, new: TreeId | None) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """Yield (path, old entry, new entry) of every file that differs; equal folders are not read."""
+    pending: list[tuple[str, TreeId | None, TreeId | None]] = [("", old, new)]
+    while pending:
+        prefix, a, b = pending.pop()
+        if a == b:
+            continue
+        left = {e.name: e for e in read_tree(store, a).entries} if a else {}
+        right = {e.name: e for e in read_tree(store, b).entries} if b else {}
+        for name in sorted(left.keys() | right.keys()):
+            old_entry, new_entry = left.get(name), right.get(name)
+            if old_entry == new_entry:
+                continue
+            below = [e.id if e and e.type == TREE else None for e in (old_entry, new_entry)]
+            if any(below):
+                pending.append((prefix + name + "/", _tree_id(below[0]), _tree_id(below[1])))
+            files = [e if e and e.type != TREE else None for e in (old_entry, new_entry)]
+            if any(files):
+                yield prefix + name, files[0], files[1]
+
+
+def _tree_id(id: BlobId | TreeId | None) -> TreeId | None:
+    return TreeId(id) if id is not None else None

@@ -1,0 +1,75 @@
+"""Transactions: the only way the state changes. One change, one operation, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mlver.errors import Conflict
+from mlver.objects.ids import OperationId
+from mlver.objects.state import Fact, Operation, View
+from mlver.repo.facts import append_facts
+from mlver.repo.head import Head, read_head, swap_head
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_ATTEMPTS = 200
+
+
+def transact(
+    repo: Repository,
+    command: str,
+    change: Callable[[View], View],
+    *,
+    reason: str | None = None,
+    undoes: OperationId | None = None,
+) -> Head:
+    """Apply `change` to the newest view and record it as one operation; return the new head.
+
+    `change` is called again on the newer view when somebody else was faster, so it must check
+    there what it relies on and raise Conflict if that no longer holds. A change that leaves the
+    view as it is records nothing.
+    """
+    for _ in range(_ATTEMPTS):
+        head = read_head(repo.storage)
+        view = change(head.operation.view)
+        if view == head.operation.view and undoes is None:
+            repo.state = head
+            return head
+        operation = Operation(
+            number=head.operation.number + 1,
+            parent=head.id,
+            time=repo.now(),
+            actor=repo.actor,
+            command=command,
+            view=view,
+            reason=reason,
+            undoes=undoes,
+        )
+        if id := swap_head(repo.storage, head, operation):
+            repo.state = read_head(repo.storage) if head.recovered else _after(head, id, operation)
+            return repo.state
+    raise Conflict("the repository's state keeps changing", hint="try again in a moment")
+
+
+def _after(head: Head, id: OperationId, operation: Operation) -> Head:
+    from mlver.repo.head import slot_bytes
+
+    slots = list(head.slots)
+    slots[operation.number % 2] = slot_bytes(operation.number, id)
+    return Head(id, operation, (slots[0], slots[1]))
+
+
+def record_facts(repo: Repository, command: str, facts: list[Fact], *, reason: str | None = None) -> None:
+    """Append facts to the log as one operation. Facts that are known already are not recorded again."""
+    from dataclasses import replace
+
+    from mlver.repo.facts import FactLog, fact_id
+
+    def change(view: View) -> View:
+        known = FactLog(repo.store, view.facts)
+        fresh = [fact for fact in facts if fact_id(fact) not in known]
+        return replace(view, facts=append_facts(repo.store, view.facts, fresh)) if fresh else view
+
+    transact(repo, command, change, reason=reason)
