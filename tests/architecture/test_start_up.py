@@ -1,0 +1,91 @@
+"""Commands that answer in a blink load none of the heavy libraries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"pyarrow", "numpy", "pandas", "sklearn", "scipy", "joblib", "sqlite_utils", "duckdb", "obstore"}
+
+# Python imports this by itself when it starts; at the end it writes down what was imported.
+RECORDER = """\
+import atexit, os, sys
+_write, _path = open, os.environ["RECORD_MODULES"]
+atexit.register(lambda: _write(_path, "w").write("\\n".join(sorted(sys.modules))))
+"""
+
+
+class Recorder:
+    """Runs Python in a folder and tells which top-level packages it loaded."""
+
+    def __init__(self, folder: Path, work_tree: Path) -> None:
+        self._report = folder / "modules.txt"
+        self._work_tree = work_tree
+        (folder / "sitecustomize.py").write_text(RECORDER)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLVER_")}
+        self._environment = kept | {
+            "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).resolve().parents[2])]),
+            "RECORD_MODULES": str(self._report),
+            "MLVER_AUTHOR": "Ana <ana@example.org>",
+            "MLVER_DATE": "2024-02-05T09:00Z",
+        }
+
+    def loaded_by(self, *arguments: str) -> set[str]:
+        self._report.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=self._work_tree, env=self._environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return {name.split(".")[0] for name in self._report.read_text().splitlines()}
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    work_tree = tmp_path_factory.mktemp("project")
+    for path, text in {
+        "data/train.csv": "patient_id,label\nP1,0\nP2,1\n",
+        "config/pipeline.json": '{"impute": "median"}\n',
+        "rules/rules.json": '[{"id": "R1", "then": "refer"}]\n',
+        "alerts/history.jsonl": '{"id": "A1", "type": "null_fraction"}\n',
+        "train.py": "print('training')\n",
+    }.items():
+        (work_tree / path).parent.mkdir(exist_ok=True)
+        (work_tree / path).write_text(text)
+    recorder = Recorder(tmp_path_factory.mktemp("recorder"), work_tree)
+    recorder.loaded_by("-m", "mlver", "init")
+    recorder.loaded_by("-m", "mlver", "commit", "-m", "first")
+    return recorder
+
+
+def test_the_recorder_sees_a_heavy_import(recorder: Recorder) -> None:
+    assert "pyarrow" in recorder.loaded_by("-c", "import pyarrow")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("status",), ("status", "--json"), ("log",), ("log", "--json"), ("log", "--oneline")],
+    ids=" ".join,
+)
+def test_a_quick_command_loads_nothing_heavy(recorder: Recorder, arguments: tuple[str, ...]) -> None:
+    loaded = recorder.loaded_by("-m", "mlver", *arguments)
+    assert "mlver" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_status_with_changed_files_loads_nothing_heavy(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    changed = Recorder(tmp_path, project)
+    (project / "data").mkdir(parents=True)
+    (project / "data" / "train.csv").write_text("a,b\n1,2\n")
+    changed.loaded_by("-m", "mlver", "init")
+    changed.loaded_by("-m", "mlver", "commit", "-m", "first")
+    (project / "data" / "train.csv").write_text("a,b\n1,3\n")
+    assert changed.loaded_by("-m", "mlver", "status") & HEAVY == set()
+
+
+def test_importing_the_package_loads_nothing_heavy(recorder: Recorder) -> None:
+    assert recorder.loaded_by("-c", "import mlver, mlver.errors, mlver.objects.commit") & HEAVY == set()
