@@ -14,13 +14,17 @@ EVERYONE = ""  # the scope of a stage that serves all
 
 @dataclass(frozen=True)
 class Live:
-    """One commit made live: who moved it, when, why and by which action (`promote`, `rollback`)."""
+    """One commit made live: who moved it, when, why and by which action (`promote`, `rollback`).
+
+    `release` names the folder of released files; `evidence` is what the person who moved it saw.
+    """
 
     commit: CommitId
     since: datetime
     actor: str
     reason: str
     action: str
+    release: str | None = None
     evidence: Plain = None
 
 

@@ -1,0 +1,62 @@
+"""The ledger: the operation log seen from one stage. What was live when, for whom, by whom and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlver.objects.state import EVERYONE, Live
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """`live` served `scope` of `stage` from `since` until `until` (None: still does)."""
+
+    stage: str
+    scope: str
+    live: Live
+    since: datetime
+    until: datetime | None = None
+
+
+def live_at(scopes: Mapping[str, Live], scope: str) -> Live | None:
+    """Return what serves `scope`: its own entry, else everyone's."""
+    return scopes.get(scope) or scopes.get(EVERYONE)
+
+
+def ledger_of(repo: Repository, stage: str | None = None) -> list[LedgerEntry]:
+    """Return the ledger of one stage (or all), oldest first, in the order in which things were recorded."""
+    closed: list[LedgerEntry] = []
+    current: dict[tuple[str, str], int] = {}
+    for _, operation in reversed(list(repo.operations())):
+        now = {
+            (name, scope): live
+            for name, scopes in operation.view.stages.items()
+            if stage in (None, name)
+            for scope, live in scopes.items()
+        }
+        for slot in [s for s in current if now.get(s) != closed[current[s]].live]:
+            closed[current[slot]] = replace(closed[current[slot]], until=operation.time)
+            del current[slot]
+        for slot, live in now.items():
+            if slot not in current:
+                current[slot] = len(closed)
+                closed.append(LedgerEntry(*slot, live, operation.time))
+    return closed
+
+
+def entry_at(entries: list[LedgerEntry], scope: str, at: datetime | None) -> LedgerEntry | None:
+    """Return the entry that served `scope` at a moment (now, if None): the most specific one that applies."""
+    for wanted in dict.fromkeys((scope, EVERYONE)):
+        for entry in reversed([e for e in entries if e.scope == wanted]):
+            if at is None:
+                if entry.until is None:
+                    return entry
+            elif entry.since <= at and (entry.until is None or at < entry.until):
+                return entry
+    return None

@@ -1,0 +1,256 @@
+"""The repository: opens and wires the parts. No verbs live here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+import os
+from pathlib import Path
+import pwd
+from types import TracebackType
+from typing import Self
+
+from mlver.errors import Damaged, LocalIO, Refused, UsageError
+from mlver.index.locations import Locations
+from mlver.index.stats import StatCache
+from mlver.kinds import registry
+from mlver.objects.commit import Commit
+from mlver.objects.ids import BlobId, CommitId, OperationId
+from mlver.objects.state import Operation, View
+from mlver.objects.tree import LINK
+from mlver.repo import revisions
+from mlver.repo.facts import FactLog
+from mlver.repo.head import Head, read_head, read_operation, swap_head
+from mlver.repo.project import PROJECT_FILE, Project, parse_project
+from mlver.repo.settings import Settings
+from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
+from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
+from mlver.storage import durable
+from mlver.storage.local import LocalStorage
+from mlver.store.object_store import ObjectStore
+
+FOLDER = ".mlver"
+FORMAT = b"mlver repository format 1\n"
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The time now, UTC, whole seconds: finer steps would only make output longer."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Repository:
+    """One repository on a local disk: `root` is the work tree, `dot` its `.mlver` folder.
+
+    `state` is the head as last read; `refresh` reads it again.
+    """
+
+    def __init__(
+        self, root: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+    ) -> None:
+        self.root = root
+        self.dot = root / FOLDER
+        self.now = clock
+        self.storage = LocalStorage(self.dot)
+        self.settings = Settings.load(self.dot / "config.toml", user_config)
+        self.actor: str = actor or self.settings.get("author") or _login_name()
+        self.state: Head = read_head(self.storage)
+        self._commits: dict[CommitId, Commit] = {}
+        self._snapshots: dict[CommitId, Snapshot] = {}
+
+    @classmethod
+    def open(
+        cls, start: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+    ) -> Self:
+        """Open the repository around `start`; UsageError when there is none, Refused when it is of a newer format."""
+        start = Path(os.path.abspath(start))
+        for folder in (start, *start.parents):
+            if (folder / FOLDER / "format").exists():
+                _check_format(folder / FOLDER)
+                return cls(folder, actor=actor, clock=clock, user_config=user_config)
+        raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
+
+    @classmethod
+    def init(
+        cls, path: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+    ) -> tuple[Self, bool]:
+        """Make a repository in `path`, or open the one that is there; also return whether it is new."""
+        root = Path(os.path.abspath(path))
+        dot = root / FOLDER
+        if (dot / "format").exists():
+            return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
+        storage = LocalStorage(dot)
+        for folder in ("packs", "ops", "cache"):
+            durable.make_dirs(dot / folder)
+        operation = Operation(0, None, clock(), actor or _login_name(), "init", View())
+        # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
+        if not storage.exists("head.0"):
+            swap_head(storage, None, operation)
+        durable.write_file(dot / "format", FORMAT)
+        return cls(root, actor=actor, clock=clock, user_config=user_config), True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release file handles. The repository may be used again afterwards."""
+        if "store" in self.__dict__:
+            self.store.close()
+            del self.__dict__["store"]
+
+    # -- state ---------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """All branches, tags and stages as last read."""
+        return self.state.operation.view
+
+    def refresh(self) -> View:
+        """Read the head again and return its view."""
+        self.state = read_head(self.storage)
+        return self.view
+
+    def operation(self, id: OperationId) -> Operation:
+        """Return one operation, verified."""
+        return read_operation(self.storage, id)
+
+    def operations(self) -> Iterator[tuple[OperationId, Operation]]:
+        """Yield all operations, newest first."""
+        id, operation = self.state.id, self.state.operation
+        while True:
+            yield id, operation
+            if operation.parent is None:
+                return
+            id = operation.parent
+            operation = self.operation(id)
+
+    # -- objects -------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The objects."""
+        return ObjectStore(self.storage, Locations.open(self.dot / "cache" / "objects.db", self.storage))
+
+    def commit(self, id: CommitId) -> Commit:
+        """Return one commit, verified; Damaged when it is missing or malformed."""
+        if id not in self._commits:
+            self._commits[id] = self.store.get_object(Commit, id)
+        return self._commits[id]
+
+    @property
+    def facts(self) -> FactLog:
+        """The fact log as of the view that was read last."""
+        log = self.__dict__.get("_facts")
+        if log is None or log.head != self.view.facts:
+            log = self.__dict__["_facts"] = FactLog(self.store, self.view.facts)
+        assert isinstance(log, FactLog)
+        return log
+
+    # -- snapshots -----------------------------------------------------------------------------
+
+    def resolve(self, rev: str) -> CommitId:
+        """Return the commit a revision names; UnknownRevision (with candidates) otherwise."""
+        return revisions.resolve(self, rev)
+
+    def is_revision(self, text: str) -> bool:
+        """Whether `text` names a commit."""
+        return revisions.exists(self, text)
+
+    def snapshot(self, commit: CommitId) -> Snapshot:
+        """Return the artifacts of a commit."""
+        if commit not in self._snapshots:
+            artifacts = tree_artifacts(self.store, self.commit(commit).tree)
+            self._snapshots[commit] = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit)
+        return self._snapshots[commit]
+
+    def head_snapshot(self) -> Snapshot:
+        """Return the artifacts of HEAD; an empty snapshot before the first commit."""
+        head = self.view.head
+        return self.snapshot(head) if head else Snapshot({}, lambda a: self.store.open_blob(a.id))
+
+    @cached_property
+    def worktree(self) -> WorkTree:
+        """The work tree."""
+        return WorkTree(self.root, StatCache(self.dot / "cache" / "stats.db"), symlinks=self.settings.get("symlinks"))
+
+    def work_snapshot(self) -> Snapshot:
+        """Return the artifacts of the work tree, hashing only files whose stat data changed."""
+        return self.snapshot_of(*self._scanned())
+
+    def _scanned(self) -> tuple[dict[str, FileStat], dict[str, BlobId]]:
+        files = self.worktree.scan().files
+        return files, self.worktree.hashes(files)
+
+    def snapshot_of(self, files: dict[str, FileStat], ids: dict[str, BlobId]) -> Snapshot:
+        """Return a snapshot of work-tree files whose blob ids are known."""
+        project = self.project()
+        artifacts = {
+            path: Artifact(path, info.type, self.kind_of(path, project), ids[path], info.size)
+            for path, info in files.items()
+        }
+
+        def opener(artifact: Artifact):  # type: ignore[no-untyped-def]
+            if artifact.type == LINK:
+                import io
+
+                return io.BytesIO(link_text(self.root, artifact.path))
+            return open_regular(self.root, artifact.path)
+
+        return Snapshot(artifacts, opener)
+
+    def project(self) -> Project:
+        """The mlver.toml of the work tree; an empty one when there is none."""
+        try:
+            data = (self.root / PROJECT_FILE).read_bytes()
+        except (FileNotFoundError, IsADirectoryError):
+            return Project()
+        return parse_project(data, PROJECT_FILE)
+
+    def kind_of(self, path: str, project: Project) -> str:
+        """What the bytes of a work-tree file mean: declared in mlver.toml, else found out."""
+        return project.kind(path) or registry.detect(path, lambda: self._first_bytes(path))
+
+    def _first_bytes(self, path: str) -> bytes:
+        try:
+            with open_regular(self.root, path) as stream:
+                return stream.read(4096)
+        except (UsageError, LocalIO, Refused):
+            return b""  # a link, or gone: the name alone decides
+
+    def tree_path(self, text: str, cwd: Path | None = None) -> str:
+        """Return the tree path of a user's path; UsageError when it lies outside the work tree."""
+        full = Path(os.path.normpath((cwd or self.root) / text))
+        try:
+            path = full.relative_to(self.root).as_posix()
+        except ValueError:
+            raise UsageError(f"path is outside the work tree: {text}", hint=f"the work tree is {self.root}") from None
+        return "" if path == "." else path
+
+    def expand(self, paths: Sequence[str], snapshot: Snapshot) -> list[str]:
+        """Return the artifacts of `snapshot` that the given files, folders or globs name (all, if none)."""
+        from mlver.repo.project import matches
+
+        wanted = [self.tree_path(path) for path in paths]
+        return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
+
+
+def _check_format(dot: Path) -> None:
+    data = (dot / "format").read_bytes()
+    if data == FORMAT:
+        return
+    if data.startswith(b"mlver repository format "):
+        raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
+    raise Damaged(f"{dot / 'format'} is damaged", hint="mlver fsck")
+
+
+def _login_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid{os.getuid()}"

@@ -1,0 +1,177 @@
+"""Revisions: the ways to name a commit, and targets: the ways to name a part of one.
+
+    HEAD  @  BRANCH  TAG  STAGE  STAGE/SCOPE  ID-PREFIX      then any of  ~N  ^N  @{N}  @{TIME}  @TIME
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import re
+from typing import TYPE_CHECKING
+
+from mlver.errors import MlverError, UnknownRevision, UsageError
+from mlver.objects.ids import CommitId
+from mlver.objects.state import EVERYONE
+from mlver.objects.time import parse_when
+from mlver.repo.ledger import live_at, ledger_of
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_STEP = re.compile(r"(?P<base>.*?)(?P<step>~\d*|\^\d*|@\{[^{}]+\}|@\d{4}-\d\d-\d\d[0-9T:.Z+-]*)$", re.DOTALL)
+_HEX = re.compile(r"[0-9a-f]{4,64}$")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A part of a commit: revision, path and unit, each None when not named."""
+
+    rev: str | None
+    path: str | None
+    unit: str | None
+
+
+def resolve(repo: Repository, text: str) -> CommitId:
+    """Return the commit that `text` names; UnknownRevision, with what comes close, otherwise."""
+    match = _STEP.fullmatch(text)
+    if match and match["base"]:
+        base, step = match["base"], match["step"]
+        if step[0] == "~":
+            id = resolve(repo, base)
+            for _ in range(int(step[1:] or 1)):
+                id = _parent(repo, id, 1, text)
+            return id
+        if step[0] == "^":
+            number = int(step[1:] or 1)
+            return _parent(repo, resolve(repo, base), number, text) if number else resolve(repo, base)
+        return _before(repo, base, step[1:].strip("{}"), text)
+    return _named(repo, text)
+
+
+def exists(repo: Repository, text: str) -> bool:
+    """Whether `text` names a commit."""
+    try:
+        resolve(repo, text)
+    except UsageError:
+        return False
+    return True
+
+
+def _parent(repo: Repository, id: CommitId, number: int, text: str) -> CommitId:
+    parents = repo.commit(id).parents
+    if number > len(parents):
+        raise UnknownRevision(f"no such commit: {text} ({id.short} has {len(parents)} parents)", hint="mlver log")
+    return parents[number - 1]
+
+
+def _named(repo: Repository, text: str) -> CommitId:
+    view = repo.view
+    if text in ("HEAD", "@"):
+        if view.head is None:
+            raise UnknownRevision("HEAD: nothing is committed yet", hint="mlver commit")
+        return view.head
+    found: dict[str, CommitId] = {}
+    if text in view.branches:
+        found["branch"] = view.branches[text]
+    if text in view.tags:
+        found["tag"] = view.tags[text]
+    stage, _, scope = text.partition("/")
+    if stage in view.stages and (live := live_at(view.stages[stage], scope)):
+        found["stage"] = live.commit
+    if len(set(found.values())) > 1:
+        raise UnknownRevision(f"ambiguous revision {text!r}: it is a {' and a '.join(found)}", hint="use the commit id")
+    if found:
+        return next(iter(found.values()))
+    if _HEX.fullmatch(text):
+        return _by_prefix(repo, text)
+    raise UnknownRevision(f"unknown revision {text[:100]!r}", hint=_suggest(repo, text))
+
+
+def _by_prefix(repo: Repository, prefix: str) -> CommitId:
+    ids = [CommitId(id) for id in repo.store.index.prefix(prefix, (CommitId.type_name,))]
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        raise UnknownRevision(f"unknown revision {prefix!r}", hint="mlver log")
+    candidates = ", ".join(f"{id.short} ({repo.commit(id).subject[:30]})" for id in ids[:4])
+    raise UnknownRevision(f"ambiguous revision {prefix!r}: {candidates}", hint="give more digits")
+
+
+def _suggest(repo: Repository, text: str) -> str:
+    from difflib import get_close_matches
+
+    names = [*repo.view.branches, *repo.view.tags, *repo.view.stages]
+    close = get_close_matches(text, names, n=1)
+    return f"did you mean {close[0]}?" if close else "mlver log shows commits, mlver branch shows branches"
+
+
+def _before(repo: Repository, base: str, step: str, text: str) -> CommitId:
+    """Resolve `base@{step}`: the n-th last, or the value at a time, of a stage, a branch or HEAD."""
+    stage, _, scope = base.partition("/")
+    history = _stage_history(repo, stage, scope) or _ref_history(repo, base)
+    if not history:
+        raise UnknownRevision(f"no stage or branch {base!r} has a history", hint="mlver deployed")
+    if step.isdecimal():
+        if int(step) >= len(history):
+            raise UnknownRevision(f"{base} has only {len(history)} entries, asked for {text}", hint="mlver op log")
+        return history[int(step)][1]
+    moment = parse_when(step, repo.now())
+    id = next((id for time, id in history if time <= moment), None)
+    if id is None:
+        raise UnknownRevision(f"{base} named nothing at {step}", hint=f"its history begins {history[-1][0]:%Y-%m-%d %H:%M}")
+    return id
+
+
+def _stage_history(repo: Repository, stage: str, scope: str) -> list[tuple]:  # type: ignore[type-arg]
+    entries = [e for e in ledger_of(repo, stage) if e.scope in (scope, EVERYONE)]
+    if scope:
+        specific = [e for e in entries if e.scope == scope]
+        entries = specific or entries
+    return [(e.since, e.live.commit) for e in reversed(entries)]
+
+
+def _ref_history(repo: Repository, name: str) -> list[tuple]:  # type: ignore[type-arg]
+    read: Callable[..., CommitId | None] = (
+        (lambda view: view.head) if name in ("HEAD", "@") else (lambda view: view.branches.get(name))
+    )
+    history: list[tuple] = []  # type: ignore[type-arg]
+    for _, operation in reversed(list(repo.operations())):
+        id = read(operation.view)
+        if id is not None and (not history or history[-1][1] != id):
+            history.append((operation.time, id))
+    return history[::-1]
+
+
+def parse_target(repo: Repository, text: str) -> Target:
+    """Split `PATH`, `PATH#UNIT`, `PATH@REV#UNIT`, `REV:PATH#UNIT` or `REV` into its parts.
+
+    A name that is both an artifact and a revision is taken as the artifact.
+    """
+    if _is_path(repo, text):
+        return Target(None, text, None)
+    before, mark, unit = text.partition("#")
+    unit_ = unit if mark else None
+    if _is_path(repo, before):
+        return Target(None, before, unit_)
+    rev, colon, path = before.partition(":")
+    if colon and exists(repo, rev):
+        return Target(rev, _clean(repo, path), unit_)
+    for at in (i for i, c in enumerate(before) if c == "@" and i):
+        if exists(repo, before[at + 1 :]) and not exists(repo, before):
+            return Target(before[at + 1 :], _clean(repo, before[:at]), unit_)
+    if unit_ is None and exists(repo, before):
+        return Target(before, None, None)
+    return Target(None, _clean(repo, before), unit_)
+
+
+def _clean(repo: Repository, path: str) -> str:
+    return repo.tree_path(path)
+
+
+def _is_path(repo: Repository, text: str) -> bool:
+    try:
+        path = repo.tree_path(text)
+        return bool(path) and ((repo.root / path).is_file() or path in repo.head_snapshot().artifacts)
+    except (MlverError, OSError, ValueError):
+        return False
