@@ -159,8 +159,9 @@ def _writes_by_module(name: str) -> bool:
 def _method_writes(call: ast.Call, name: str) -> bool:
     if name == "replace":  # Path.replace takes one argument, str.replace two, datetime.replace keywords
         return len(call.args) == 1 and not call.keywords
-    if name == "open":  # Path.open
-        return _mode_writes(_argument(call, 0, "mode"))
+    if name == "open":  # Path.open takes the mode first; other `open` methods take a name there
+        mode = _argument(call, 0, "mode")
+        return isinstance(mode, ast.Constant) and _mode_writes(mode)
     return name in WRITING_METHODS
 
 
