@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+import os
 from typing import ClassVar
 
+from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
 from mlver.kinds.base import Value
-from mlver.objects.ids import CommitId
+from mlver.objects.commit import Commit
+from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
+from mlver.objects.state import View
+from mlver.objects.tree import LINK
+from mlver.repo.context import capture_environment, git_state
+from mlver.repo.derivations import derivations_for, still_pending
+from mlver.repo.project import matches
 from mlver.repo.repository import Repository
+from mlver.repo.snapshot import Snapshot
+from mlver.repo.transaction import transact
+from mlver.repo.treebuild import put_tree
+from mlver.repo.worktree import FileStat, Scan, Stat, link_text, read_stable
+from mlver.store.object_store import StoreSession
 from mlver.verbs.common import FileChange, Progress
+from mlver.verbs.compare import file_changes
+from mlver.verbs.message import describe, data_warnings
 
 
 @dataclass(frozen=True)
@@ -54,4 +69,134 @@ def commit(
     `trailers` may hold `why`, `ticket`, `alert`, `source`. Raises NegativeAnswer when nothing
     changed, Refused on special files and hostile names, Conflict when the branch moved meanwhile.
     """
-    raise NotImplementedError
+    return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
+
+
+class _Commit:
+    """One commit in the making."""
+
+    def __init__(self, repo: Repository, paths: Sequence[str], progress: Progress | None) -> None:
+        self.repo = repo
+        self.paths = [repo.tree_path(path) for path in paths]
+        self.progress = progress
+        self.view = repo.refresh()
+        self.before = repo.head_snapshot()
+        self.read = 0
+        self.done = 0
+
+    def make(
+        self,
+        message: str | None,
+        trailers: Mapping[str, Sequence[str]],
+        parameters: Mapping[str, Value],
+        allow_empty: bool,
+        dry_run: bool,
+    ) -> CommitResult:
+        repo, parent_id = self.repo, self.view.head
+        parent = repo.commit(parent_id) if parent_id else None
+        scan = self._scan()
+        with repo.store.session() as session:
+            after = self._snapshot(scan, session, dry_run)
+            changes = tuple(file_changes(self.before, after))
+            derivations = derivations_for(repo, session, after, parent, self.view, after.project)
+            unchanged = not changes and (parent is None or dict(parent.derivations) == derivations)
+            if unchanged and not allow_empty and not dry_run:
+                raise NegativeAnswer("nothing to commit: the work tree is as HEAD has it", hint="mlver status")
+            text = (message or "").strip()
+            draft = Commit(
+                tree=put_tree(session, after.artifacts),
+                parents=(parent_id,) if parent_id else (),
+                author=repo.actor,
+                time=repo.now(),
+                message=text or describe(repo, self.before, after),
+                trailers={name: tuple(values) for name, values in trailers.items() if values},
+                environment=session.put_object(capture_environment()),  # type: ignore[arg-type]
+                git=git_state(repo.root, session.put_bytes),
+                parameters=dict(parameters),
+                derivations=derivations,
+                facts=self.view.facts,
+            )
+            stored = 0 if dry_run else session.finish()
+        id = None if dry_run else self._record(draft, unchanged)
+        commit = repo.commit(id) if id else draft
+        return CommitResult(
+            commit=id,
+            parents=commit.parents,
+            branch=self.view.branch,
+            author=commit.author,
+            time=commit.time,
+            message=commit.message,
+            written=not text,
+            changes=changes,
+            files=len(after.artifacts),
+            bytes_read=self.read,
+            bytes_stored=stored,
+            warnings=data_warnings(self.before, after, changes),
+            dry_run=dry_run,
+        )
+
+    def _scan(self) -> Scan:
+        scan = self.repo.worktree.scan()
+        odd = [(path, reason) for path, reason in scan.odd if self._wanted(path)]
+        if odd:
+            path, reason = odd[0]
+            more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+            raise Refused(f"cannot commit {path!r}: {reason}{more}", hint="list it in .mlverignore, or remove it")
+        missing = [p for p in self.paths if p and not any(matches(q, p) for q in [*scan.files, *self.before.artifacts])]
+        if missing:
+            raise UsageError(f"nothing to commit at {missing[0]}", hint="mlver status lists what changed")
+        return scan
+
+    def _wanted(self, path: str) -> bool:
+        return not self.paths or any(p == "" or matches(path, p) for p in self.paths)
+
+    def _snapshot(self, scan: Scan, session: StoreSession, dry_run: bool) -> Snapshot:
+        """Store what changed and return the snapshot to commit: the work tree, or HEAD with some paths renewed."""
+        repo = self.repo
+        files = {path: info for path, info in scan.files.items() if self._wanted(path)}
+        total = sum(info.size for info in files.values())
+
+        def read(path: str, info: FileStat) -> tuple[BlobId, Stat | None]:
+            self.read += info.size
+            if dry_run:
+                return repo.worktree.hash(path, info)
+            if info.type == LINK:
+                return session.put_bytes(link_text(repo.root, path)), None
+            base = self.done
+            blob, stat = read_stable(repo.root, path, lambda stream: session.put_file(stream, info.size, self._tick(base, total, path)))
+            self.done = base + info.size
+            return blob, stat
+
+        ids = repo.worktree.hashes(files, read=read, known=(lambda _: True) if dry_run else session.has)
+        after = repo.snapshot_of(files, ids)
+        if not self.paths:
+            return after
+        kept = {path: a for path, a in self.before.artifacts.items() if not self._wanted(path)}
+        merged = dict(sorted({**kept, **after.artifacts}.items()))
+        return Snapshot(merged, lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id))
+
+    def _tick(self, base: int, total: int, path: str):  # type: ignore[no-untyped-def]
+        progress = self.progress
+        return (lambda count: progress(base + count, total, path)) if progress else None
+
+    def _record(self, draft: Commit, unchanged: bool) -> CommitId:
+        """Make the commit the head of its branch. Somebody else's commit in between becomes its parent."""
+        repo, started_on = self.repo, self.view.branch
+        made: list[CommitId] = []
+
+        def change(view: View) -> View:
+            if view.branch != started_on:
+                raise Conflict(f"HEAD moved from {started_on} to {view.branch} meanwhile", hint="mlver commit again")
+            commit = replace(draft, parents=(view.head,) if view.head else ())
+            with repo.store.session() as session:
+                id = session.put_object(commit)
+                session.finish()
+            assert isinstance(id, CommitId)
+            made.append(id)
+            view = replace(view, pending=still_pending(view, commit.derivations))
+            if view.branch is None:
+                return replace(view, detached=id)
+            return replace(view, branches={**view.branches, view.branch: id})
+
+        transact(repo, f"commit: {draft.subject}", change, reason="; ".join(draft.trailers.get("why", ())) or None)
+        return made[-1]

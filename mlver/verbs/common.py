@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mlver.kinds.base import Value
+from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
+from mlver.repo.repository import Repository
 
 # called with (bytes done, bytes in all, what is being done); progress never changes a result
 Progress = Callable[[int, int, str], None]
@@ -63,3 +65,23 @@ class MetricDelta:
     old_n: int | None = None
     new_n: int | None = None
     note: str | None = None
+
+
+def commit_info(id: CommitId, commit: Commit, refs: Mapping[CommitId, tuple[str, ...]]) -> CommitInfo:
+    """Return one commit as lists show it."""
+    return CommitInfo(
+        id, commit.parents, commit.author, commit.time, commit.message, refs.get(id, ()), commit.trailers
+    )
+
+
+def refs_by_commit(repo: Repository) -> dict[CommitId, tuple[str, ...]]:
+    """Return the names of each commit: `HEAD`, the current branch, other branches, tags, stages (`prod/clinic=C`)."""
+    view, found = repo.view, dict[CommitId, list[str]]()
+    if view.head:
+        found[view.head] = ["HEAD", *([view.branch] if view.branch else [])]
+    named = [(name, id) for refs in (view.branches, view.tags) for name, id in sorted(refs.items()) if name != view.branch]
+    for stage, scopes in sorted(view.stages.items()):
+        named += [(f"{stage}/{scope}" if scope else stage, live.commit) for scope, live in sorted(scopes.items())]
+    for name, id in named:
+        found.setdefault(id, []).append(name)
+    return {id: tuple(names) for id, names in found.items()}

@@ -2,100 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
 
-from mlver.kinds.base import Detail, Value
-from mlver.objects.ids import BlobId, CommitId
-from mlver.objects.result import Result
+from mlver.errors import UnknownRevision
+from mlver.kinds import registry
+from mlver.objects.commit import Environment
+from mlver.objects.ids import CommitId, EnvironmentId
+from mlver.repo.project import matches
 from mlver.repo.repository import Repository
-from mlver.verbs.common import MetricDelta
+from mlver.repo.revisions import parse_target
+from mlver.repo.snapshot import Snapshot
+from mlver.verbs.common import FileChange, MetricDelta
+from mlver.verbs.compare import compare_artifact, file_changes
+from mlver.verbs.diff_result import ArtifactDiff, DiffResult, Side, UnitChange, UnitCounts
 
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a diff: a commit, or the work tree (`commit` None). `name` is what was asked for."""
-
-    name: str
-    commit: CommitId | None
-    time: datetime | None = None
-    author: str | None = None
-    subject: str | None = None
-
-
-@dataclass(frozen=True)
-class UnitChange:
-    """One unit that differs: `change` is `added`, `removed` or `changed`.
-
-    `old` and `new` hold the whole unit, or for a changed one only its fields that differ.
-    `text_old`/`text_new` say the same in one line for people.
-    """
-
-    unit: str
-    change: str
-    old: Value = None
-    new: Value = None
-    text_old: str | None = None
-    text_new: str | None = None
-
-
-@dataclass(frozen=True)
-class UnitCounts:
-    """How many units were added, removed, changed: exact, whatever the list below is cut to."""
-
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-
-
-@dataclass(frozen=True)
-class ArtifactDiff:
-    """One artifact that differs.
-
-    `change` is `added`, `removed`, `modified`, `renamed` (`was`), or `rewritten`: the bytes differ
-    and the meaning does not. `unreadable` says why the kind could not read it, then only size and
-    id are compared. `changes` is cut to the limit when `truncated`.
-    """
-
-    path: str
-    kind: str
-    change: str
-    summary: str
-    units: UnitCounts
-    changes: tuple[UnitChange, ...] = ()
-    truncated: bool = False
-    details: tuple[Detail, ...] = ()
-    counts: dict[str, int | float] = field(default_factory=dict)
-    old_id: BlobId | None = None
-    new_id: BlobId | None = None
-    old_size: int | None = None
-    new_size: int | None = None
-    was: str | None = None
-    unreadable: str | None = None
-
-
-@dataclass(frozen=True)
-class DiffResult(Result):
-    """What changed from `old` to `new`, most telling kinds first.
-
-    `metrics` are the facts recorded for the two commits; `environment` lists packages and
-    versions that differ (name, old, new); `git` the code commits when both are known.
-    """
-
-    schema: ClassVar[str] = "mlver.diff/v1"
-    old: Side
-    new: Side
-    artifacts: tuple[ArtifactDiff, ...]
-    metrics: tuple[MetricDelta, ...] = ()
-    environment: tuple[tuple[str, str | None, str | None], ...] = ()
-    git: tuple[str | None, str | None] | None = None
-
-    @property
-    def identical(self) -> bool:
-        """Whether every byte is the same on both sides."""
-        return not self.artifacts
+__all__ = ["ArtifactDiff", "DiffResult", "Side", "UnitChange", "UnitCounts", "diff", "diff_snapshots"]
 
 
 def diff(
@@ -110,7 +31,128 @@ def diff(
 ) -> DiffResult:
     """Compare two revisions; `new` None means the work tree, both None the work tree against HEAD.
 
-    `targets` limits to paths or `PATH#UNIT`; `key` names key columns for tables; `limit` cuts the
-    unit list of each artifact; `units=False` compares files only (for `--name-only`).
+    `old` may be a range `A..B`. `targets` limits to paths or `PATH#UNIT`; `key` names key columns for
+    tables; `limit` cuts the unit list of each artifact; `units=False` compares files only.
     """
-    raise NotImplementedError
+    if old and new is None and ".." in old and not repo.is_revision(old):
+        old, _, new = old.partition("..")
+        old, new = old or "HEAD", new or "HEAD"
+    old_name = old or "HEAD"
+    old_commit = repo.resolve(old_name) if old or repo.view.head else None
+    new_commit = repo.resolve(new) if new else None
+    before = repo.snapshot(old_commit) if old_commit else repo.head_snapshot()
+    after = repo.snapshot(new_commit) if new_commit else repo.work_snapshot()
+    artifacts = diff_snapshots(repo, before, after, targets=targets, key=key, limit=limit, units=units)
+    both = (old_commit, new_commit)
+    return DiffResult(
+        old=_side(repo, old_name, old_commit),
+        new=_side(repo, new or "work tree", new_commit),
+        artifacts=artifacts,
+        metrics=() if targets else _metrics(repo, *both),
+        environment=() if targets else _environment_changes(repo, *both),
+        git=_git(repo, *both),
+    )
+
+
+def diff_snapshots(
+    repo: Repository,
+    old: Snapshot,
+    new: Snapshot,
+    *,
+    targets: Sequence[str] = (),
+    key: Sequence[str] = (),
+    limit: int = 1000,
+    units: bool = True,
+) -> tuple[ArtifactDiff, ...]:
+    """Return the artifacts that differ between two snapshots, most telling kinds first."""
+    wanted = _wanted(repo, targets, old, new)
+    found = []
+    for change in file_changes(old, new):
+        only = _units_wanted(wanted, change)
+        if wanted and only is None:
+            continue
+        if not units:
+            found.append(_bare(change))
+            continue
+        artifact = compare_artifact(old, new, change, key=tuple(key), limit=limit, only=only or ())
+        if only and not artifact.changes and not artifact.unreadable:
+            continue  # the artifact changed, the unit asked for did not
+        found.append(artifact)
+    return tuple(sorted(found, key=lambda a: (registry.get(a.kind).order, a.change == "rewritten", a.path)))
+
+
+def _wanted(repo: Repository, targets: Sequence[str], *sides: Snapshot) -> list[tuple[str, str | None]]:
+    wanted = []
+    for text in targets:
+        path, unit = text, None
+        if not any(text in side for side in sides):
+            target = parse_target(repo, text)
+            path, unit = target.path or text, target.unit
+        path = repo.tree_path(path)
+        if not any(path == "" or matches(known, path) for side in sides for known in side.artifacts):
+            raise UnknownRevision(f"no revision or artifact {text!r} on either side", hint="mlver diff A B -- PATH")
+        wanted.append((path, unit))
+    return wanted
+
+
+def _units_wanted(wanted: Iterable[tuple[str, str | None]], change: FileChange) -> tuple[str, ...] | None:
+    hits = [unit for path, unit in wanted if path == "" or matches(change.path, path)]
+    if not hits:
+        return None
+    return () if None in hits else tuple(unit for unit in hits if unit is not None)
+
+
+def _bare(change: FileChange) -> ArtifactDiff:
+    return ArtifactDiff(
+        path=change.path,
+        kind=change.kind,
+        change=change.change,
+        summary=f"renamed from {change.was}" if change.was else "",
+        units=UnitCounts(),
+        old_id=change.old_id,
+        new_id=change.new_id,
+        old_size=change.old_size,
+        new_size=change.new_size,
+        was=change.was,
+    )
+
+
+def _side(repo: Repository, name: str, id: CommitId | None) -> Side:
+    if id is None:
+        return Side(name, None)
+    commit = repo.commit(id)
+    return Side(name, id, commit.time, commit.author, commit.subject)
+
+
+def _metrics(repo: Repository, old: CommitId | None, new: CommitId | None) -> tuple[MetricDelta, ...]:
+    if old is None or new is None:
+        return ()
+    from mlver.verbs.metrics import diff_metrics
+
+    return diff_metrics(repo, str(old), str(new)).metrics
+
+
+def _environment_changes(
+    repo: Repository, old: CommitId | None, new: CommitId | None
+) -> tuple[tuple[str, str | None, str | None], ...]:
+    if old is None or new is None:
+        return ()
+    ids = [repo.commit(id).environment for id in (old, new)]
+    if ids[0] == ids[1]:
+        return ()
+    before, after = (_versions(repo, id) for id in ids)
+    names = sorted(before.keys() | after.keys())
+    return tuple((n, before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n))
+
+
+def _versions(repo: Repository, id: EnvironmentId | None) -> Mapping[str, str]:
+    if id is None:
+        return {}
+    environment = repo.store.get_object(Environment, id)
+    return {"python": environment.python, "platform": environment.platform, **environment.packages}
+
+
+def _git(repo: Repository, old: CommitId | None, new: CommitId | None) -> tuple[str | None, str | None] | None:
+    states = [repo.commit(id).git if id else None for id in (old, new)]
+    commits = tuple(state.commit if state else None for state in states)
+    return (commits[0], commits[1]) if old and new and commits[0] != commits[1] else None

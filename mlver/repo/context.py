@@ -1,0 +1,57 @@
+"""What a commit records of its surroundings: interpreter, packages, and the git work tree around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+import platform
+from pathlib import Path
+import subprocess
+
+from mlver.objects.commit import Environment, GitState
+from mlver.objects.ids import BlobId
+
+_PATCH_LIMIT = 16 << 20
+# Nothing of the user's git may run or be written: no external diff, no text conversion, no
+# file-system monitor, no refreshed index. Files that must never be published stay out of the patch.
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotepath=true")
+_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD", "--", ".", ":(exclude,glob)**/.env*")
+
+
+def capture_environment() -> Environment:
+    """Return interpreter, platform and installed packages of this process."""
+    packages = {
+        dist.name.lower(): dist.version
+        for dist in metadata.distributions()
+        if dist.name is not None and dist.version is not None
+    }
+    return Environment(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        platform=f"{platform.system()} {platform.machine()}",
+        packages=dict(sorted(packages.items())),
+    )
+
+
+def git_state(root: Path, put_blob: Callable[[bytes], BlobId]) -> GitState | None:
+    """Return the git commit, branch and uncommitted patch around `root`; None where there is no git commit.
+
+    The patch is stored through `put_blob`; one above 16 MiB is left out, the commit id stays.
+    """
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return None
+    commit = _git(root, "rev-parse", "--verify", "-q", "HEAD")
+    if not commit:
+        return None
+    branch = (_git(root, "symbolic-ref", "-q", "--short", "HEAD") or b"").decode(errors="replace").strip()
+    patch = _git(root, *_DIFF) or b""
+    keep = bool(patch) and len(patch) <= _PATCH_LIMIT
+    return GitState(commit.decode().strip(), branch or None, put_blob(patch) if keep else None)
+
+
+def _git(root: Path, *words: str) -> bytes | None:
+    try:
+        done = subprocess.run([*_GIT, *words], cwd=root, capture_output=True, check=False, timeout=60)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None  # no git, or one that hangs: the commit goes on without it
+    return done.stdout if done.returncode == 0 else None

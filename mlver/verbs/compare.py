@@ -1,0 +1,146 @@
+"""Comparing one artifact of two snapshots. Diff is written here once, over units, for all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from itertools import islice
+
+from mlver.kinds.base import MISSING, Delta, Kind, Unreadable, Units, differing
+from mlver.repo.snapshot import Artifact, Snapshot
+from mlver.verbs.common import FileChange
+from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
+
+
+def file_changes(old: Snapshot, new: Snapshot) -> list[FileChange]:
+    """Return the artifacts that differ, by path. A removed and an added one of the same bytes are one rename."""
+    changes: dict[str, FileChange] = {}
+    for path in sorted(old.artifacts.keys() | new.artifacts.keys()):
+        a, b = old.artifacts.get(path), new.artifacts.get(path)
+        if a and b and (a.id, a.type, a.kind) == (b.id, b.type, b.kind):
+            continue
+        changes[path] = _file_change(path, a, b)
+    return _with_renames(changes)
+
+
+def _file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChange:
+    one = b or a
+    assert one is not None
+    return FileChange(
+        path=path,
+        kind=one.kind,
+        change="modified" if a and b else "added" if b else "removed",
+        old_id=a.id if a else None,
+        new_id=b.id if b else None,
+        old_size=a.size if a else None,
+        new_size=b.size if b else None,
+    )
+
+
+def _with_renames(changes: dict[str, FileChange]) -> list[FileChange]:
+    gone = {c.old_id: c for c in changes.values() if c.change == "removed" and c.old_size}
+    for change in list(changes.values()):
+        source = gone.pop(change.new_id, None) if change.change == "added" else None
+        if source:
+            del changes[source.path]
+            changes[change.path] = replace(
+                change, change="renamed", was=source.path, old_id=source.old_id, old_size=source.old_size
+            )
+    return list(changes.values())
+
+
+def compare_artifact(
+    old: Snapshot,
+    new: Snapshot,
+    change: FileChange,
+    *,
+    key: tuple[str, ...] = (),
+    limit: int = 1000,
+    only: Collection[str] = (),
+) -> ArtifactDiff:
+    """Return what changed in one artifact, in its kind's terms.
+
+    `only` keeps units of these names (a field of a unit may follow after a dot); `limit` cuts the
+    list of changes, never the counts. Bytes the kind cannot read fall back to size and id.
+    """
+    result = ArtifactDiff(
+        path=change.path,
+        kind=change.kind,
+        change=change.change,
+        summary="",
+        units=UnitCounts(),
+        old_id=change.old_id,
+        new_id=change.new_id,
+        old_size=change.old_size,
+        new_size=change.new_size,
+        was=change.was,
+    )
+    if change.change == "renamed":
+        return replace(result, summary=f"renamed from {change.was}")
+    try:
+        a = old.units(change.path, key) if change.old_id else None
+        b = new.units(change.path, key) if change.new_id else None
+    except Unreadable as reason:
+        return replace(result, summary=_size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
+    kind = new.kind(change.path) if b is not None else old.kind(change.path)
+    if old_kind_differs(old, new, change.path):
+        return replace(result, summary=f"kind changed from {old[change.path].kind} to {new[change.path].kind}")
+    delta = unit_delta(a, b)
+    comparison = kind.compare(a, b, delta)
+    shown = _limited(delta, only)
+    changes = tuple(islice(unit_changes(kind, a, b, shown), limit))
+    total = len(shown.added) + len(shown.removed) + len(shown.changed)
+    return replace(
+        result,
+        change="rewritten" if comparison.same_meaning and change.change == "modified" else change.change,
+        summary=comparison.summary,
+        units=UnitCounts(len(shown.added), len(shown.removed), len(shown.changed)),
+        changes=changes,
+        truncated=total > len(changes),
+        details=comparison.details,
+        counts=dict(comparison.counts),
+    )
+
+
+def old_kind_differs(old: Snapshot, new: Snapshot, path: str) -> bool:
+    """Whether the artifact is of another kind on each side, so that its units do not compare."""
+    return path in old and path in new and old[path].kind != new[path].kind
+
+
+def unit_delta(old: Units | None, new: Units | None) -> Delta:
+    """Return the difference of two unit maps, either of which may be absent."""
+    if old is None:
+        return Delta(added=list(new.keys())) if new is not None else Delta()
+    return old.delta(new) if new is not None else Delta(removed=list(old.keys()))
+
+
+def _limited(delta: Delta, only: Collection[str]) -> Delta:
+    if not only:
+        return delta
+    return Delta(*([k for k in keys if covers(only, k)] for keys in (delta.added, delta.removed, delta.changed)))
+
+
+def covers(only: Collection[str], key: str) -> bool:
+    """Whether one of the wanted units is this key, a field of it, or a part above it."""
+    return any(key == unit or key.startswith(unit + ".") or unit.startswith(key + ".") for unit in only)
+
+
+def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta):  # type: ignore[no-untyped-def]
+    """Yield one `UnitChange` per differing unit, removed and changed before added: losses hurt most."""
+    for key in delta.removed:
+        value = old.get(key) if old is not None else MISSING
+        yield UnitChange(key, "removed", old=value, text_old=kind.text(key, value))
+    for key in delta.changed:
+        assert old is not None and new is not None
+        before, after = differing(old.get(key), new.get(key))
+        yield UnitChange(key, "changed", before, after, kind.text(key, before), kind.text(key, after))
+    for key in delta.added:
+        value = new.get(key) if new is not None else MISSING
+        yield UnitChange(key, "added", new=value, text_new=kind.text(key, value))
+
+
+def _size_line(change: FileChange) -> str:
+    if change.old_size is None or change.new_size is None:
+        size = change.new_size if change.old_size is None else change.old_size
+        return f"{size} bytes"
+    return f"{change.old_size} -> {change.new_size} bytes"
