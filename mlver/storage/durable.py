@@ -1,0 +1,404 @@
+"""The one way mlver writes files.
+
+Temporary file in the destination folder, all bytes, fsync, rename (or link, when an existing file
+must stay), fsync of the folder. A crash leaves the old file or the new one and at worst a `.tmp-`
+file. Every system call goes through `os_calls`, which a test may replace to count calls, to fail
+one or to die at one. An fsync that failed is never tried again on the same file: the kernel has
+marked the pages clean by then (Rebello et al., USENIX ATC 2020).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mlver.errors import LocalIO, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from os import _ScandirIterator as ScandirIterator
+
+TEMP_PREFIX = ".tmp-"
+Bytes = bytes | bytearray | memoryview
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_WAITS = 1000  # how often a busy write is tried again, a millisecond apart
+
+
+def _fsync(fd: int) -> None:
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
+    if full is None:
+        os.fsync(fd)
+    else:
+        fcntl.fcntl(fd, full)
+
+
+class OsCalls:
+    """The system calls mlver makes on files, by name."""
+
+    open = staticmethod(os.open)
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+    write = staticmethod(os.write)
+    fsync = staticmethod(_fsync)
+    fstat = staticmethod(os.fstat)
+    fchmod = staticmethod(os.fchmod)
+    lstat = staticmethod(os.lstat)
+    stat = staticmethod(os.stat)
+    readlink = staticmethod(os.readlink)
+    mkdir = staticmethod(os.mkdir)
+    rmdir = staticmethod(os.rmdir)
+    rename = staticmethod(os.rename)
+    link = staticmethod(os.link)
+    symlink = staticmethod(os.symlink)
+    unlink = staticmethod(os.unlink)
+    flock = staticmethod(fcntl.flock)
+
+    @staticmethod
+    def scandir(path: str | Path) -> ScandirIterator[str]:
+        return os.scandir(path)
+
+
+os_calls = OsCalls()
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission (read-only?)",
+    errno.EPERM: "no permission (read-only?)",
+    errno.EIO: "the disk reports an error",
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EFBIG: "the file is too large for this file system",
+    errno.ENOLCK: "this file system has no locks",
+}
+_HINTS = {
+    errno.ENOSPC: "free some space and try again; nothing was changed",
+    errno.EDQUOT: "free some space and try again; nothing was changed",
+    errno.ENOLCK: "keep the repository on a local disk",
+}
+
+
+def show(path: str | os.PathLike[str]) -> str:
+    """Return a path as one printable line."""
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
+def local_io(error: OSError, path: str | os.PathLike[str], doing: str) -> LocalIO:
+    """Return the LocalIO that says in plain words why `doing` (a verb) failed on `path`."""
+    code = error.errno or 0
+    reason = _REASONS.get(code) or (os.strerror(code) if code else str(error))
+    return LocalIO(f"cannot {doing} {show(path)}: {reason}", hint=_HINTS.get(code))
+
+
+class NewFile:
+    """A file being written under a temporary name in `folder`. It appears in `commit`, or never.
+
+    With `sync=False` nothing is fsynced: for the work tree and for caches. The temporary file is
+    locked while it is open, so that `sweep` can tell a file in use from one left by a crash.
+    """
+
+    def __init__(self, folder: Path, *, sync: bool = True) -> None:
+        self._folder = folder
+        self._sync = sync
+        self._temp = folder / (TEMP_PREFIX + secrets.token_hex(8))
+        self._length = 0
+        self._fd: int | None = None
+        try:
+            self._fd = os_calls.open(self._temp, _NEW, 0o600)
+            if sync:
+                with contextlib.suppress(OSError):  # no locks here: the age alone protects it
+                    os_calls.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.abort()
+            raise local_io(error, folder, "write in") from error
+
+    def write(self, data: Bytes) -> None:
+        """Append bytes; LocalIO when the disk refuses them."""
+        view = memoryview(data).cast("B")
+        waits = 0
+        while view:
+            try:
+                done = os_calls.write(self._open_fd(), view)
+            except (BlockingIOError, InterruptedError) as error:
+                waits += 1
+                if waits > _WAITS:
+                    raise local_io(error, self._folder, "write in") from error
+                time.sleep(0.001)
+                continue
+            except OSError as error:
+                raise local_io(error, self._folder, "write in") from error
+            if done <= 0:
+                raise LocalIO(f"cannot write in {show(self._folder)}: the system took no bytes")
+            self._length += done
+            view = view[done:]
+
+    def tell(self) -> int:
+        """How many bytes were written so far."""
+        return self._length
+
+    def commit(self, path: Path, *, mode: int = 0o644, replace: bool = True) -> bool:
+        """Make the file appear whole as `path`, in the folder it was begun in.
+
+        False when `replace` is not wanted and `path` exists already: it is left as it is.
+        LocalIO when it failed; OutcomeUnknown when a replaced file may not survive a power cut.
+        """
+        try:
+            self._settle(mode)
+            new = self._publish(path, replace)
+        except OSError as error:
+            raise local_io(error, path, "write") from error
+        finally:
+            self.abort()
+        if self._sync:
+            try:
+                _sync_folder(self._folder)
+            except OSError as error:
+                if replace:
+                    raise _unsure(error, path) from error
+                raise local_io(error, self._folder, "fsync") from error
+        return new
+
+    def abort(self) -> None:
+        """Remove what was written. Harmless after commit."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os_calls.close(fd)
+        temp, self._temp = self._temp, Path()
+        if temp != Path():
+            with contextlib.suppress(OSError):
+                os_calls.unlink(temp)
+
+    def _open_fd(self) -> int:
+        if self._fd is None:
+            raise LocalIO(f"cannot write in {show(self._folder)}: the file is closed")
+        return self._fd
+
+    def _settle(self, mode: int) -> None:
+        fd = self._open_fd()
+        found = os_calls.fstat(fd).st_size
+        if found != self._length:
+            raise OSError(errno.EIO, f"wrote {self._length} bytes and found {found}")
+        os_calls.fchmod(fd, mode & ~_umask())
+        if self._sync:
+            os_calls.fsync(fd)
+        else:
+            self._fd = None
+            os_calls.close(fd)
+
+    def _publish(self, path: Path, replace: bool) -> bool:
+        if not replace:
+            try:
+                os_calls.link(self._temp, path, follow_symlinks=False)
+                return True
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                if _lexists(path):
+                    return False
+        os_calls.rename(self._temp, path)
+        self._temp = Path()
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def write_file(
+    path: Path, data: Bytes | Iterable[Bytes], *, mode: int = 0o644, replace: bool = True, sync: bool = True
+) -> bool:
+    """Write a whole file atomically; its folder must exist. See `NewFile.commit` for answer and errors."""
+    with NewFile(path.parent, sync=sync) as file:
+        for piece in (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data:
+            file.write(piece)
+        return file.commit(path, mode=mode, replace=replace)
+
+
+def read_file(path: Path, limit: int | None = None) -> bytes:
+    """Return a regular file's bytes. FileNotFoundError when absent; LocalIO when unreadable or over `limit`."""
+    try:
+        fd = os_calls.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            found = os_calls.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise LocalIO(f"cannot read {show(path)}: not a regular file")
+            if limit is not None and found.st_size > limit:
+                raise LocalIO(f"cannot read {show(path)}: larger than {limit} bytes")
+            return read_range(fd, 0, None)
+        finally:
+            os_calls.close(fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise local_io(error, path, "read") from error
+
+
+def read_range(fd: int, start: int, length: int | None) -> bytes:
+    """Return `length` bytes from `start` (None: all), fewer at the end of the file. Raises OSError."""
+    if length is None:
+        length = max(0, os_calls.fstat(fd).st_size - start)
+    data = os_calls.pread(fd, length, start)
+    if len(data) == length:
+        return data
+    pieces = [data]
+    while data and (length := length - len(data)):
+        start += len(data)
+        data = os_calls.pread(fd, length, start)
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+def make_dirs(path: Path, *, sync: bool = True) -> None:
+    """Create a folder and its parents where missing, each durably. LocalIO."""
+    try:
+        os_calls.mkdir(path)
+    except FileExistsError:
+        if not _is_folder(path):
+            raise LocalIO(f"cannot create folder {show(path)}: a file is in the way") from None
+        return
+    except FileNotFoundError:
+        make_dirs(path.parent, sync=sync)
+        return make_dirs(path, sync=sync)
+    except OSError as error:
+        raise local_io(error, path, "create folder") from error
+    if sync:
+        fsync_dir(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in a folder durable. LocalIO."""
+    try:
+        _sync_folder(path)
+    except OSError as error:
+        raise local_io(error, path, "fsync") from error
+
+
+def replace_symlink(path: Path, target: str, *, sync: bool = True) -> None:
+    """Make `path` a symbolic link to `target`, swapping whatever file or link is there atomically.
+
+    LocalIO when it failed; OutcomeUnknown when the swap happened and may not survive a power cut.
+    """
+    temp = path.parent / (TEMP_PREFIX + secrets.token_hex(8))
+    try:
+        os_calls.symlink(target, temp)
+        os_calls.rename(temp, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os_calls.unlink(temp)
+        raise local_io(error, path, "link") from error
+    if sync:
+        try:
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise _unsure(error, path) from error
+
+
+def move(path: Path, to: Path, *, sync: bool = True) -> None:
+    """Rename a file or folder, durably. FileNotFoundError when absent; LocalIO."""
+    try:
+        os_calls.rename(path, to)
+        if sync:
+            _sync_folder(to.parent)
+            if path.parent != to.parent:
+                _sync_folder(path.parent)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise local_io(error, path, "move") from error
+
+
+def remove(path: Path, *, sync: bool = True) -> None:
+    """Remove a file or link, durably. FileNotFoundError when absent; LocalIO."""
+    try:
+        os_calls.unlink(path)
+        if sync:
+            _sync_folder(path.parent)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise local_io(error, path, "remove") from error
+
+
+def remove_tree(path: Path, *, sync: bool = True) -> None:
+    """Remove a folder and all below it; links are removed, never followed.
+
+    The folder is renamed to a temporary name first, so that nobody ever sees half of it.
+    FileNotFoundError when absent; LocalIO.
+    """
+    doomed = path.parent / (TEMP_PREFIX + secrets.token_hex(8))
+    move(path, doomed, sync=sync)
+    try:
+        _empty(doomed)
+        os_calls.rmdir(doomed)
+    except OSError as error:
+        raise local_io(error, path, "remove") from error
+
+
+def _empty(path: Path) -> None:
+    with os_calls.scandir(path) as entries:
+        found = [(Path(entry.path), entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for item, is_folder in found:
+        if is_folder:
+            _empty(item)
+            os_calls.rmdir(item)
+        else:
+            os_calls.unlink(item)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os_calls.open(path, _FOLDER)
+    try:
+        os_calls.fsync(fd)
+    finally:
+        os_calls.close(fd)
+
+
+def _unsure(error: OSError, path: Path) -> OutcomeUnknown:
+    reason = _REASONS.get(error.errno or 0, error.strerror)
+    return OutcomeUnknown(f"{show(path)} was replaced, but the disk did not confirm it: {reason}", hint="mlver status")
+
+
+def _lexists(path: Path) -> bool:
+    try:
+        os_calls.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(os_calls.stat(path).st_mode)
+    except OSError:  # a link to nowhere
+        return False
+
+
+_mask: list[int] = []
+
+
+def _umask() -> int:
+    if not _mask:  # the system can only tell the mask by setting it
+        _mask.append(os.umask(0o077))
+        os.umask(_mask[0])
+    return _mask[0]

@@ -1,0 +1,216 @@
+"""Storage on a local disk: a key is a path under a root folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mlver.errors import Conflict, LocalIO
+from mlver.storage import durable
+from mlver.storage.base import Writer
+from mlver.storage.durable import Bytes, NewFile, local_io
+from mlver.storage.keys import check_folder, check_key, is_key
+from mlver.storage.locks import locked
+
+LOCK = "lock"
+IMMUTABLE = 0o444
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_Entries = list[tuple[str, bool]]  # key, whether it is a folder
+_SWEEP_AFTER = 3600.0  # seconds a temporary file is left alone, however dead it looks
+
+
+class _LocalWriter:
+    """A value on its way into one folder of a LocalStorage."""
+
+    def __init__(self, storage: LocalStorage, folder: str) -> None:
+        self._storage = storage
+        self._prefix = folder + "/" if folder else ""
+        self._file = NewFile(storage.folder(folder))
+        self.write = self._file.write
+        self.tell = self._file.tell
+        self.abort = self._file.abort
+
+    def commit(self, key: str) -> None:
+        self.create(key)
+
+    def create(self, key: str) -> bool:
+        """Like `commit`; False when the key exists already."""
+        check_key(key)
+        if not key.startswith(self._prefix) or "/" in key[len(self._prefix) :]:
+            raise LocalIO(f"cannot write {key}: not in folder {self._prefix or '.'}")
+        return self._file.commit(self._storage.path(key), mode=IMMUTABLE, replace=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+class LocalStorage:
+    """Bytes under keys in the folder `root`, which is created by the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = str(root)
+        self._swept: set[str] = set()
+
+    def path(self, key: str) -> Path:
+        """Return the file of a key; Refused when it is no key."""
+        return self.root / check_key(key)
+
+    def folder(self, prefix: str) -> Path:
+        """Return the folder of a prefix, created if missing."""
+        path = self.root / check_folder(prefix)
+        durable.make_dirs(path)
+        return path
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        path = self.path(key)
+        try:
+            fd = durable.os_calls.open(path, _READ)
+        except _ABSENT:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise local_io(error, path, "read") from error
+        try:
+            return durable.read_range(fd, start, length)
+        except IsADirectoryError:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise local_io(error, path, "read") from error
+        finally:
+            durable.os_calls.close(fd)
+
+    def size(self, key: str) -> int:
+        path = self.path(key)
+        try:
+            found = durable.os_calls.lstat(path)
+        except _ABSENT:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise local_io(error, path, "read") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise KeyError(key)
+        return found.st_size
+
+    def exists(self, key: str) -> bool:
+        try:
+            self.size(key)
+        except KeyError:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[str]:
+        folder = check_folder(prefix)
+        for key, is_folder in self._entries(folder):
+            if is_folder:
+                yield from self.list(key)
+            elif is_key(key) and key != LOCK:
+                yield key
+
+    def strangers(self, prefix: str) -> Iterator[str]:
+        """Yield the paths under the folder `prefix` that are no keys and no temporary files."""
+        for key, is_folder in self._entries(check_folder(prefix)):
+            if is_folder and is_key(key):
+                yield from self.strangers(key)
+            elif not is_key(key) and not key.rpartition("/")[2].startswith(durable.TEMP_PREFIX):
+                yield key
+
+    def writer(self, folder: str) -> Writer:
+        if folder not in self._swept:
+            self._swept.add(folder)
+            self.sweep(folder)
+        return _LocalWriter(self, check_folder(folder))
+
+    def create(self, key: str, data: Bytes) -> bool:
+        with _LocalWriter(self, check_key(key).rpartition("/")[0]) as writer:
+            writer.write(data)
+            return writer.create(key)
+
+    def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
+        path = self.path(key)
+        self.folder(key.rpartition("/")[0])
+        with locked(self.root / LOCK):
+            try:
+                current: bytes | None = self.read(key)
+            except KeyError:
+                current = None
+            if current != expected:
+                return False
+            return durable.write_file(path, new)
+
+    def move(self, key: str, to: str) -> None:
+        if not self.exists(key):
+            raise KeyError(key)
+        self.folder(check_key(to).rpartition("/")[0])
+        with locked(self.root / LOCK):
+            if self.exists(to):
+                raise Conflict(f"cannot move {key}: {to} exists")
+            try:
+                durable.move(self.path(key), self.path(to))
+            except FileNotFoundError:
+                raise KeyError(key) from None
+
+    def delete(self, key: str) -> None:
+        if not self.exists(key):
+            raise KeyError(key)
+        try:
+            durable.remove(self.path(key))
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    def sweep(self, folder: str, older_than: float = _SWEEP_AFTER) -> int:
+        """Remove the temporary files a crash left in one folder; returns how many.
+
+        Only files that no process holds locked and that are older than `older_than` seconds.
+        """
+        path = self.root / check_folder(folder)
+        swept = 0
+        try:
+            with durable.os_calls.scandir(path) as entries:
+                names = [entry.name for entry in entries if entry.name.startswith(durable.TEMP_PREFIX)]
+        except _ABSENT:
+            return 0
+        except OSError as error:
+            raise local_io(error, path, "list") from error
+        for name in names:
+            swept += _sweep_one(path / name, older_than)
+        return swept
+
+    def _entries(self, folder: str) -> _Entries:
+        path = self.root / folder
+        start = folder + "/" if folder else ""
+        try:
+            with durable.os_calls.scandir(path) as entries:
+                found = [(start + entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except _ABSENT:
+            return []
+        except OSError as error:
+            raise local_io(error, path, "list") from error
+        # a folder sorts as its keys do, with the slash
+        return sorted(found, key=lambda item: item[0] + "/" if item[1] else item[0])
+
+
+def _sweep_one(path: Path, older_than: float) -> bool:
+    try:
+        fd = durable.os_calls.open(path, _READ)
+        try:
+            if time.time() - durable.os_calls.fstat(fd).st_mtime < older_than:
+                return False
+            durable.os_calls.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            durable.os_calls.unlink(path)
+        finally:
+            durable.os_calls.close(fd)
+    except OSError:  # in use, gone already, or on a read-only disk: a leftover does no harm
+        return False
+    return True
