@@ -108,17 +108,18 @@ class NewFile:
     """A file being written under a temporary name in `folder`. It appears in `commit`, or never.
 
     With `sync=False` nothing is fsynced: for the work tree and for caches. The temporary file is
-    locked while it is open, so that `sweep` can tell a file in use from one left by a crash.
+    locked while it is open, so that `sweep` can tell a file in use from one left by a crash. `at` is
+    an open handle of `folder`: names are then looked up in it, whatever the path has become since.
     """
 
-    def __init__(self, folder: Path, *, sync: bool = True) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, sync: bool = True, at: int | None = None) -> None:
+        self._folder, self._at = folder, at
         self._sync = sync
-        self._temp = folder / (TEMP_PREFIX + secrets.token_hex(8))
+        self._temp = self._named(folder / (TEMP_PREFIX + secrets.token_hex(8)))
         self._length = 0
         self._fd: int | None = None
         try:
-            self._fd = os_calls.open(self._temp, _NEW, 0o600)
+            self._fd = os_calls.open(self._temp, _NEW, 0o600, dir_fd=at)
             if sync:
                 with contextlib.suppress(OSError):  # no locks here: the age alone protects it
                     os_calls.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,14 +159,14 @@ class NewFile:
         """
         try:
             self._settle(mode)
-            new = self._publish(path, replace)
+            new = self._publish(self._named(path), replace)
         except OSError as error:
             raise local_io(error, path, "write") from error
         finally:
             self.abort()
         if self._sync:
             try:
-                _sync_folder(self._folder)
+                _sync_folder(self._folder) if self._at is None else os_calls.fsync(self._at)
             except OSError as error:
                 if replace:
                     raise _unsure(error, path) from error
@@ -181,7 +182,10 @@ class NewFile:
         temp, self._temp = self._temp, Path()
         if temp != Path():
             with contextlib.suppress(OSError):
-                os_calls.unlink(temp)
+                os_calls.unlink(temp, dir_fd=self._at)
+
+    def _named(self, path: Path) -> Path:
+        return path if self._at is None else Path(path.name)
 
     def _open_fd(self) -> int:
         if self._fd is None:
@@ -203,16 +207,16 @@ class NewFile:
     def _publish(self, path: Path, replace: bool) -> bool:
         if not replace:
             try:
-                os_calls.link(self._temp, path, follow_symlinks=False)
+                os_calls.link(self._temp, path, src_dir_fd=self._at, dst_dir_fd=self._at, follow_symlinks=False)
                 return True
             except FileExistsError:
                 return False
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                if _lexists(path):
+                if _lexists(path, self._at):
                     return False
-        os_calls.rename(self._temp, path)
+        os_calls.rename(self._temp, path, src_dir_fd=self._at, dst_dir_fd=self._at)
         self._temp = Path()
         return True
 
@@ -379,9 +383,9 @@ def _unsure(error: OSError, path: Path) -> OutcomeUnknown:
     return OutcomeUnknown(f"{show(path)} was replaced, but the disk did not confirm it: {reason}", hint="mlver status")
 
 
-def _lexists(path: Path) -> bool:
+def _lexists(path: Path, at: int | None = None) -> bool:
     try:
-        os_calls.lstat(path)
+        os_calls.lstat(path, dir_fd=at)
     except FileNotFoundError:
         return False
     return True
