@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
 from mlver.objects.result import jsonable
@@ -95,6 +96,13 @@ class Units:
         """The value of one unit, or MISSING."""
         return self._items.get(key, MISSING)
 
+    def counterpart(self, key: str, older: Units) -> str | None:
+        """The key under which `older` holds this unit, None when it does not.
+
+        The same key, except where keys are positions: lines of code are followed through insertions.
+        """
+        return None if older.get(key) is MISSING else key
+
     def delta(self, other: Units) -> Delta:
         """What changes on the way from these units to `other` (the newer ones)."""
         mine, theirs = self._items, other._items
@@ -168,6 +176,12 @@ class Kind:
     def text(self, key: str, value: Value) -> str:
         """Return one line that tells a person what this unit says (without its key)."""
         return short_json(value)
+
+    def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
+        """Return the first `limit` units as rows, and whether there are more; Unreadable as for `units`."""
+        units = self.units(source, spec)
+        first = list(islice(units.keys(), limit))
+        return [{"unit": key, "value": units.get(key)} for key in first], len(units) > limit
 
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return derived facts worth showing for one version alone (row count, class of the model)."""

@@ -1,0 +1,101 @@
+"""The shapes rules are written in: lists of maps, maps by id, groups, Prometheus files, Great Expectations suites."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from blake3 import blake3
+
+from mlver.kinds.base import Unreadable, Value, short_json
+from mlver.kinds.documents import flatten
+
+_SECTIONS = ("rules", "checks", "bounds", "filters", "constraints", "expectations", "groups")
+_IDS = ("id", "rule_id", "name", "rule", "alert", "record", "key", "check", "title")
+
+
+def read_rules(document: Value) -> tuple[dict[str, Value], bool]:
+    """Return rule id -> rule, and whether the file is a list, in which the order of rules can matter.
+
+    What stands beside the rules (`version: 2`) is there under its dotted path with an `@` before it.
+    Unreadable when two rules have one id.
+    """
+    if isinstance(document, list):
+        return _by_id(document), True
+    if document is None:
+        return {}, False
+    if not isinstance(document, dict):
+        raise Unreadable("neither a list nor a map of rules")
+    sections = [name for name in _SECTIONS if name in document and _is_section(document, name)]
+    if not sections:
+        return dict(document), False
+    found: dict[str, Value] = {}
+    for name in sections:
+        inner = document[name]
+        for key, rule in (_by_id(_ungrouped(inner)) if isinstance(inner, list) else inner).items():
+            if key in found:
+                raise Unreadable(f"duplicate rule id {key} (again under {name})")
+            found[key] = rule
+    beside = flatten({key: value for key, value in document.items() if key not in sections})
+    found.update((f"@{key}", value) for key, value in beside.items())
+    return found, any(isinstance(document[name], list) for name in sections)
+
+
+def _is_section(document: dict[str, Value], name: str) -> bool:
+    """Whether the key holds rules, and is not itself a rule (a bound on a column that is called `checks`)."""
+    inner = document[name]
+    if not isinstance(inner, dict):
+        return isinstance(inner, list)
+    maps = [value for value in document.values() if isinstance(value, (dict, list))]
+    return len(maps) == 1 or all(isinstance(value, dict) for value in inner.values())
+
+
+def _ungrouped(entries: list[Value]) -> list[Value]:
+    """Return the rules of Prometheus groups as one list, each with the name of its group; other lists as they are."""
+    if not entries or not all(isinstance(entry, dict) and isinstance(entry.get("rules"), list) for entry in entries):
+        return entries
+    rules = []
+    for group in entries:
+        beside = {key: value for key, value in group.items() if key != "rules"}
+        settings = {"group" if key == "name" else f"group.{key}": value for key, value in beside.items()}
+        rules += [{**rule, **settings} if isinstance(rule, dict) else rule for rule in group["rules"]]
+    return rules
+
+
+def _by_id(entries: list[Value]) -> dict[str, Value]:
+    ids = [_id(entry) for entry in entries]
+    if any(count > 1 for count in Counter(ids).values()):
+        ids = [_longer(name, entry) for name, entry in zip(ids, entries, strict=True)]
+    places: dict[str, int] = {}
+    for place, name in enumerate(ids, 1):
+        if name in places:
+            raise Unreadable(f"duplicate rule id {name} (entries {places[name]} and {place})")
+        places[name] = place
+    return dict(zip(ids, entries, strict=True))
+
+
+def _id(entry: Value) -> str:
+    """Return the rule's own id; an expectation's type and column; or a digest of what it says."""
+    if not isinstance(entry, dict):
+        return short_json(entry)
+    for field in _IDS:
+        name = entry.get(field)
+        if isinstance(name, (str, int)) and not isinstance(name, bool) and name != "":
+            return str(name)
+    kind = entry.get("expectation_type", entry.get("type"))
+    about = entry.get("kwargs") if isinstance(entry.get("kwargs"), dict) else entry
+    if isinstance(kind, str) and isinstance(about, dict):
+        column = about.get("column", about.get("column_list", about.get("column_A")))
+        return f"{kind}({short_json(column)})" if column is not None else kind
+    if isinstance(entry.get("column"), str):
+        return str(entry["column"])
+    return f"~{blake3(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def _longer(name: str, entry: Value) -> str:
+    """Return the id of an alerting rule with its severity and group: Prometheus lets several share a name."""
+    if not isinstance(entry, dict) or not {"alert", "record"} & entry.keys() or "id" in entry:
+        return name
+    labels = entry.get("labels")
+    severity = labels.get("severity") if isinstance(labels, dict) else None
+    return " ".join([name, *(f"[{part}]" for part in (severity, entry.get("group")) if isinstance(part, str))])

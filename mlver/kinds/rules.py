@@ -1,0 +1,77 @@
+"""Rules: hand-written predicates, filters and bounds, each with an id, an owner and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from mlver.kinds.alignment import align
+from mlver.kinds.base import Comparison, Delta, Detail, Kind, Source, Spec, Units, Value, count_line
+from mlver.kinds.documents import load
+from mlver.kinds.recognise import score
+from mlver.kinds.rule_shapes import read_rules
+from mlver.kinds.rule_text import rule_text
+
+
+class RulesUnits(Units):
+    """Rules by id, in the order of the file; `ordered` when the file is a list, in which order can matter."""
+
+    def __init__(self, items: Mapping[str, Value], ordered: bool) -> None:
+        super().__init__(items)
+        self.ordered = ordered
+
+
+class RulesKind(Kind):
+    """Rules. A unit is one rule, its fields as written; a rule that only moved is not a changed rule."""
+
+    name: ClassVar[str] = "rules"
+    order: ClassVar[int] = 20
+
+    def recognises(self, path: str, head: bytes) -> int:
+        """Sure of documents named for rules, checks or bounds, or in a folder of them."""
+        return score(self.name, path, head)
+
+    def units(self, source: Source, spec: Spec) -> RulesUnits:
+        """Return every rule by its id; Unreadable when two rules share one."""
+        rules, ordered = read_rules(load(source))
+        return RulesUnits(rules, ordered)
+
+    def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
+        """Count the rules; the detail `order` says which common rules changed places."""
+        counts = {
+            "rules_added": len(delta.added),
+            "rules_removed": len(delta.removed),
+            "rules_changed": len(delta.changed),
+        }
+        if old is None or new is None:
+            return Comparison(count_line(delta, "rule"), counts=counts)
+        moved = _moved(old, new)
+        details = (Detail("order", ("rule", "was", "is"), moved),) if moved else ()
+        if delta:
+            summary = count_line(delta, "rule") + (", order changed" if moved else "")
+        else:
+            summary = f"same rules, in another order ({moved[0][0]} moved)" if moved else "same rules"
+        return Comparison(summary, details, counts, same_meaning=not delta)
+
+    def text(self, key: str, value: Value) -> str:
+        """Return the rule as a sentence: `mean radius > 20 -> refer  (ana: very large masses go to a human)`."""
+        return rule_text(key, value)
+
+    def summary(self, units: Units) -> Mapping[str, Value]:
+        """Return how many rules there are."""
+        return {"rules": len(units)}
+
+
+def _moved(old: Units, new: Units) -> tuple[tuple[str, int, int], ...]:
+    """Return (rule, old place, new place), counted from 1, of the fewest rules that explain the new order."""
+    if not (isinstance(old, RulesUnits) and old.ordered and isinstance(new, RulesUnits) and new.ordered):
+        return ()
+    was, now = list(old.keys()), list(new.keys())
+    common = set(was) & set(now)
+    before, after = _only(was, common), _only(now, common)
+    stayed = {after[at] for at in align(before, after)}
+    return tuple((key, was.index(key) + 1, now.index(key) + 1) for key in after if key not in stayed)
+
+
+def _only(keys: Sequence[str], common: set[str]) -> list[str]:
+    return [key for key in keys if key in common]
