@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+from collections.abc import Iterable
 
-from mlver.kinds.base import Value
+from mlver.errors import UnknownRevision, UsageError
+from mlver.kinds.base import MISSING, Unreadable, Units, Value, differing, same
 from mlver.objects.ids import CommitId
-from mlver.objects.result import Result
+from mlver.repo.attribute import attribute, file_tracer, unit_tracer
+from mlver.repo.history import walk
 from mlver.repo.repository import Repository
+from mlver.repo.revisions import Target, parse_target
+from mlver.repo.unit_reader import UnitReader, field_of, locate
+from mlver.verbs.blame_result import BlamedUnit, BlameResult
 
-
-@dataclass(frozen=True)
-class BlamedUnit:
-    """One part and the commit that last changed it (or, for a history, one of its changes).
-
-    `unit` is None for a whole artifact. `why` is the stated reason; `ticket` and `alert` what the
-    commit names. `change` is `added`, `changed` or `removed`. For a blame of a whole table,
-    `count` is the number of rows the entry stands for.
-    """
-
-    path: str
-    unit: str | None
-    kind: str
-    change: str
-    commit: CommitId | None
-    author: str
-    time: datetime | None
-    message: str
-    why: str
-    ticket: tuple[str, ...] = ()
-    alert: tuple[str, ...] = ()
-    old: Value = None
-    new: Value = None
-    text: str | None = None
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class BlameResult(Result):
-    """`units` newest change first for one unit (its whole history), in file order for an artifact.
-
-    `live` describes the stage entry when a stage was blamed. A unit that differs in the work tree
-    from HEAD has `commit` None and author `not committed yet`.
-    """
-
-    schema: ClassVar[str] = "mlver.blame/v1"
-    target: str
-    rev: CommitId | None
-    units: tuple[BlamedUnit, ...]
-    truncated: bool = False
-    live: str | None = None
+__all__ = ["BlameResult", "BlamedUnit", "blame"]
 
 
 def blame(
@@ -69,4 +32,174 @@ def blame(
     `column` narrows a row or a rule to one field; `deleted` answers for units that are gone: who
     removed them and why they once came; `expand` lists the units of every artifact of a revision.
     """
-    raise NotImplementedError
+    parsed = parse_target(repo, target)
+    start = repo.resolve(rev or parsed.rev or "HEAD")
+    if parsed.path is None:
+        return _blame_revision(repo, target, start, expand, limit)
+    reader = _reader(repo, parsed.path, start)
+    if parsed.unit is not None:
+        entries = _unit_history(repo, reader, start, parsed, column)
+        pending = _uncommitted(repo, reader, start, entries) if rev is None and parsed.rev is None else []
+        return _cut(target, start, [*pending, *entries], limit)
+    if column is not None:
+        raise UsageError("a column needs a row: PATH#ROW --column NAME", hint="mlver blame --help")
+    entries = _deleted(repo, reader, start) if deleted else _blame_artifact(repo, reader, start)
+    return _cut(target, start, entries, limit)
+
+
+def _cut(target: str, rev: CommitId, entries: list[BlamedUnit], limit: int) -> BlameResult:
+    return BlameResult(target, rev, tuple(entries[:limit]), truncated=len(entries) > limit)
+
+
+def _reader(repo: Repository, path: str, start: CommitId) -> UnitReader:
+    """Return a reader for `path` as `start` has it, or as the last commit did that still had it."""
+    for id, _ in walk(repo, [start]):
+        snapshot = repo.snapshot(id)
+        if path in snapshot:
+            return UnitReader(repo, path, snapshot[path].kind, snapshot.spec(path))
+    repo.snapshot(start)[path]  # raises, naming what comes close
+    raise UnknownRevision(f"no artifact {path} in the history of {start.short}")
+
+
+def _entry(repo: Repository, reader: UnitReader, id: CommitId, unit: str | None, change: str, **values: Value) -> BlamedUnit:
+    commit = repo.commit(id)
+    value = values.get("new") if values.get("new") is not None else values.get("old")
+    return BlamedUnit(
+        path=reader.path,
+        unit=unit,
+        kind=reader.kind.name,
+        change=change,
+        commit=id,
+        author=commit.author,
+        time=commit.time,
+        message=commit.message,
+        why=commit.why,
+        ticket=commit.trailers.get("ticket", ()),
+        alert=commit.trailers.get("alert", ()),
+        text=reader.kind.text(unit, value) if unit is not None and value is not None else None,
+        **values,
+    )
+
+
+def _blame_revision(repo: Repository, target: str, start: CommitId, expand: bool, limit: int) -> BlameResult:
+    snapshot = repo.snapshot(start)
+    made = attribute(repo, start, snapshot.artifacts, file_tracer(repo))
+    entries: list[BlamedUnit] = []
+    for path in snapshot.artifacts:
+        reader = UnitReader(repo, path, snapshot[path].kind, snapshot.spec(path))
+        if expand:
+            entries += _blame_artifact(repo, reader, start)
+            continue
+        parents = repo.commit(made[path]).parents
+        change = "changed" if any(reader.blob(parent) for parent in parents) else "added"
+        entries.append(_entry(repo, reader, made[path], None, change))
+    return _cut(target, start, entries, limit)
+
+
+def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:
+    """One entry per unit in file order; for a table one per commit, with the number of its rows."""
+    units = reader.units(start)
+    if units is None:
+        made = attribute(repo, start, [reader.path], file_tracer(repo))
+        return [_entry(repo, reader, made[reader.path], None, "changed")]
+    made = attribute(repo, start, units.keys(), unit_tracer(reader))
+    return [
+        _entry(repo, reader, id, key, _change_of(repo, reader, id, key), new=units.get(key)) for key, id in made.items()
+    ]
+
+
+def _change_of(repo: Repository, reader: UnitReader, id: CommitId, key: str) -> str:
+    before = [reader.units(parent) for parent in repo.commit(id).parents]
+    return "changed" if any(units is not None and units.get(key) is not MISSING for units in before) else "added"
+
+
+def _unit_history(
+    repo: Repository, reader: UnitReader, start: CommitId, target: Target, column: str | None
+) -> list[BlamedUnit]:
+    """Every change of one unit, newest first: also how it came, and how it went."""
+    key, fields = _located(repo, reader, start, target.unit or "")
+    if column is not None:
+        fields = (*fields, column)
+    entries = []
+    for id, commit in walk(repo, [start]):
+        if commit.parents and any(reader.blob(parent) == reader.blob(id) for parent in commit.parents):
+            continue
+        now = reader.value(id, key, fields)
+        before = [reader.value(parent, key, fields) for parent in commit.parents] or [MISSING]
+        if any((b is MISSING and now is MISSING) or (b is not MISSING and now is not MISSING and same(b, now)) for b in before):
+            continue
+        entries.append(_change_entry(repo, reader, id, target.unit or key, column, before[0], now))
+    return entries
+
+
+def _located(repo: Repository, reader: UnitReader, start: CommitId, unit: str) -> tuple[str, tuple[str, ...]]:
+    seen: list[Units] = []
+    for id, _ in walk(repo, [start]):
+        units = reader.units(id)
+        if units is None or any(units is known for known in seen):
+            continue
+        seen.append(units)
+        if found := locate(units, unit):
+            return found
+    from mlver.repo.unit_reader import locate_or_fail
+
+    return locate_or_fail(seen[0] if seen else Units({}), unit, reader.path)
+
+
+def _change_entry(
+    repo: Repository, reader: UnitReader, id: CommitId, unit: str, column: str | None, before: Value, now: Value
+) -> BlamedUnit:
+    label = f"{unit}.{column}" if column else unit
+    if now is MISSING:
+        return _entry(repo, reader, id, label, "removed", old=before)
+    if before is MISSING:
+        return _entry(repo, reader, id, label, "added", new=now)
+    old, new = differing(before, now)
+    return _entry(repo, reader, id, label, "changed", old=old, new=new)
+
+
+def _uncommitted(repo: Repository, reader: UnitReader, start: CommitId, entries: list[BlamedUnit]) -> list[BlamedUnit]:
+    """An entry on top when the work tree holds another value than HEAD."""
+    from dataclasses import replace
+
+    work = repo.work_snapshot()
+    if not entries or reader.path not in work or work[reader.path].id == reader.blob(start):
+        return []
+    try:
+        units = work.units(reader.path)
+    except Unreadable:
+        return []  # a file in the middle of an edit has no units to blame
+    committed = reader.units(start)
+    top = entries[0]
+    key, fields = (locate(committed, top.unit or "") if committed else None) or locate(units, top.unit or "") or (top.unit or "", ())
+    now = field_of(units.get(key), fields)
+    before = field_of(committed.get(key), fields) if committed is not None else MISSING
+    if (now is MISSING and before is MISSING) or (now is not MISSING and before is not MISSING and same(now, before)):
+        return []
+    change = "removed" if now is MISSING else "added" if before is MISSING else "changed"
+    old, new = (None if v is MISSING else v for v in (before, now))
+    return [
+        replace(
+            top, change=change, commit=None, author="not committed yet", time=None, message="", why="", old=old, new=new,
+            ticket=(), alert=(), text=reader.kind.text(key, new if new is not None else old),
+        )
+    ]  # fmt: skip
+
+
+def _deleted(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:
+    """Units that existed once and do not any more: who removed each, newest first."""
+    current = reader.units(start)
+    entries: list[BlamedUnit] = []
+    gone: set[str] = set()
+    for id, commit in walk(repo, [start]):
+        for parent in commit.parents:
+            if reader.blob(parent) == reader.blob(id) or (before := reader.units(parent)) is None:
+                continue
+            after = reader.units(id)
+            removed: Iterable[str] = before.delta(after).removed if after is not None else before.keys()
+            for key in removed:
+                if key in gone or (current is not None and current.get(key) is not MISSING):
+                    continue
+                gone.add(key)
+                entries.append(_entry(repo, reader, id, key, "removed", old=before.get(key)))
+    return entries

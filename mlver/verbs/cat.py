@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mlver.kinds.base import Value
+from mlver.errors import LocalIO, NegativeAnswer, UsageError
+from mlver.kinds.base import Unreadable, Value
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
+from mlver.repo.revisions import parse_target
+from mlver.repo.snapshot import Snapshot
+from mlver.repo.unit_reader import field_of, locate_or_fail
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,46 @@ class CatResult(Result):
 
 def cat(repo: Repository, target: str, write: Callable[[bytes], Any]) -> None:
     """Stream the exact bytes of `PATH`, `PATH@REV` or `REV:PATH` to `write`, verified at the end."""
-    raise NotImplementedError
+    snapshot, path, unit = locate_artifact(repo, target)
+    if unit is not None:
+        raise UsageError(f"{target} is one unit, not a file", hint=f"mlver show {target}")
+    artifact = snapshot[path]
+    if snapshot.commit is not None:
+        repo.store.copy_blob(artifact.id, write)
+        return
+    with snapshot.source(path).open() as stream:
+        try:
+            while data := stream.read(1 << 20):
+                write(data)
+        except OSError as error:
+            raise LocalIO(f"cannot read {path}: {error.strerror}") from None
+
+
+def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str | None]:
+    """Return snapshot, path and unit of a target. Without a revision HEAD answers, else the work tree."""
+    parsed = parse_target(repo, target)
+    if parsed.path is None:
+        raise UsageError(f"{target} names a commit, not an artifact", hint=f"mlver show {target}")
+    if parsed.rev is not None:
+        snapshot = repo.snapshot(repo.resolve(parsed.rev))
+    else:
+        snapshot = repo.head_snapshot()
+        if parsed.path not in snapshot and (repo.root / parsed.path).is_file():
+            snapshot = repo.work_snapshot()
+    snapshot[parsed.path]  # raises, naming what comes close
+    return snapshot, parsed.path, parsed.unit
 
 
 def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
     """Return one unit (`PATH#UNIT`), or the first rows or units of an artifact as values."""
-    raise NotImplementedError
+    snapshot, path, unit = locate_artifact(repo, target)
+    kind = snapshot.kind(path)
+    try:
+        if unit is not None:
+            units = snapshot.units(path)
+            key, fields = locate_or_fail(units, unit, path)
+            return CatResult(path, kind.name, unit, field_of(units.get(key), fields))
+        rows, more = kind.head(snapshot.source(path), snapshot.spec(path), limit)
+    except Unreadable as reason:
+        raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
+    return CatResult(path, kind.name, rows=tuple(rows), more=more)

@@ -11,6 +11,7 @@ from typing import ClassVar
 from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
+from mlver.objects.encoding import encode
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
@@ -116,8 +117,9 @@ class _Commit:
                 derivations=derivations,
                 facts=self.view.facts,
             )
+            session.put_object(draft)
             stored = 0 if dry_run else session.finish()
-        id = None if dry_run else self._record(draft, unchanged)
+        id = None if dry_run else self._record(draft)
         commit = repo.commit(id) if id else draft
         return CommitResult(
             commit=id,
@@ -163,7 +165,7 @@ class _Commit:
             if info.type == LINK:
                 return session.put_bytes(link_text(repo.root, path)), None
             base = self.done
-            blob, stat = read_stable(repo.root, path, lambda stream: session.put_file(stream, info.size, self._tick(base, total, path)))
+            blob, stat = read_stable(repo.root, path, lambda stream: session.put_stream(stream, self._tick(base, total, path))[0])
             self.done = base + info.size
             return blob, stat
 
@@ -179,7 +181,7 @@ class _Commit:
         progress = self.progress
         return (lambda count: progress(base + count, total, path)) if progress else None
 
-    def _record(self, draft: Commit, unchanged: bool) -> CommitId:
+    def _record(self, draft: Commit) -> CommitId:
         """Make the commit the head of its branch. Somebody else's commit in between becomes its parent."""
         repo, started_on = self.repo, self.view.branch
         made: list[CommitId] = []
@@ -188,10 +190,11 @@ class _Commit:
             if view.branch != started_on:
                 raise Conflict(f"HEAD moved from {started_on} to {view.branch} meanwhile", hint="mlver commit again")
             commit = replace(draft, parents=(view.head,) if view.head else ())
-            with repo.store.session() as session:
-                id = session.put_object(commit)
-                session.finish()
-            assert isinstance(id, CommitId)
+            id = CommitId.of(encode(commit))
+            if commit != draft:
+                with repo.store.session() as session:
+                    session.put_object(commit)
+                    session.finish()
             made.append(id)
             view = replace(view, pending=still_pending(view, commit.derivations))
             if view.branch is None:

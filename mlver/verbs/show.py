@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.kinds.base import Value
+from mlver.errors import NegativeAnswer
+from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.objects.commit import Environment, GitState
-from mlver.objects.ids import BlobId
+from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
+from mlver.objects.state import Fact
+from mlver.repo.ledger import ledger_of
 from mlver.repo.repository import Repository
-from mlver.verbs.common import CommitInfo
-from mlver.verbs.diff import DiffResult
+from mlver.repo.revisions import parse_target
+from mlver.repo.unit_reader import field_of, locate_or_fail
+from mlver.verbs.cat import locate_artifact
+from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
+from mlver.verbs.diff import DiffResult, Side, diff, diff_snapshots
 
 
 @dataclass(frozen=True)
@@ -83,4 +89,62 @@ class ShowUnitResult(Result):
 
 def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
     """Return what is known of a commit (`REV`), an artifact (`REV:PATH`, `PATH@REV`) or a unit (`PATH#UNIT`)."""
-    raise NotImplementedError
+    parsed = parse_target(repo, target)
+    if parsed.path is not None:
+        return _show_part(repo, target)
+    id = repo.resolve(parsed.rev or "HEAD")
+    commit, snapshot = repo.commit(id), repo.snapshot(id)
+    return ShowResult(
+        commit=commit_info(id, commit, refs_by_commit(repo)),
+        artifacts=tuple(ArtifactInfo(a.path, a.kind, a.id, a.size) for a in snapshot.artifacts.values()),
+        environment=repo.store.get_object(Environment, commit.environment) if commit.environment else None,
+        git=commit.git,
+        parameters=commit.parameters,
+        diff=_own_diff(repo, id),
+        facts=tuple(_fact_info(fact) for fact in repo.facts.of() if fact.subject.get("commit") == str(id)),
+        served=tuple(
+            Served(e.stage, e.scope, e.since, e.until, e.live.actor, e.live.reason, e.live.action, e.live.evidence)
+            for e in ledger_of(repo)
+            if e.live.commit == id
+        ),
+    )
+
+
+def _own_diff(repo: Repository, id: CommitId) -> DiffResult:
+    """What the commit changed against its first parent; a first commit against nothing, by file."""
+    commit = repo.commit(id)
+    if commit.parents:
+        return diff(repo, str(commit.parents[0]), str(id))
+    from mlver.repo.snapshot import Snapshot
+
+    nothing = Snapshot({}, lambda a: repo.store.open_blob(a.id))
+    artifacts = diff_snapshots(repo, nothing, repo.snapshot(id), units=False)
+    return DiffResult(Side("nothing", None), Side("first commit", id), artifacts)
+
+
+def _fact_info(fact: Fact) -> FactInfo:
+    subject = " ".join(f"{k}={v}" for k, v in fact.subject.items() if k != "commit")
+    text = str(fact.body.get("text") or short_json(dict(fact.body)))
+    return FactInfo(fact.type, f"{subject} {text}".strip(), fact.by, fact.at, fact.known, fact.body)
+
+
+def _show_part(repo: Repository, target: str) -> ShowUnitResult:
+    snapshot, path, unit = locate_artifact(repo, target)
+    kind = snapshot.kind(path)
+    info = None
+    if snapshot.commit is not None:
+        info = commit_info(snapshot.commit, repo.commit(snapshot.commit), refs_by_commit(repo))
+    try:
+        units = snapshot.units(path)
+    except Unreadable as reason:
+        if unit is not None:
+            raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {path}") from None
+        artifact = snapshot[path]
+        value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
+        return ShowUnitResult(path, None, kind.name, info, value, f"not readable as {kind.name}: {reason}")
+    if unit is None:
+        summary = dict(kind.summary(units))
+        return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary))
+    key, fields = locate_or_fail(units, unit, path)
+    value = field_of(units.get(key), fields)
+    return ShowUnitResult(path, unit, kind.name, info, value, short_json(value) if fields else kind.text(key, value))

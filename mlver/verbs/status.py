@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.objects.ids import CommitId
+from mlver.objects.commit import Derivation
+from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.objects.result import Result
+from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
+from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
+from mlver.verbs.compare import file_changes
 
 
 @dataclass(frozen=True)
@@ -68,4 +72,65 @@ class StatusResult(Result):
 
 def status(repo: Repository) -> StatusResult:
     """Compare the work tree with HEAD. Reads only files whose stat data changed."""
-    raise NotImplementedError
+    repo.refresh()
+    scan = repo.worktree.scan()
+    work = repo.snapshot_of(scan.files, repo.worktree.hashes(scan.files))
+    return StatusResult(
+        root=str(repo.root),
+        branch=repo.view.branch,
+        head=repo.view.head,
+        changes=tuple(file_changes(repo.head_snapshot(), work)),
+        odd=tuple(Odd(path, reason) for path, reason in scan.odd),
+        stale=_stale(repo, work),
+        stages=_stages(repo),
+        open_alerts=_open_alerts(repo),
+        files=len(work.artifacts),
+        bytes=sum(artifact.size for artifact in work.artifacts.values()),
+        unsettled=_unsettled(repo),
+    )
+
+
+def _stale(repo: Repository, work: Snapshot) -> tuple[Stale, ...]:
+    head = repo.view.head
+    recorded = {**(repo.commit(head).derivations if head else {}), **repo.view.pending}
+    found = []
+    for path, id in sorted(recorded.items()):
+        if path in work and (because := _changed_inputs(repo, work, path, id)):
+            found.append(Stale(path, work[path].kind, because))
+    return tuple(found)
+
+
+def _changed_inputs(repo: Repository, work: Snapshot, path: str, id: DerivationId) -> tuple[str, ...]:
+    """The inputs that are no longer what `path` was made from; none when `path` itself is not what was made."""
+    derivation = repo.store.get_object(Derivation, id)
+    made: dict[str, BlobId] = {used.path: used.id for used in derivation.outputs}
+    if made.get(path) != work[path].id:
+        return ()
+    return tuple(u.path for u in derivation.inputs if u.path not in made and (u.path not in work or work[u.path].id != u.id))
+
+
+def _stages(repo: Repository) -> tuple[LiveNow, ...]:
+    head, found = repo.view.head, []
+    reachable = set(ancestors(repo, [head])) if head and repo.view.stages else set()
+    for stage, scopes in sorted(repo.view.stages.items()):
+        for scope, live in sorted(scopes.items()):
+            behind = len(reachable - set(ancestors(repo, [live.commit]))) if live.commit in reachable else None
+            subject = repo.commit(live.commit).subject
+            found.append(LiveNow(stage, scope, live.commit, subject, live.since, live.actor, live.reason, behind))
+    return tuple(found)
+
+
+def _open_alerts(repo: Repository) -> tuple[str, ...]:
+    if repo.view.facts is None:
+        return ()
+    from mlver.verbs.alerts import list_alerts
+
+    return tuple(alert.id for alert in list_alerts(repo, state="open").alerts)
+
+
+def _unsettled(repo: Repository) -> tuple[str, ...]:
+    if not repo.view.stages:
+        return ()
+    from mlver.repo.releases import unsettled
+
+    return unsettled(repo)

@@ -1,0 +1,92 @@
+"""Units of one artifact in many commits, each distinct version read once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from mlver.errors import UnknownRevision
+from mlver.kinds import registry
+from mlver.kinds.base import MISSING, Spec, Unreadable, Units, Value
+from mlver.objects.ids import BlobId, CommitId
+from mlver.repo.snapshot import BlobSource, find_in_tree
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_KEPT = 16
+
+
+class UnitReader:
+    """Reads the units of `path` at any commit, with one kind and key spec throughout."""
+
+    def __init__(self, repo: Repository, path: str, kind: str, spec: Spec) -> None:
+        self.path, self.kind = path, registry.get(kind)
+        self._repo, self._spec = repo, spec
+        self._blobs: dict[CommitId, BlobId | None] = {}
+        self._units: OrderedDict[BlobId, Units | None] = OrderedDict()
+
+    def blob(self, commit: CommitId) -> BlobId | None:
+        """The artifact's blob at a commit, None where it is absent."""
+        if commit not in self._blobs:
+            found = find_in_tree(self._repo.store, self._repo.commit(commit).tree, self.path)
+            self._blobs[commit] = found.id if found else None
+        return self._blobs[commit]
+
+    def units(self, commit: CommitId) -> Units | None:
+        """The units at a commit; None where the artifact is absent or its bytes cannot be read as its kind."""
+        blob = self.blob(commit)
+        if blob is None:
+            return None
+        if blob not in self._units:
+            source = BlobSource(self.path, self._repo.store.blob_size(blob), lambda: self._repo.store.open_blob(blob))
+            try:
+                self._units[blob] = self.kind.units(source, self._spec)
+            except Unreadable:
+                self._units[blob] = None  # that version blames as a whole
+            if len(self._units) > _KEPT:
+                self._units.popitem(last=False)
+        return self._units[blob]
+
+    def value(self, commit: CommitId, key: str, fields: tuple[str, ...] = ()) -> Value:
+        """One unit, or a field of it, at a commit; MISSING where there is none."""
+        units = self.units(commit)
+        return field_of(units.get(key), fields) if units is not None else MISSING
+
+
+def field_of(value: Value, fields: tuple[str, ...]) -> Value:
+    """Return the part of a unit's value that `fields` lead to; MISSING when there is none."""
+    for name in fields:
+        if not isinstance(value, dict) or name not in value:
+            return MISSING
+        value = value[name]
+    return value
+
+
+def locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return (unit key, field path) that `unit` names: a key, or a key and fields after dots (`R2.threshold`)."""
+    if units.get(unit) is not MISSING:
+        return unit, ()
+    key, _, rest = unit.rpartition(".")
+    trail: list[str] = [rest]
+    while key:
+        value = units.get(key)
+        if value is not MISSING:
+            fields = tuple(trail)
+            return (key, fields) if field_of(value, fields) is not MISSING else None
+        key, _, rest = key.rpartition(".")
+        trail.insert(0, rest)
+    return None
+
+
+def locate_or_fail(units: Units, unit: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """Like `locate`; UnknownRevision naming close units when there is no such unit."""
+    if found := locate(units, unit):
+        return found
+    from difflib import get_close_matches
+    from itertools import islice
+
+    close = get_close_matches(unit, list(islice(units.keys(), 20_000)), n=3, cutoff=0.5)
+    raise UnknownRevision(
+        f"no unit {unit!r} in {where}", hint=f"did you mean {', '.join(close)}?" if close else f"mlver show {where}"
+    )
