@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from mlver.demo import world
 
 PROJECT = Path(world.__file__).parent / "project"
-Metrics = dict[str, dict[str, float]]
+Metrics = dict[str, Any]
 
 
 class Clinic:
@@ -38,7 +39,7 @@ class Clinic:
         evaluate, triage = self._scripts["evaluate"], self._scripts["triage"]
         with contextlib.chdir(self.folder):
             table = evaluate.pd.read_csv(data)
-            return json.loads(json.dumps(evaluate.by_slice(table, triage.decide(table, without))))
+            return json.loads(json.dumps(evaluate.evaluate(table, triage.decide(table, without))))
 
 
 @pytest.fixture(scope="session")

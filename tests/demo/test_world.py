@@ -37,10 +37,10 @@ def test_each_release_measures_as_the_story_says(clinic: Clinic, name: str) -> N
     clinic.edit(*edits)
     clinic.train()
     live = clinic.measure(LIVE)
-    everyone, at_c = live["all"], live["clinic=C"]
-    assert clinic.measure(STATIC)["all"]["accuracy"] == static
-    assert (everyone["accuracy"], everyone["recall"], at_c["recall"]) == (accuracy, recall, recall_c)
-    assert (everyone["missed"], everyone["unneeded"], at_c["flag_rate"]) == (missed, unneeded, flag_rate_c)
+    at_c = live["clinic=C"]
+    assert clinic.measure(STATIC)["accuracy"] == static
+    assert (live["accuracy"], live["recall"], at_c["recall"]) == (accuracy, recall, recall_c)
+    assert (live["missed"], live["unneeded"], at_c["flag_rate"]) == (missed, unneeded, flag_rate_c)
 
 
 def test_the_old_rules_with_the_bad_model_save_clinic_c_but_not_the_others(clinic: Clinic) -> None:
@@ -48,17 +48,17 @@ def test_the_old_rules_with_the_bad_model_save_clinic_c_but_not_the_others(clini
     clinic.train()
     clinic.edit("add_R2")
     live = clinic.measure(LIVE)
-    assert (live["clinic=C"]["missed"], live["all"]["missed"]) == (0, 4)
+    assert (live["clinic=C"]["missed"], live["missed"]) == (0, 4)
 
 
 def test_rule_r2_is_safe_to_remove_only_while_gaps_are_filled_by_the_median(clinic: Clinic) -> None:
     clinic.edit("labels_w2_fixed", "max_iter_3000")
     clinic.train()
-    assert clinic.measure(LIVE, without=("R2",))["all"]["missed"] == 0
+    assert clinic.measure(LIVE, without=("R2",))["missed"] == 0
     clinic.edit("impute_-1")
     clinic.train()
-    assert clinic.measure(LIVE)["all"]["missed"] == 0
-    assert clinic.measure(LIVE, without=("R2",))["all"]["missed"] == 5
+    assert clinic.measure(LIVE)["missed"] == 0
+    assert clinic.measure(LIVE, without=("R2",))["missed"] == 5
 
 
 def test_week_2_says_nothing_about_rule_r2(clinic: Clinic) -> None:
@@ -76,7 +76,7 @@ def test_labels_of_week_3_arrive_late_and_in_parts(clinic: Clinic) -> None:
         clinic.edit(part)
         live = clinic.measure(LIVE)
         at_c = live["clinic=C"]
-        read[live["all"]["labelled"]] = (at_c["missed"], at_c["malignant"], at_c["recall"])
+        read[live["labelled"]] = (at_c["missed"], at_c["malignant"], at_c["recall"])
     assert read == {27: (3, 3, 0.0), 54: (4, 5, 0.2), 80: (5, 8, 0.375)}
 
 
@@ -192,4 +192,4 @@ def test_the_scripts_run_as_a_user_runs_them(new_clinic: Callable[[str], Clinic]
     assert run("train.py") == "trained on 280 patients, impute median -> models/triage.joblib\n"
     run("evaluate.py", STATIC, "--out", "metrics/static.json")
     written = json.loads((clinic.folder / "metrics/static.json").read_text())
-    assert (written["all"]["accuracy"], written["all"]["recall"]) == (0.958, 0.952)
+    assert (written["accuracy"], written["recall"]) == (0.958, 0.952)

@@ -50,12 +50,14 @@ def rounded(value: float) -> float:
     return round(float(value), 3)
 
 
-def by_slice(table: pd.DataFrame, refer: np.ndarray) -> dict[str, dict[str, float]]:
-    """Metrics by slice: all, and each clinic."""
+def evaluate(table: pd.DataFrame, refer: np.ndarray) -> dict[str, float | dict[str, float]]:
+    """Metrics of all patients, and below `clinic=A` and so on those of each clinic."""
     label = with_labels(table)["label"].to_numpy(dtype=float)
-    slices = {"all": np.ones(len(table), dtype=bool)}
-    slices |= {f"clinic={name}": (table["clinic"] == name).to_numpy() for name in sorted(table["clinic"].unique())}
-    return {name: measure(refer[rows], label[rows]) for name, rows in slices.items()}
+    metrics: dict[str, float | dict[str, float]] = dict(measure(refer, label))
+    for name in sorted(table["clinic"].unique()):
+        rows = (table["clinic"] == name).to_numpy()
+        metrics[f"clinic={name}"] = measure(refer[rows], label[rows])
+    return metrics
 
 
 def main() -> None:
@@ -66,14 +68,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the metrics here instead of printing them")
     arguments = parser.parse_args()
     table = pd.read_csv(arguments.data)
-    metrics = by_slice(table, decide(table, tuple(arguments.without)))
+    metrics = evaluate(table, decide(table, tuple(arguments.without)))
     text = json.dumps(metrics, indent=1)
     if arguments.out is None:
         print(text)
         return
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text + "\n")
-    print(f"{arguments.data}: " + ", ".join(f"{name} {value}" for name, value in metrics["all"].items()))
+    overall = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
+    print(f"{arguments.data}: " + ", ".join(f"{name} {value}" for name, value in overall.items()))
 
 
 if __name__ == "__main__":
