@@ -10,17 +10,25 @@ class per exit code of the command line.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-import functools
 from pathlib import Path
 from typing import BinaryIO, Concatenate, ParamSpec, Self, TypeVar
 
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
-from mlver.verbs import alerts, branch, cat, config, deployed, metrics, note, promote, undo
+from mlver.verbs import alerts as alert_verbs
+from mlver.verbs import branch as ref_verbs
+from mlver.verbs import cat as cat_verbs
+from mlver.verbs import config as config_verbs
+from mlver.verbs import deployed as stage_verbs
+from mlver.verbs import metrics as metric_verbs
+from mlver.verbs import note as note_verbs
+from mlver.verbs import promote as move_verbs
+from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
@@ -55,26 +63,26 @@ class _Bound:
 class Metrics(_Bound):
     """`repo.metrics`: values learned about commits."""
 
-    add = _method(metrics.add_metrics)
-    show = _method(metrics.show_metrics)
-    diff = _method(metrics.diff_metrics)
+    add = _method(metric_verbs.add_metrics)
+    show = _method(metric_verbs.show_metrics)
+    diff = _method(metric_verbs.diff_metrics)
 
 
 class Alerts(_Bound):
     """`repo.alerts`: what fired, and what was done about it."""
 
-    add = _method(alerts.add_alert)
-    import_ = _method(alerts.import_alerts)
-    ls = _method(alerts.list_alerts)
-    act = _method(alerts.act_on_alert)
-    stats = _method(alerts.alert_stats)
+    add = _method(alert_verbs.add_alert)
+    import_ = _method(alert_verbs.import_alerts)
+    ls = _method(alert_verbs.list_alerts)
+    act = _method(alert_verbs.act_on_alert)
+    stats = _method(alert_verbs.alert_stats)
 
 
 class Notes(_Bound):
     """`repo.notes`: what people wrote about commits, artifacts and units."""
 
-    add = _method(note.add_note)
-    ls = _method(note.list_notes)
+    add = _method(note_verbs.add_note)
+    ls = _method(note_verbs.list_notes)
 
 
 class Run:
@@ -142,32 +150,32 @@ class Repo(_Bound):
     lineage = _method(lineage)
     impact = _method(impact)
     restore = _method(restore)
-    cat = _method(cat.cat)
-    cat_units = _method(cat.cat_units)
-    branches = _method(branch.list_refs)
-    set_ref = _method(branch.set_ref)
-    delete_ref = _method(branch.delete_ref)
-    switch = _method(branch.switch)
-    promote = _method(promote.promote)
-    rollback = _method(promote.rollback)
-    deployed = _method(deployed.deployed)
-    ledger = _method(deployed.ledger)
-    undo = _method(undo.undo)
-    op_log = _method(undo.op_log)
+    cat = _method(cat_verbs.cat)
+    cat_units = _method(cat_verbs.cat_units)
+    branches = _method(ref_verbs.list_refs)
+    set_ref = _method(ref_verbs.set_ref)
+    delete_ref = _method(ref_verbs.delete_ref)
+    switch = _method(ref_verbs.switch)
+    promote = _method(move_verbs.promote)
+    rollback = _method(move_verbs.rollback)
+    deployed = _method(stage_verbs.deployed)
+    ledger = _method(stage_verbs.ledger)
+    undo = _method(undo_verbs.undo)
+    op_log = _method(undo_verbs.op_log)
     fsck = _method(fsck)
-    get_config = _method(config.get_config)
-    set_config = _method(config.set_config)
+    get_config = _method(config_verbs.get_config)
+    set_config = _method(config_verbs.set_config)
     run_command = _method(run)
 
     def read(self, target: str) -> bytes:
         """Return the bytes of `PATH@REV`, `REV:PATH` or `PATH` (as in HEAD), verified."""
         parts: list[bytes] = []
-        cat.cat(self.repository, target, parts.append)
+        cat_verbs.cat(self.repository, target, parts.append)
         return b"".join(parts)
 
     def open_artifact(self, target: str) -> BinaryIO:
         """Return a seekable reader of `PATH@REV`; only the chunks that are read are fetched, each verified."""
-        snapshot, path, unit = cat.locate_artifact(self.repository, target)
+        snapshot, path, unit = cat_verbs.locate_artifact(self.repository, target)
         if unit is not None:
             raise UsageError(f"{target} is one unit, not a file", hint="repo.show(target).value")
         return snapshot.source(path).open()

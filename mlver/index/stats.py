@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-import sqlite3
 from typing import NamedTuple
 
 from mlver.objects.ids import BlobId
@@ -42,7 +42,7 @@ class StatCache:
     def load(self) -> dict[str, Stat]:
         """Return everything that is known."""
         try:
-            with _closing(self._path, read_only=True) as db:
+            with _Connection(self._path, read_only=True) as db:
                 rows = db.execute("select path, size, mtime, ctime, ino, seen, blob from stats").fetchall()
             return {row[0]: Stat._make(row[1:]) for row in rows if len(row[6]) == 32}
         except (sqlite3.Error, OSError, TypeError):
@@ -50,13 +50,13 @@ class StatCache:
 
     def save(self, fresh: Mapping[str, Stat], gone: Iterable[str] = ()) -> None:
         """Remember `fresh` and forget `gone`. What cannot be saved is re-read next time."""
-        gone = [(path,) for path in gone]
-        if self._path is None or not (fresh or gone):
+        stale = [(path,) for path in gone]
+        if self._path is None or not (fresh or stale):
             return
         try:
-            with _closing(self._path, read_only=False) as db, db:
+            with _Connection(self._path, read_only=False) as db, db:
                 db.execute(_SCHEMA)
-                db.executemany("delete from stats where path = ?", gone)
+                db.executemany("delete from stats where path = ?", stale)
                 db.executemany("replace into stats values (?,?,?,?,?,?,?)", ((p, *stat) for p, stat in fresh.items()))
         except sqlite3.DatabaseError:
             self._discard()
@@ -71,7 +71,7 @@ class StatCache:
 
 def _readable(path: Path) -> bool:
     try:
-        with _closing(path, read_only=True) as db:
+        with _Connection(path, read_only=True) as db:
             db.execute("select count(*) from stats")
     except sqlite3.OperationalError:
         return True
@@ -80,7 +80,7 @@ def _readable(path: Path) -> bool:
     return True
 
 
-class _closing:
+class _Connection:
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
         if path is None:
             raise OSError("no cache")

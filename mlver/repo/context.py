@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 from collections.abc import Callable
 from importlib import metadata
-import platform
 from pathlib import Path
-import subprocess
 
 from mlver.objects.commit import Environment, GitState
 from mlver.objects.ids import BlobId
@@ -15,7 +15,8 @@ _PATCH_LIMIT = 16 << 20
 # Nothing of the user's git may run or be written: no external diff, no text conversion, no
 # file-system monitor, no refreshed index. Files that must never be published stay out of the patch.
 _GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.quotepath=true")
-_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD", "--", ".", ":(exclude,glob)**/.env*")
+_DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD")
+_PATCHED = ("--", ".", ":(exclude,glob)**/.env*")
 
 
 def capture_environment() -> Environment:
@@ -23,7 +24,7 @@ def capture_environment() -> Environment:
     packages = {
         dist.name.lower(): dist.version
         for dist in metadata.distributions()
-        if dist.name is not None and dist.version is not None
+        if dist.metadata["Name"]  # a broken installation has none
     }
     return Environment(
         python=platform.python_version(),
@@ -44,14 +45,14 @@ def git_state(root: Path, put_blob: Callable[[bytes], BlobId]) -> GitState | Non
     if not commit:
         return None
     branch = (_git(root, "symbolic-ref", "-q", "--short", "HEAD") or b"").decode(errors="replace").strip()
-    patch = _git(root, *_DIFF) or b""
+    patch = _git(root, *_DIFF, *_PATCHED) or b""
     keep = bool(patch) and len(patch) <= _PATCH_LIMIT
     return GitState(commit.decode().strip(), branch or None, put_blob(patch) if keep else None)
 
 
 def _git(root: Path, *words: str) -> bytes | None:
     try:
-        done = subprocess.run([*_GIT, *words], cwd=root, capture_output=True, check=False, timeout=60)  # noqa: S603
+        done = subprocess.run([*_GIT, *words], cwd=root, capture_output=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None  # no git, or one that hangs: the commit goes on without it
     return done.stdout if done.returncode == 0 else None

@@ -10,7 +10,7 @@ from mlver.objects.ids import DerivationId
 from mlver.objects.state import View
 from mlver.repo.project import Project, matches
 from mlver.repo.snapshot import Snapshot
-from mlver.store.object_store import StoreSession
+from mlver.store.session import StoreSession
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xxhash import xxh3_64_hexdigest
 
-from mlver.errors import Damaged
+from mlver.errors import Damaged, MlverError, UsageError
 from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation
@@ -43,7 +43,7 @@ def parse_slot(data: bytes) -> tuple[int, OperationId]:
     try:
         number, operation = plain["number"], OperationId.parse(plain["operation"])
         whole = type(number) is int and slot_bytes(number, operation) == data
-    except Exception as error:  # any shape of garbage is damage
+    except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
         raise Damaged(f"head slot is malformed: {error}") from None
     if not whole:
         raise Damaged("head slot fails its checksum")
@@ -103,8 +103,8 @@ def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
         try:
             candidate = OperationId.parse(key.rpartition("/")[2])
             parent = read_operation(storage, candidate).parent
-        except Exception:  # noqa: S112 - a damaged operation is fsck's to report; it cannot be the newest
-            continue
+        except (MlverError, ValueError):
+            continue  # a damaged operation is fsck's to report; it cannot be the newest
         if parent is not None:
             children.setdefault(parent, []).append(candidate)
     while following := children.get(id):

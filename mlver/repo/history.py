@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 import heapq
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from mlver.objects.commit import Commit
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-def walk(repo: Repository, heads: Iterable[CommitId], hide: Iterable[CommitId] = ()) -> Iterator[tuple[CommitId, Commit]]:
+def walk(
+    repo: Repository, heads: Iterable[CommitId], hide: Iterable[CommitId] = ()
+) -> Iterator[tuple[CommitId, Commit]]:
     """Yield commits reachable from `heads` and not from `hide`, newest first, children before their parents."""
     hidden = set(ancestors(repo, hide)) if hide else set()
     wanted = [id for id in dict.fromkeys(heads) if id not in hidden]

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 IGNORE_FILE = ".mlverignore"
 
 # Tools' own folders, caches and virtual environments; and what must never be published by accident.
-FOLDERS = frozenset(
-    ".mlver .git .hg .svn .dvc .venv venv node_modules __pycache__ .ipynb_checkpoints .pytest_cache .mypy_cache "
-    ".ruff_cache .hypothesis .tox .nox .idea .vscode .ssh .aws .gnupg".split()
+_CACHES = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+_TOOLS = (".mlver", ".git", ".hg", ".svn", ".dvc", ".venv", "venv", "node_modules", ".tox", ".nox", ".idea", ".vscode")
+FOLDERS = frozenset([*_CACHES, *_TOOLS, ".ssh", ".aws", ".gnupg"])
+FILES = frozenset(
+    (".git", ".DS_Store", "Thumbs.db", ".coverage", ".env", ".netrc", ".pypirc", "id_rsa", "id_ed25519", "id_ecdsa")
 )
-FILES = frozenset(".env .netrc .pypirc .DS_Store Thumbs.db id_rsa id_ed25519 id_ecdsa .coverage .git".split())
 SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ".pem", ".egg-info")
 _ENV_EXAMPLES = (".example", ".sample", ".template")
 
@@ -48,8 +49,8 @@ class Ignore:
         """Whether the file at tree path `path` is left out."""
         if self._spec is not None and (verdict := self._spec.check_file(path).include) is not None:
             return verdict
-        return name in FILES or name.endswith(SUFFIXES) or (
-            name.startswith(".env.") and not name.endswith(_ENV_EXAMPLES)
+        return (
+            name in FILES or name.endswith(SUFFIXES) or (name.startswith(".env.") and not name.endswith(_ENV_EXAMPLES))
         )
 
     def folder(self, path: str, name: str) -> bool:

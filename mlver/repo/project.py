@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-import tomllib
 from typing import Any
 
 from mlver.errors import UsageError
@@ -80,7 +80,10 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     return Project(
         artifacts=tuple(_artifact(entry, f"{where}: artifact {n}") for n, entry in enumerate(artifacts, 1)),
         directions=_directions(_table(plain, "metrics", where), where),
-        lineage={path: _lineage(entry, f"{where}: lineage {path!r}") for path, entry in _table(plain, "lineage", where).items()},
+        lineage={
+            path: _lineage(entry, f"{where}: lineage {path!r}")
+            for path, entry in _table(plain, "lineage", where).items()
+        },
         include={
             stage: _texts(entry.get("include", list(_SERVED)), f"{where}: stages.{stage}.include")
             for stage, entry in _table(plain, "stages", where).items()
@@ -118,7 +121,7 @@ def _directions(table: Mapping[str, Mapping[str, Any]], where: str) -> dict[str,
     for name, entry in table.items():
         direction = entry.get("direction")
         if direction not in (None, "higher", "lower"):
-            raise UsageError(f"{where}: metrics.{name}.direction must be \"higher\" or \"lower\"")
+            raise UsageError(f'{where}: metrics.{name}.direction must be "higher" or "lower"')
         if direction:
             found[name] = direction
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-import os
 from pathlib import Path
-import pwd
 from types import TracebackType
 from typing import Self
 

@@ -1,20 +1,21 @@
 """Revisions: the ways to name a commit, and targets: the ways to name a part of one.
 
-    HEAD  @  BRANCH  TAG  STAGE  STAGE/SCOPE  ID-PREFIX      then any of  ~N  ^N  @{N}  @{TIME}  @TIME
+HEAD  @  BRANCH  TAG  STAGE  STAGE/SCOPE  ID-PREFIX      then any of  ~N  ^N  @{N}  @{TIME}  @TIME
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.errors import MlverError, UnknownRevision, UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE
 from mlver.objects.time import parse_when
-from mlver.repo.ledger import live_at, ledger_of
+from mlver.repo.ledger import ledger_of, live_at
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -119,11 +120,13 @@ def _before(repo: Repository, base: str, step: str, text: str) -> CommitId:
     moment = parse_when(step, repo.now())
     id = next((id for time, id in history if time <= moment), None)
     if id is None:
-        raise UnknownRevision(f"{base} named nothing at {step}", hint=f"its history begins {history[-1][0]:%Y-%m-%d %H:%M}")
+        raise UnknownRevision(
+            f"{base} named nothing at {step}", hint=f"its history begins {history[-1][0]:%Y-%m-%d %H:%M}"
+        )
     return id
 
 
-def _stage_history(repo: Repository, stage: str, scope: str) -> list[tuple]:  # type: ignore[type-arg]
+def _stage_history(repo: Repository, stage: str, scope: str) -> list[tuple[datetime, CommitId]]:
     entries = [e for e in ledger_of(repo, stage) if e.scope in (scope, EVERYONE)]
     if scope:
         specific = [e for e in entries if e.scope == scope]
@@ -131,11 +134,11 @@ def _stage_history(repo: Repository, stage: str, scope: str) -> list[tuple]:  # 
     return [(e.since, e.live.commit) for e in reversed(entries)]
 
 
-def _ref_history(repo: Repository, name: str) -> list[tuple]:  # type: ignore[type-arg]
+def _ref_history(repo: Repository, name: str) -> list[tuple[datetime, CommitId]]:
     read: Callable[..., CommitId | None] = (
         (lambda view: view.head) if name in ("HEAD", "@") else (lambda view: view.branches.get(name))
     )
-    history: list[tuple] = []  # type: ignore[type-arg]
+    history: list[tuple[datetime, CommitId]] = []
     for _, operation in reversed(list(repo.operations())):
         id = read(operation.view)
         if id is not None and (not history or history[-1][1] != id):

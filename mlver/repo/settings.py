@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-import json
 from pathlib import Path
-import tomllib
 from typing import Any
 
 from mlver.errors import UsageError

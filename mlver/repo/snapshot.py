@@ -138,18 +138,20 @@ def tree_artifacts(store: ObjectStore, root: TreeId) -> dict[str, Artifact]:
 
 def find_in_tree(store: ObjectStore, root: TreeId, path: str) -> Artifact | None:
     """Return one artifact of a tree, reading only the folders on its way."""
-    id = root
-    *folders, name = path.split("/")
-    for part in [*folders, name]:
+    id, parts = root, path.split("/")
+    for depth, part in enumerate(parts, 1):
         entry = next((e for e in read_tree(store, id).entries if e.name == part), None)
         if entry is None:
             return None
-        if isinstance(entry.id, TreeId):
-            id = entry.id
-    return None if entry.type == TREE else Artifact(path, entry.type, entry.kind, BlobId(entry.id), entry.size)
+        if not isinstance(entry.id, TreeId):
+            return Artifact(path, entry.type, entry.kind, entry.id, entry.size) if depth == len(parts) else None
+        id = entry.id
+    return None
 
 
-def changed_paths(store: ObjectStore, old: TreeId | None, new: TreeId | None) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+def changed_paths(
+    store: ObjectStore, old: TreeId | None, new: TreeId | None
+) -> Iterator[tuple[str, Entry | None, Entry | None]]:
     """Yield (path, old entry, new entry) of every file that differs; equal folders are not read."""
     pending: list[tuple[str, TreeId | None, TreeId | None]] = [("", old, new)]
     while pending:

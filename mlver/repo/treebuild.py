@@ -8,7 +8,7 @@ from mlver.objects.ids import TreeId
 from mlver.objects.tree import TREE, Entry, Tree
 from mlver.repo.names import check_path
 from mlver.repo.snapshot import Artifact
-from mlver.store.object_store import StoreSession
+from mlver.store.session import StoreSession
 
 
 def put_tree(session: StoreSession, artifacts: Mapping[str, Artifact]) -> TreeId:

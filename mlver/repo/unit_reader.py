@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
-from mlver.kinds.base import MISSING, Spec, Unreadable, Units, Value
+from mlver.kinds.base import MISSING, Spec, Units, Unreadable, Value
 from mlver.objects.ids import BlobId, CommitId
 from mlver.repo.snapshot import BlobSource, find_in_tree
 

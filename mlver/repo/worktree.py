@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 import os
-from pathlib import Path
 import stat as statmod
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from blake3 import blake3
@@ -141,9 +141,17 @@ def read_stable(root: Path, path: str, consume: Callable[[BinaryIO], BlobId]) ->
             before = os.fstat(stream.fileno())
             blob = consume(stream)
             after = os.fstat(stream.fileno())
-        if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns):
+        if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+            after.st_size,
+            after.st_mtime_ns,
+            after.st_ctime_ns,
+        ):
             return blob, Stat(after.st_size, after.st_mtime_ns, after.st_ctime_ns, after.st_ino, seen, bytes(blob))
     raise NegativeAnswer(f"{path} changed while it was read", hint="wait until its writer is done, then try again")
+
+
+def _stamp(info: os.stat_result) -> tuple[int, int, int]:
+    return info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def hash_stream(stream: BinaryIO) -> BlobId:
@@ -177,10 +185,12 @@ class WorkTree:
         *,
         read: Callable[[str, FileStat], tuple[BlobId, Stat | None]] | None = None,
         known: Callable[[BlobId], bool] = lambda _: True,
+        every: bool = True,
     ) -> dict[str, BlobId]:
         """Return the blob id of each file. Only files whose stat data prove nothing are read, through `read`.
 
-        `known` may reject a cached id (a commit needs the bytes stored, not only hashed).
+        `known` may reject a cached id (a commit needs the bytes stored, not only hashed). With `every`
+        the `files` are all there are, and what else the cache knows is forgotten.
         """
         cached, found, fresh = self._cache.load(), {}, {}
         read = read or self.hash
@@ -192,7 +202,7 @@ class WorkTree:
                 if stat is not None:
                     fresh[path] = stat
             found[path] = blob
-        self._cache.save(fresh, cached.keys() - files.keys())
+        self._cache.save(fresh, cached.keys() - files.keys() if every else ())
         return found
 
     def hash(self, path: str, info: FileStat) -> tuple[BlobId, Stat | None]:

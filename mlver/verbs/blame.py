@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlver.errors import UnknownRevision, UsageError
-from mlver.kinds.base import MISSING, Unreadable, Units, Value, differing, same
+from mlver.kinds.base import MISSING, Units, Unreadable, Value, differing, same
 from mlver.objects.ids import CommitId
 from mlver.repo.attribute import attribute, file_tracer, unit_tracer
 from mlver.repo.history import walk
@@ -61,7 +61,9 @@ def _reader(repo: Repository, path: str, start: CommitId) -> UnitReader:
     raise UnknownRevision(f"no artifact {path} in the history of {start.short}")
 
 
-def _entry(repo: Repository, reader: UnitReader, id: CommitId, unit: str | None, change: str, **values: Value) -> BlamedUnit:
+def _entry(
+    repo: Repository, reader: UnitReader, id: CommitId, unit: str | None, change: str, **values: Value
+) -> BlamedUnit:
     commit = repo.commit(id)
     value = values.get("new") if values.get("new") is not None else values.get("old")
     return BlamedUnit(
@@ -126,10 +128,17 @@ def _unit_history(
             continue
         now = reader.value(id, key, fields)
         before = [reader.value(parent, key, fields) for parent in commit.parents] or [MISSING]
-        if any((b is MISSING and now is MISSING) or (b is not MISSING and now is not MISSING and same(b, now)) for b in before):
+        if any(
+            (b is MISSING and now is MISSING) or (b is not MISSING and now is not MISSING and same(b, now))
+            for b in before
+        ):
             continue
         entries.append(_change_entry(repo, reader, id, target.unit or key, column, before[0], now))
     return entries
+
+
+def _equal(a: Value, b: Value) -> bool:
+    return a is b if a is MISSING or b is MISSING else same(a, b)
 
 
 def _located(repo: Repository, reader: UnitReader, start: CommitId, unit: str) -> tuple[str, tuple[str, ...]]:
@@ -171,19 +180,20 @@ def _uncommitted(repo: Repository, reader: UnitReader, start: CommitId, entries:
         return []  # a file in the middle of an edit has no units to blame
     committed = reader.units(start)
     top = entries[0]
-    key, fields = (locate(committed, top.unit or "") if committed else None) or locate(units, top.unit or "") or (top.unit or "", ())
+    key, fields = (
+        (locate(committed, top.unit or "") if committed else None)
+        or locate(units, top.unit or "")
+        or (top.unit or "", ())
+    )
     now = field_of(units.get(key), fields)
     before = field_of(committed.get(key), fields) if committed is not None else MISSING
-    if (now is MISSING and before is MISSING) or (now is not MISSING and before is not MISSING and same(now, before)):
+    if _equal(now, before):
         return []
     change = "removed" if now is MISSING else "added" if before is MISSING else "changed"
     old, new = (None if v is MISSING else v for v in (before, now))
-    return [
-        replace(
-            top, change=change, commit=None, author="not committed yet", time=None, message="", why="", old=old, new=new,
-            ticket=(), alert=(), text=reader.kind.text(key, new if new is not None else old),
-        )
-    ]  # fmt: skip
+    text = reader.kind.text(key, new if new is not None else old)
+    fresh = BlamedUnit(reader.path, top.unit, reader.kind.name, change, None, "not committed yet", None, "", "")
+    return [replace(fresh, old=old, new=new, text=text)]
 
 
 def _deleted(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-import os
 from typing import ClassVar
 
 from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
+from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
 from mlver.objects.encoding import encode
@@ -23,11 +23,11 @@ from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.transaction import transact
 from mlver.repo.treebuild import put_tree
-from mlver.repo.worktree import FileStat, Scan, Stat, link_text, read_stable
-from mlver.store.object_store import StoreSession
+from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
+from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.compare import file_changes
-from mlver.verbs.message import describe, data_warnings
+from mlver.verbs.message import data_warnings, describe
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,16 @@ class _Commit:
                 time=repo.now(),
                 message=text or describe(repo, self.before, after),
                 trailers={name: tuple(values) for name, values in trailers.items() if values},
-                environment=session.put_object(capture_environment()),  # type: ignore[arg-type]
+                environment=session.put_object(capture_environment()),
                 git=git_state(repo.root, session.put_bytes),
                 parameters=dict(parameters),
                 derivations=derivations,
                 facts=self.view.facts,
             )
             session.put_object(draft)
-            stored = 0 if dry_run else session.finish()
+            if not dry_run:
+                session.finish()
+            stored = session.written
         id = None if dry_run else self._record(draft)
         commit = repo.commit(id) if id else draft
         return CommitResult(
@@ -165,7 +167,9 @@ class _Commit:
             if info.type == LINK:
                 return session.put_bytes(link_text(repo.root, path)), None
             base = self.done
-            blob, stat = read_stable(repo.root, path, lambda stream: session.put_stream(stream, self._tick(base, total, path))[0])
+            blob, stat = read_stable(
+                repo.root, path, lambda stream: session.put_stream(stream, self._tick(base, total, path))[0]
+            )
             self.done = base + info.size
             return blob, stat
 
@@ -177,7 +181,7 @@ class _Commit:
         merged = dict(sorted({**kept, **after.artifacts}.items()))
         return Snapshot(merged, lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id))
 
-    def _tick(self, base: int, total: int, path: str):  # type: ignore[no-untyped-def]
+    def _tick(self, base: int, total: int, path: str) -> Callable[[int], None] | None:
         progress = self.progress
         return (lambda count: progress(base + count, total, path)) if progress else None
 

@@ -69,9 +69,7 @@ class MetricDelta:
 
 def commit_info(id: CommitId, commit: Commit, refs: Mapping[CommitId, tuple[str, ...]]) -> CommitInfo:
     """Return one commit as lists show it."""
-    return CommitInfo(
-        id, commit.parents, commit.author, commit.time, commit.message, refs.get(id, ()), commit.trailers
-    )
+    return CommitInfo(id, commit.parents, commit.author, commit.time, commit.message, refs.get(id, ()), commit.trailers)
 
 
 def refs_by_commit(repo: Repository) -> dict[CommitId, tuple[str, ...]]:
@@ -79,7 +77,9 @@ def refs_by_commit(repo: Repository) -> dict[CommitId, tuple[str, ...]]:
     view, found = repo.view, dict[CommitId, list[str]]()
     if view.head:
         found[view.head] = ["HEAD", *([view.branch] if view.branch else [])]
-    named = [(name, id) for refs in (view.branches, view.tags) for name, id in sorted(refs.items()) if name != view.branch]
+    named = [
+        (name, id) for refs in (view.branches, view.tags) for name, id in sorted(refs.items()) if name != view.branch
+    ]
     for stage, scopes in sorted(view.stages.items()):
         named += [(f"{stage}/{scope}" if scope else stage, live.commit) for scope, live in sorted(scopes.items())]
     for name, id in named:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 
-from mlver.kinds.base import MISSING, Delta, Kind, Unreadable, Units, differing
+from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable, differing
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.verbs.common import FileChange
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts

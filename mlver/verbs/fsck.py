@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mlver.errors import Damaged, MlverError
+from mlver.objects.commit import Commit, Derivation, Environment
+from mlver.objects.ids import BlobId, CommitId, ObjectId
 from mlver.objects.result import Result
+from mlver.repo.head import SLOTS, parse_slot, read_slots
 from mlver.repo.repository import Repository
+from mlver.repo.snapshot import walk_tree
 from mlver.verbs.common import Progress
 
 
@@ -39,4 +44,143 @@ class FsckResult(Result):
 
 def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
     """Check packs, objects, operations, head slots and releases. Changes nothing."""
-    raise NotImplementedError
+    total = sum(repo.storage.size(key) for key in repo.storage.list("packs"))
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total, "packs")
+
+    report = repo.store.verify(tick)
+    problems = _head_problems(repo)
+    starts, broken = _operations(repo)
+    problems += broken
+    harm = _Harm(repo, report.lost)
+    commits = harm.survey(starts)
+    named: set[ObjectId] = set()
+    for found in report.problems:
+        what = f"{found.key} at byte {found.offset}" if found.offset is not None else found.key
+        hurts = harm.by_object.get(found.id, ()) if found.id is not None and found.lost else ()
+        if found.id is not None:
+            named.add(found.id)
+        problems.append(Problem(what, found.message, tuple(hurts), repairable=found.id is not None and not found.lost))
+    for id, hurts in harm.by_object.items():
+        if id not in named:
+            problems.append(Problem(f"{id.type_name} {id}", "is missing", tuple(hurts)))
+    return FsckResult(
+        ok=not problems,
+        objects=report.objects,
+        commits=commits,
+        packs=report.packs,
+        bytes=report.bytes,
+        problems=tuple(problems),
+    )
+
+
+def _head_problems(repo: Repository) -> list[Problem]:
+    """Check both slots. One that is damaged costs nothing as long as the other is whole."""
+    problems = []
+    for key, data in zip(SLOTS, read_slots(repo.storage), strict=True):
+        if data is None:
+            if key == SLOTS[0] or repo.state.operation.number > 0:
+                problems.append(Problem(key, "head slot is missing", repairable=True))
+            continue
+        try:
+            parse_slot(data)
+        except Damaged as error:
+            problems.append(Problem(key, error.message, repairable=True))
+    return problems
+
+
+def _operations(repo: Repository) -> tuple[dict[CommitId, str], list[Problem]]:
+    """Walk the operation log; return every commit it ever named (with a name for people) and what is wrong with it."""
+    starts: dict[CommitId, str] = {}
+    try:
+        for _, operation in repo.operations():
+            view = operation.view
+            named = [*view.branches.items(), *view.tags.items()]
+            named += [(stage, live.commit) for stage, scopes in view.stages.items() for live in scopes.values()]
+            if view.detached:
+                named.append(("HEAD", view.detached))
+            for name, id in named:
+                starts.setdefault(id, name)
+    except Damaged as error:
+        return starts, [Problem("operation log", error.message, ("the history of stages and undo before it",))]
+    return starts, []
+
+
+class _Harm:
+    """Finds which commits and artifacts need an object that is lost."""
+
+    def __init__(self, repo: Repository, lost: frozenset[ObjectId]) -> None:
+        self.repo = repo
+        self.lost = lost
+        self.by_object: dict[ObjectId, list[str]] = {}
+        self._blobs: dict[BlobId, bool] = {}
+
+    def survey(self, starts: dict[CommitId, str]) -> int:
+        """Visit everything reachable from `starts`; return the number of commits that could be read."""
+        pending, seen, readable = list(starts), set[CommitId](), 0
+        while pending:
+            id = pending.pop()
+            if id in seen:
+                continue
+            seen.add(id)
+            label = f"{starts[id]} ({id.short})" if id in starts else id.short
+            commit = self._load(Commit, id, label)
+            if commit is None:
+                continue
+            readable += 1
+            pending.extend(commit.parents)
+            self._visit(commit, label)
+        if self.repo.view.facts is not None:
+            try:
+                len(self.repo.facts)
+            except MlverError as error:
+                self._hurt(self.repo.view.facts, f"the fact log: {error.message}")
+        return readable
+
+    def _visit(self, commit: Commit, label: str) -> None:
+        try:
+            for path, entry in walk_tree(self.repo.store, commit.tree):
+                blob = BlobId(entry.id)
+                if not self._sound(blob):
+                    self._hurt(blob, f"{label}: {path}")
+                    for chunk in self._lost_chunks(blob):
+                        self._hurt(chunk, f"{label}: {path}")
+        except Damaged as error:
+            self._hurt(commit.tree, f"{label}: {error.message}")
+        if commit.environment:
+            self._load(Environment, commit.environment, f"{label}: environment")
+        for path, derivation in commit.derivations.items():
+            self._load(Derivation, derivation, f"{label}: lineage of {path}")
+        if commit.git and commit.git.patch and not self._sound(commit.git.patch):
+            self._hurt(commit.git.patch, f"{label}: git patch")
+
+    def _load(self, cls: type[Commit | Environment | Derivation], id: ObjectId, label: str) -> Commit | None:
+        try:
+            found: object = self.repo.store.get_object(cls, id)
+        except Damaged:
+            self._hurt(id, label)
+            return None
+        return found if isinstance(found, Commit) else None
+
+    def _sound(self, blob: BlobId) -> bool:
+        if blob not in self._blobs:
+            self._blobs[blob] = (
+                blob not in self.lost and self.repo.store.has(blob, deep=True) and not self._lost_chunks(blob)
+            )
+        return self._blobs[blob]
+
+    def _lost_chunks(self, blob: BlobId) -> list[BlobId]:
+        try:
+            return [chunk for chunk, _ in self.repo.store.chunks(blob) if chunk in self.lost]
+        except Damaged:
+            return []  # the list itself is lost, and named as such
+
+    def _hurt(self, id: ObjectId, what: str) -> None:
+        hurts = self.by_object.setdefault(id, [])
+        if what not in hurts:
+            hurts.append(what)

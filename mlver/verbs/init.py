@@ -23,4 +23,4 @@ class InitResult(Result):
 def init(path: Path, *, actor: str | None = None, clock: Clock = system_clock) -> InitResult:
     """Make a repository in `path` (the folder is made too). An existing one is left as it is."""
     repo, created = Repository.init(path, actor=actor, clock=clock)
-    return InitResult(path=str(repo.root), created=created, branch=repo.state.view.branch)
+    return InitResult(path=str(repo.root), created=created, branch=repo.view.branch)

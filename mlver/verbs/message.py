@@ -39,7 +39,9 @@ def _part(artifact: ArtifactDiff) -> str:
         return f"{name} {artifact.change}"
     total = artifact.units.added + artifact.units.removed + artifact.units.changed
     if artifact.kind in ("rules", "config", "metrics") and 0 < total <= _CHANGES:
-        return f"{name} " + ", ".join(_unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes)
+        return f"{name} " + ", ".join(
+            _unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes
+        )
     return f"{name} {artifact.summary}".rstrip()
 
 
@@ -51,7 +53,11 @@ def data_warnings(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -
     """Return one line per oddity of the changed tables: rows whose label goes with a feature the other way round."""
     warnings = []
     for change in changes:
-        if change.kind != "data" or change.change != "modified" or max(change.old_size or 0, change.new_size or 0) > _CHECKED_BYTES:
+        if (
+            change.kind != "data"
+            or change.change != "modified"
+            or max(change.old_size or 0, change.new_size or 0) > _CHECKED_BYTES
+        ):
             continue
         try:
             a, b = old.units(change.path), new.units(change.path)
@@ -59,5 +65,8 @@ def data_warnings(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -
             continue  # committed as bytes; diff says why it cannot be read
         details = new.kind(change.path).compare(a, b, a.delta(b)).details
         for detail in (d for d in details if d.title == WARNING_TITLE):
-            warnings += [f"{change.path}: " + ", ".join(f"{c} {v}" for c, v in zip(detail.columns, row, strict=True)) for row in detail.rows]
+            warnings += [
+                f"{change.path}: " + ", ".join(f"{c} {v}" for c, v in zip(detail.columns, row, strict=True))
+                for row in detail.rows
+            ]
     return tuple(warnings)

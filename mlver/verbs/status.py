@@ -106,7 +106,9 @@ def _changed_inputs(repo: Repository, work: Snapshot, path: str, id: DerivationI
     made: dict[str, BlobId] = {used.path: used.id for used in derivation.outputs}
     if made.get(path) != work[path].id:
         return ()
-    return tuple(u.path for u in derivation.inputs if u.path not in made and (u.path not in work or work[u.path].id != u.id))
+    return tuple(
+        u.path for u in derivation.inputs if u.path not in made and (u.path not in work or work[u.path].id != u.id)
+    )
 
 
 def _stages(repo: Repository) -> tuple[LiveNow, ...]:
