@@ -34,6 +34,11 @@ def test_the_package_was_found() -> None:
     assert {"mlver/errors.py", "mlver/objects/ids.py", "mlver/kinds/base.py"} <= modules().keys()
 
 
+def test_every_folder_of_modules_is_a_package_and_so_part_of_the_wheel() -> None:
+    folders = {Path(path).parent for path in modules(without=("mlver/demo/project/",))}
+    assert [folder.as_posix() for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()] == []
+
+
 def test_nothing_below_cli_reads_its_surroundings_or_prints() -> None:
     below_cli = modules(without=("mlver/cli/", "mlver/demo/", "mlver/testing.py", "mlver/__main__.py"))
     assert broken(findings.uses_surroundings, below_cli) == []
