@@ -177,6 +177,11 @@ class Kind:
         """Return one line that tells a person what this unit says (without its key)."""
         return short_json(value)
 
+    def change_text(self, key: str, old: Value, new: Value) -> tuple[str, str]:
+        """Return two lines that tell a person how a unit changed: by default only the fields that differ."""
+        before, after = differing(old, new)
+        return self.text(key, before), self.text(key, after)
+
     def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
         """Return the first `limit` units as rows, and whether there are more; Unreadable as for `units`."""
         units = self.units(source, spec)

@@ -132,8 +132,8 @@ def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta)
         yield UnitChange(key, "removed", old=value, text_old=kind.text(key, value))
     for key in delta.changed:
         assert old is not None and new is not None
-        before, after = differing(old.get(key), new.get(key))
-        yield UnitChange(key, "changed", before, after, kind.text(key, before), kind.text(key, after))
+        before, after = old.get(key), new.get(key)
+        yield UnitChange(key, "changed", *differing(before, after), *kind.change_text(key, before, after))
     for key in delta.added:
         value = new.get(key) if new is not None else MISSING
         yield UnitChange(key, "added", new=value, text_new=kind.text(key, value))
