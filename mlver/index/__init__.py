@@ -1,0 +1,1 @@
+"""Derived look-ups in `cache/`. All of it can be deleted at any time."""

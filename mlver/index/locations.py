@@ -1,0 +1,230 @@
+"""Where objects lie: a table made from the packs, kept in `cache/` only to save reading them again.
+
+It can be deleted, damaged, locked or read-only at any time; then it is made anew, in memory if
+need be. Nothing it says is believed without a look at the pack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from mlver.objects.ids import ID_BYTES, ID_TYPES, ObjectId
+from mlver.storage.base import Storage
+from mlver.store.frames import TYPES
+from mlver.store.pack import Location, Row, list_packs
+from mlver.store.scan import load_rows
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+_VERSION = 1
+_PRAGMAS = (
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA journal_mode = TRUNCATE",
+)
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS packs (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS objects (
+    id BLOB NOT NULL, type INTEGER NOT NULL, pack INTEGER NOT NULL, codec INTEGER NOT NULL,
+    offset INTEGER NOT NULL, stored INTEGER NOT NULL, raw INTEGER NOT NULL,
+    PRIMARY KEY (id, type, pack)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS typed ON objects (type, id) WHERE type > 2;
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_FIND = """
+SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.number = objects.pack
+WHERE id = ? AND type = ? ORDER BY pack
+"""
+_RANGE = "SELECT DISTINCT id FROM objects WHERE type = ? AND id BETWEEN ? AND ? ORDER BY id"
+_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
+_SUFFIXES = ("", "-journal", "-wal", "-shm")
+_inherited: list[sqlite3.Connection] = []  # of a parent process: not ours to close
+
+
+class Locations:
+    """Pack and place of every object, by type and id. Safe to use from several threads."""
+
+    def __init__(self, path: Path | None, storage: Storage) -> None:
+        self._path = path
+        self._storage = storage
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._pid = 0
+        self._checked = False
+
+    @classmethod
+    def open(cls, path: Path | None, storage: Storage) -> Self:
+        """Return the table kept in the file `path` (None: in memory), brought up to date with the packs."""
+        locations = cls(path, storage)
+        locations.refresh()
+        return locations
+
+    def find(self, type: int, id: bytes) -> list[Location]:
+        """Return every known place of an object; `type` is a code of `frames.TYPES`."""
+        found = self._run(_select, _FIND, (id, type))
+        return [Location(name, Row(bytes(id), type, *numbers)) for name, *numbers in found if _sane(name, numbers)]
+
+    def prefix(self, hex_prefix: str, types: Iterable[str]) -> list[ObjectId]:
+        """Return the ids of the named types that begin with these hex digits, sorted; none if they are no hex."""
+        text = hex_prefix.lower()
+        try:
+            low = bytes.fromhex(text.ljust(2 * ID_BYTES, "0"))
+            high = bytes.fromhex(text.ljust(2 * ID_BYTES, "f"))
+        except ValueError:
+            return []
+        found = [id for type in types for id in self._ids(type, low, high)]
+        if not found and self._doubtful():
+            found = [id for type in types for id in self._ids(type, low, high)]
+        return sorted(found)
+
+    def ids(self, type: str) -> Iterator[ObjectId]:
+        """Yield the ids of all objects of one type, sorted. For `blob`: small files and chunks, no lists."""
+        return iter(self._ids(type, bytes(ID_BYTES), b"\xff" * ID_BYTES))
+
+    def add_pack(self, name: str, size: int, rows: Iterable[Row]) -> None:
+        """Take in a pack that was just written."""
+        self._run(_add, name, size, list(rows))
+
+    def refresh(self) -> bool:
+        """Take in packs that are new and forget those that are gone; whether there were any."""
+        present = set(list_packs(self._storage))
+        known = {name for (name,) in self._run(_select, "SELECT name FROM packs", ())}
+        for name in known - present:
+            self._run(_drop, name)
+        for name in sorted(present - known):
+            with contextlib.suppress(KeyError):  # moved away meanwhile
+                self.add_pack(name, *load_rows(self._storage, name))
+        return present != known
+
+    def rebuild(self) -> None:
+        """Forget everything and read the key tables of all packs again."""
+        with self._lock:
+            self._discard()
+            self.refresh()
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        with self._lock:
+            if self._db is not None and self._pid == os.getpid():
+                self._db.close()
+            elif self._db is not None:
+                _inherited.append(self._db)
+            self._db = None
+
+    def _ids(self, type: str, low: bytes, high: bytes) -> list[ObjectId]:
+        found = self._run(_select, _RANGE, (TYPES[type], low, high))
+        return [ID_TYPES[type](id) for (id,) in found if isinstance(id, bytes) and len(id) == ID_BYTES]
+
+    def _doubtful(self) -> bool:
+        """Whether the file turned out to be damaged, and was made anew. Looks once."""
+        if self._checked or self._path is None:
+            return False
+        self._checked = True
+        if self._run(_select, "PRAGMA integrity_check(1)", ()) == [("ok",)]:
+            return False
+        self.rebuild()
+        return True
+
+    def _run(self, action: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kw: _P.kwargs) -> _T:
+        with self._lock:
+            try:
+                with self._open() as db:
+                    return action(db, *args, **kw)
+            except sqlite3.OperationalError:  # locked for long, read-only, disk full: go on in memory
+                self.close()
+                self._path = None
+            except sqlite3.Error:  # damaged
+                self._discard()
+            self.refresh()
+            with self._open() as db:
+                return action(db, *args, **kw)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
+            self.close()
+            self._pid = os.getpid()
+            self._db = _connect(self._path)
+        return self._db
+
+    def _discard(self) -> None:
+        self.close()
+        if self._path is not None and not _delete(self._path):
+            self._path = None
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Return a connection with the schema in place, in memory when the file cannot be used."""
+    if path is not None:
+        try:
+            path.parent.mkdir(exist_ok=True)
+            return _prepared(path)
+        except sqlite3.OperationalError:
+            return _prepared(None)
+        except sqlite3.Error:
+            if _delete(path):
+                with contextlib.suppress(sqlite3.Error):
+                    return _prepared(path)
+        except OSError:
+            return _prepared(None)
+    return _prepared(None)
+
+
+def _prepared(path: Path | None) -> sqlite3.Connection:
+    db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
+        if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                raise sqlite3.DatabaseError("a cache of another version")
+            db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _delete(path: Path) -> bool:
+    try:
+        for suffix in _SUFFIXES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError:  # read-only
+        return False
+    return True
+
+
+def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    return db.execute(query, arguments).fetchall()
+
+
+def _sane(name: object, numbers: list[object]) -> bool:
+    return isinstance(name, str) and len(name) == 64 and all(isinstance(n, int) and n >= 0 for n in numbers)
+
+
+def _add(db: sqlite3.Connection, name: str, size: int, rows: list[Row]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    cursor = db.execute("INSERT OR IGNORE INTO packs (name, size) VALUES (?, ?)", (name, size))
+    if cursor.rowcount:
+        number = cursor.lastrowid
+        db.executemany(
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((row.id, row.type, number, row.codec, row.offset, row.stored, row.raw) for row in rows),
+        )
+
+
+def _drop(db: sqlite3.Connection, name: str) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("DELETE FROM objects WHERE pack IN (SELECT number FROM packs WHERE name = ?)", (name,))
+    db.execute("DELETE FROM packs WHERE name = ?", (name,))

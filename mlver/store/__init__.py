@@ -1,0 +1,1 @@
+"""Content-addressed objects: chunks, packs, sessions, verification."""

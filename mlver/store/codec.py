@@ -1,0 +1,80 @@
+"""Compression of payloads: zstd where it pays, and never a byte more out than was declared."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from mlver.errors import Damaged
+from mlver.store.frames import RAW, ZSTD, Bytes
+
+if TYPE_CHECKING:
+    from zstandard import ZstdCompressor, ZstdDecompressor
+
+LEVEL = 1
+_SAMPLE = 4096
+_SAMPLED_ABOVE = 16 << 10  # shorter payloads are compressed whole, to see
+_SMALLEST = 64
+_WINDOW = 1 << 27  # the largest window a reader needs for 128 MiB
+
+_local = threading.local()  # a zstd context serves one thread at a time
+
+
+def compress(data: Bytes) -> tuple[int, Bytes]:
+    """Return (codec, payload): compressed when that saves a sixteenth, else `data` itself.
+
+    What zstd made is decompressed again and compared, so that neither bad memory nor a defect of
+    the compressor is ever written.
+    """
+    length = len(data)
+    if length < _SMALLEST:
+        return RAW, data
+    zstd = _compressor()
+    if length > _SAMPLED_ABOVE and len(zstd.compress(data[:_SAMPLE])) > _SAMPLE - _SAMPLE // 16:
+        return RAW, data
+    packed = zstd.compress(data)
+    if len(packed) > length - length // 16:
+        return RAW, data
+    if decompress(packed, length) != data:
+        raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
+    return ZSTD, packed
+
+
+def decode(codec: int, payload: Bytes, raw: int) -> Bytes:
+    """Return the `raw` bytes in a payload; Damaged when there are more or fewer, or they cannot be read."""
+    if codec == RAW:
+        return payload
+    return decompress(payload, raw)
+
+
+def decompress(payload: Bytes, raw: int) -> bytes:
+    """Return exactly `raw` bytes out of one zstd frame; Damaged otherwise. Never allocates more."""
+    import zstandard
+
+    try:
+        if zstandard.frame_content_size(payload) != raw:
+            raise Damaged("compressed payload declares another length")
+        data = _decompressor().decompress(payload, max_output_size=raw, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"compressed payload is unreadable: {error}") from None
+    if len(data) != raw:
+        raise Damaged("compressed payload has another length than it declares")
+    return data
+
+
+def _compressor() -> ZstdCompressor:
+    zstd: ZstdCompressor | None = getattr(_local, "compressor", None)
+    if zstd is None:
+        import zstandard
+
+        zstd = _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
+    return zstd
+
+
+def _decompressor() -> ZstdDecompressor:
+    zstd: ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if zstd is None:
+        import zstandard
+
+        zstd = _local.decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+    return zstd

@@ -1,0 +1,167 @@
+"""Content-addressed objects in packs: every read is verified against the id it was asked for."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from mlver.errors import Damaged, LocalIO
+from mlver.objects.encoding import decode
+from mlver.objects.ids import BlobId, ObjectId
+from mlver.storage.base import Storage
+from mlver.store.blob import BlobReader, copy_chunks
+from mlver.store.frames import LIST, TYPES, names, parse_list, type_of
+from mlver.store.pack import Location, Row, present, read_object
+from mlver.store.session import StoreSession as StoreSession
+from mlver.store.verify import Progress, verify_packs
+from mlver.store.verify import StoreReport as StoreReport
+
+_T = TypeVar("_T")
+_BLOB, _LIST = TYPES["blob"], TYPES[LIST]
+_KEPT = 4096  # decoded objects kept in memory
+
+
+class Index(Protocol):
+    """Where objects lie. What it says is a hint: every hit is checked against the pack."""
+
+    def find(self, type: int, id: bytes) -> list[Location]:
+        """Return the places of an object, none when it is not known."""
+
+    def prefix(self, hex_prefix: str, types: tuple[str, ...]) -> list[ObjectId]:
+        """Return the ids of these types that begin with some hex digits."""
+
+    def add_pack(self, name: str, size: int, rows: list[Row]) -> None:
+        """Take in a pack that was just written."""
+
+    def refresh(self) -> bool:
+        """Compare with the packs in storage; whether anything had changed."""
+
+    def rebuild(self) -> None:
+        """Forget everything and read all packs again."""
+
+    def close(self) -> None:
+        """Release files."""
+
+
+class ObjectStore:
+    """The objects of one repository. Reading takes no lock; writing goes through `session`."""
+
+    def __init__(self, storage: Storage, index: Index) -> None:
+        self.storage = storage
+        self.index = index
+        self._decoded: dict[ObjectId, Any] = {}
+        self._rebuilt = False
+
+    def get(self, id: ObjectId) -> bytes:
+        """Return the bytes of an object, verified; a blob is read into memory whole.
+
+        Damaged when it is missing, or when no copy of it is sound.
+        """
+        if type(id) is not BlobId:
+            return self._read(type_of(id), id)
+        pieces: list[bytes] = []
+        self.copy_blob(id, pieces.append)
+        return b"".join(pieces)
+
+    def get_object(self, cls: type[_T], id: ObjectId) -> _T:
+        """Return the Tree, Commit, ... with this id; Damaged when it is missing or not one."""
+        value = self._decoded.get(id)
+        if type(value) is not cls:
+            try:
+                value = decode(cls, self.get(id))
+            except Damaged as error:
+                if str(id) in error.message:
+                    raise
+                raise Damaged(f"{id.type_name} {id}: {error.message}", hint="mlver fsck") from None
+            if len(self._decoded) >= _KEPT:
+                self._decoded.clear()
+            self._decoded[id] = value
+        return value
+
+    def has(self, id: ObjectId, *, deep: bool = False) -> bool:
+        """Whether the object is in a pack: its frame is there, whole in length. Bytes are not read.
+
+        With `deep` the same is asked of every chunk of a large blob.
+        """
+        for _ in self._attempts(rebuild=False):
+            if self.locate(type_of(id), id) is not None:
+                return True
+            if type(id) is BlobId and self.locate(_LIST, id) is not None:
+                return not deep or all(self.locate(_BLOB, chunk) for chunk, _ in self.chunks(id))
+        return False
+
+    def blob_size(self, id: BlobId) -> int:
+        """Return the length of a blob in bytes; Damaged when it is missing."""
+        return sum(length for _, length in self.chunks(id))
+
+    def open_blob(self, id: BlobId) -> BinaryIO:
+        """Return a seekable reader of a blob that reads only the chunks it needs, each verified.
+
+        Damaged when the blob is missing; reads raise it when a chunk is.
+        """
+        return BlobReader.open(self.chunks(id), self._chunk)
+
+    def copy_blob(self, id: BlobId, write: Callable[[bytes], object]) -> None:
+        """Hand the bytes of a blob to `write`, piece by piece; Damaged when they are not what `id` says.
+
+        The hash is known to be right only at the end, so write to a place that can be thrown away.
+        """
+        copy_chunks(id, self.chunks(id), lambda c: self.index.find(_BLOB, c), self._chunk, self.storage, write)
+
+    def chunks(self, id: BlobId) -> list[tuple[BlobId, int]]:
+        """Return (id, length) of the chunks of a blob, itself alone when it is one; Damaged when missing."""
+        for _ in self._attempts():
+            if place := self.locate(_BLOB, id):
+                return [(id, place.row.raw)]
+            if self.index.find(_LIST, id):
+                return parse_list(self._read(_LIST, id))
+        raise _missing(_BLOB, id)
+
+    def session(self) -> StoreSession:
+        """Return a context manager that collects new objects in a pack and publishes it in `finish()`."""
+        return StoreSession(self)
+
+    def verify(self, progress: Progress | None = None) -> StoreReport:
+        """Read every byte of every pack and say what is wrong with them. Changes nothing."""
+        return verify_packs(self.storage, progress)
+
+    def close(self) -> None:
+        """Release the index's files."""
+        self.index.close()
+
+    def locate(self, type: int, id: bytes) -> Location | None:
+        """Return a place where the object does lie, None when there is none: the index alone is not believed."""
+        return next((place for place in self.index.find(type, id) if present(self.storage, place)), None)
+
+    def _chunk(self, id: BlobId) -> bytes:
+        return self._read(_BLOB, id)
+
+    def _read(self, type: int, id: bytes) -> bytes:
+        """Return an object from any sound copy; Damaged."""
+        problem: Damaged | LocalIO | None = None
+        for _ in self._attempts():
+            for place in self.index.find(type, id):
+                try:
+                    return read_object(self.storage, place)
+                except KeyError:  # the pack was moved away since the index saw it
+                    continue
+                except (Damaged, LocalIO) as error:
+                    problem = error
+        if isinstance(problem, LocalIO) and getattr(problem.__cause__, "errno", 0) == errno.EIO:
+            raise Damaged(f"{names(type, id)}: {problem.message}", hint="mlver fsck") from problem
+        raise problem or _missing(type, id)
+
+    def _attempts(self, rebuild: bool = True) -> Iterator[None]:
+        """Come back with the index as it is, then refreshed, then (once) rebuilt from the packs."""
+        yield
+        if self.index.refresh():
+            yield
+        if rebuild and not self._rebuilt:
+            self._rebuilt = True
+            self.index.rebuild()
+            yield
+
+
+def _missing(type: int, id: bytes) -> Damaged:
+    return Damaged(f"missing object {names(type, id)}", hint="mlver fsck")

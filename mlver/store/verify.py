@@ -1,0 +1,195 @@
+"""Checking every byte of every pack. Names what is wrong, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from blake3 import blake3
+
+from mlver.errors import Damaged, LocalIO
+from mlver.objects.ids import ID_TYPES, BlobId, ObjectId
+from mlver.storage.base import Storage
+from mlver.store.blob import copy_chunks
+from mlver.store.frames import LIST, NAMES, TYPES, parse_list
+from mlver.store.pack import (
+    FOLDER,
+    FOOTER_BYTES,
+    PACK_HEADER,
+    Location,
+    Row,
+    open_frame,
+    pack_key,
+    pack_name,
+    parse_footer,
+    read_object,
+    read_rows,
+)
+from mlver.store.scan import Gap, scan
+
+Progress = Callable[[int], None]
+_STEP = 8 << 20
+_LIST = TYPES[LIST]
+_BLOB = TYPES["blob"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in the packs.
+
+    `key` is the file, `offset` a byte in it. `type` and `id` name the object that is hurt, None when
+    the damage hurts none. `lost` is true when no sound copy of that object is left.
+    """
+
+    key: str
+    message: str
+    offset: int | None = None
+    type: str | None = None
+    id: ObjectId | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class StoreReport:
+    """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read."""
+
+    packs: int
+    objects: int
+    bytes: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def lost(self) -> frozenset[ObjectId]:
+        """The objects of which no sound copy is left, as far as their names could be read."""
+        return frozenset(problem.id for problem in self.problems if problem.lost and problem.id is not None)
+
+
+def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreReport:
+    """Return what is wrong with the packs in `storage`. `progress` is called with bytes as they are read."""
+    sound: dict[tuple[int, bytes], Location] = {}
+    problems: list[Problem] = []
+    packs = total = 0
+    for key in storage.list(FOLDER):
+        name = pack_name(key)
+        if name is None:
+            problems.append(Problem(key, "not a pack; left alone"))
+            continue
+        packs += 1
+        try:
+            total += storage.size(key)
+            problems += _verify_pack(storage, name, sound, progress or _silent)
+        except KeyError:  # moved away while we looked
+            packs -= 1
+        except LocalIO as error:
+            problems.append(Problem(key, error.message))
+    for stranger in getattr(storage, "strangers", lambda _: ())(FOLDER):
+        problems.append(Problem(stranger, "not a pack; left alone"))
+    problems += _verify_lists(storage, sound)
+    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)))
+
+
+def _silent(_: int) -> None:
+    return None
+
+
+def _settled(problems: list[Problem], sound: dict[tuple[int, bytes], Location]) -> Iterator[Problem]:
+    for problem in problems:
+        if problem.id is None or problem.type is None:
+            yield problem
+        else:
+            yield replace(problem, lost=problem.lost or (TYPES[problem.type], bytes(problem.id)) not in sound)
+
+
+def _verify_pack(
+    storage: Storage, name: str, sound: dict[tuple[int, bytes], Location], progress: Progress
+) -> list[Problem]:
+    key = pack_key(name)
+    problems = [*_verify_outside(storage, name, progress)]
+    try:
+        expected = {row.offset: row for row in read_rows(storage, name)[1]}
+        table_read = True
+    except Damaged as error:
+        expected, table_read = {}, False
+        problems.append(Problem(key, error.message))
+    found: set[int] = set()
+    for item in scan(storage, name):
+        if isinstance(item, Gap):
+            problems.append(Problem(key, f"{item.end - item.start} bytes that are no frame", item.start))
+            continue
+        trouble = _verify_frame(storage, name, item)
+        if trouble is not None:
+            problems.append(_hurt(key, item, trouble))
+        else:
+            sound.setdefault((item.type, item.id), Location(name, item))
+        if table_read and expected.get(item.offset) != item:
+            problems.append(Problem(key, "frame is not in the key table", item.offset))
+        found.add(item.offset)
+    missing = [row for offset, row in sorted(expected.items()) if offset not in found]
+    return problems + [_hurt(key, row, "its frame is unreadable") for row in missing]
+
+
+def _hurt(key: str, row: Row, message: str) -> Problem:
+    type_ = NAMES[row.type]
+    id_type = BlobId if row.type == _LIST else ID_TYPES[type_]
+    return Problem(key, f"{type_} {row.id.hex()}: {message}", row.offset, type_, id_type(row.id))
+
+
+def _verify_frame(storage: Storage, name: str, row: Row) -> str | None:
+    try:
+        open_frame(storage.read(pack_key(name), row.offset, row.end - row.offset), row)
+    except (Damaged, LocalIO) as error:
+        return error.message
+    return None
+
+
+def _verify_outside(storage: Storage, name: str, progress: Progress) -> Iterator[Problem]:
+    """Check header, footer and the hash of the whole."""
+    key = pack_key(name)
+    size = storage.size(key)
+    if storage.read(key, 0, len(PACK_HEADER)) != PACK_HEADER:
+        yield Problem(key, "header is damaged", 0)
+    hasher = blake3(max_threads=2)
+    end = max(0, size - FOOTER_BYTES)
+    for start in range(0, end, _STEP):
+        data = storage.read(key, start, min(_STEP, end - start))
+        hasher.update(data)
+        progress(len(data))
+    tail = storage.read(key, end)
+    progress(len(tail))
+    try:
+        digest = parse_footer(tail, size)[3]
+    except Damaged as error:
+        yield Problem(key, error.message, end)
+        return
+    if not hasher.digest() == digest == bytes.fromhex(name):
+        yield Problem(key, "pack does not match the hash that is its name")
+
+
+def _verify_lists(storage: Storage, sound: dict[tuple[int, bytes], Location]) -> Iterator[Problem]:
+    """Check that the chunks of every list are there and together are the blob it stands for."""
+
+    def find(chunk: bytes) -> list[Location]:
+        place = sound.get((_BLOB, chunk))
+        return [place] if place else []
+
+    def load(chunk: BlobId) -> bytes:
+        if place := sound.get((_BLOB, chunk)):
+            return read_object(storage, place)
+        raise Damaged(f"chunk {chunk} is missing")
+
+    for (type_, id), place in sound.items():
+        if type_ != _LIST:
+            continue
+        blob = BlobId(id)
+        try:
+            chunks = parse_list(read_object(storage, place))
+            copy_chunks(blob, chunks, find, load, storage, lambda _: None)
+        except (Damaged, LocalIO, KeyError) as error:
+            message = error.args[0] if isinstance(error, KeyError) else error.message
+            key = pack_key(place.pack)
+            yield Problem(key, f"blob {blob}: {message}", place.row.offset, LIST, blob, lost=True)
