@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from mlver.errors import UsageError
+from mlver.index.stats import StatCache
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
+from mlver.repo.overlay import Plan, Step, Wish, carry_out, make_plan, refuse_overwriting
+from mlver.repo.pairs import is_committed, partners
 from mlver.repo.repository import Repository
+from mlver.repo.snapshot import Snapshot
+from mlver.repo.worktree import WorkTree
+from mlver.storage import durable
 from mlver.verbs.common import FileChange, Progress
 
 
 @dataclass(frozen=True)
 class RestoreResult(Result):
-    """The files written or removed. `mixed` names artifacts that now belong to another commit than their partners."""
+    """The files written or removed. `mixed` names artifacts that now belong to another commit than their partners.
+
+    These are the artifacts of the work tree that `commit` holds together with what was restored (rules,
+    config, models, and what they were made from), that were not restored and are not as they are there.
+    """
 
     schema: ClassVar[str] = "mlver.restore/v1"
     commit: CommitId
@@ -41,4 +52,65 @@ def restore(
     Neither HEAD nor any ref moves. Raises Refused, naming them, when files with uncommitted
     changes would be overwritten and `force` is false.
     """
-    raise NotImplementedError
+    repo.refresh()
+    commit = repo.resolve(rev)
+    snapshot = repo.snapshot(commit)
+    chosen = _chosen(repo, snapshot, paths)
+    if to is None or to == repo.root:
+        whole = not paths or any(repo.tree_path(path) == "" for path in paths)
+        plan = make_plan(repo.root, _wishes(repo, snapshot, chosen, whole), repo.worktree)
+        unsaved = [step.path for step, id in plan.blocked if not is_committed(repo, step.path, id)]
+        folder = repo.root
+        mixed = () if whole else partners(repo, snapshot, chosen)
+    else:
+        plan = _plan_elsewhere(repo, snapshot, chosen, to)
+        unsaved = [step.path for step, _ in plan.blocked]
+        folder, mixed = to, ()
+    refuse_overwriting(plan, force=force, blocked=unsaved, hint="mlver commit keeps it, -f overwrites it")
+    steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
+    written = sum(step.new.size for step in steps if step.new)
+    if not dry_run:
+        if folder is not repo.root:
+            durable.make_dirs(folder, sync=False)
+        carry_out(repo.store, folder, steps, progress=progress)
+    return RestoreResult(commit, str(folder), file_steps(steps), written, mixed, dry_run)
+
+
+def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> list[str]:
+    for path in paths:
+        if repo.tree_path(path) and not repo.expand([path], snapshot):
+            snapshot[repo.tree_path(path)]  # raises, and names what comes close
+    return repo.expand(paths, snapshot)
+
+
+def _wishes(repo: Repository, snapshot: Snapshot, chosen: Sequence[str], whole: bool) -> dict[str, Wish]:
+    head = repo.head_snapshot().artifacts
+    wishes = {path: Wish(head.get(path), snapshot[path]) for path in chosen}
+    if whole:
+        wishes |= {path: Wish(base, None) for path, base in head.items() if path not in wishes}
+    return wishes
+
+
+def _plan_elsewhere(repo: Repository, snapshot: Snapshot, chosen: Sequence[str], to: Path) -> Plan:
+    if to == repo.dot or repo.dot in to.parents:
+        raise UsageError(f"{durable.show(to)} belongs to mlver itself", hint="choose a folder outside of .mlver")
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{durable.show(to)} is not a folder")
+    return make_plan(to, {path: Wish(None, snapshot[path]) for path in chosen}, WorkTree(to, StatCache(None)))
+
+
+def file_steps(steps: Sequence[Step]) -> tuple[FileChange, ...]:
+    """Return what the steps did to the files of a folder."""
+    return tuple(
+        FileChange(
+            path=step.path,
+            kind=step.kind,
+            change="removed" if step.new is None else "added" if step.old_id is None else "modified",
+            old_id=step.old_id,
+            new_id=step.new.id if step.new else None,
+            old_size=step.old_size,
+            new_size=step.new.size if step.new else None,
+        )
+        for step in steps
+    )
+

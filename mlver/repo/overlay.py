@@ -1,0 +1,176 @@
+"""Laying files of a commit over a folder: what has to be written, and what stands in the way.
+
+Restore and switch both go through here. A plan is made, and may be refused, before anything on
+disk is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as statmod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlver.errors import Refused
+from mlver.objects.ids import BlobId
+from mlver.objects.tree import BLOB, EXECUTABLE, LINK
+from mlver.repo.materialise import Progress, remove_paths, write_artifacts
+from mlver.repo.names import check_path
+from mlver.repo.snapshot import Artifact
+from mlver.repo.worktree import FileStat, WorkTree
+from mlver.storage.beneath import Beneath
+from mlver.storage.durable import show
+from mlver.store.object_store import ObjectStore
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one path should hold (`new` None: nothing), and what it holds if nobody worked on it (`base`)."""
+
+    base: Artifact | None
+    new: Artifact | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file to write or remove; `old_id`, `old_size` are what is there now (None: nothing)."""
+
+    path: str
+    new: Artifact | None
+    kind: str
+    old_id: BlobId | None = None
+    old_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps that bring a folder to where it should be, and the paths whose own content forbids it.
+
+    `blocked` holds (path, blob on disk); it may be overwritten by force. `stuck` holds (path, reason)
+    for what is never overwritten.
+    """
+
+    steps: tuple[Step, ...]
+    blocked: tuple[tuple[Step, BlobId], ...]
+    stuck: tuple[tuple[str, str], ...]
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes will be written."""
+        return sum(step.new.size for step in self.steps if step.new)
+
+
+def make_plan(folder: Path, wishes: Mapping[str, Wish], worktree: WorkTree) -> Plan:
+    """Compare `wishes` with what is in `folder` (the root of `worktree`). Reads, writes nothing."""
+    found = _look(folder, wishes)
+    files = {path: info for path, (at, info) in found.items() if at == path and info is not None}
+    ids = worktree.hashes(files, every=False)
+    steps: list[Step] = []
+    blocked: list[tuple[Step, BlobId]] = []
+    obstacles: list[tuple[str, str]] = []
+    for path, wish in wishes.items():
+        either = wish.new or wish.base
+        kind = either.kind if either else "file"
+        if path in files:
+            step = Step(path, wish.new, kind, ids[path], files[path].size)
+            if wish.new and (wish.new.id, wish.new.type) == (ids[path], files[path].type):
+                continue
+            if any(a is not None and a.id == ids[path] for a in (wish.base, wish.new)):
+                steps.append(step)
+            else:
+                blocked.append((step, ids[path]))
+        elif path not in found:
+            if wish.new:
+                steps.append(Step(path, wish.new, kind))
+        elif wish.new:
+            steps.append(Step(path, wish.new, kind))
+            obstacles.append((path, found[path][0]))
+    return Plan(tuple(steps), tuple(blocked), tuple(_stuck(folder, obstacles, steps)))
+
+
+def _look(folder: Path, paths: Mapping[str, Wish]) -> dict[str, tuple[str, FileStat | None]]:
+    """Return what stands at, or in the way of, each path; nothing at all for most new ones."""
+    found: dict[str, tuple[str, FileStat | None]] = {}
+    if not folder.is_dir():
+        return found
+    with Beneath(folder) as root:
+        for path in sorted(paths):
+            if seen := root.look(check_path(path)):
+                found[path] = (seen[0], _file_stat(seen[1]) if seen[0] == path else None)
+    return found
+
+
+def _file_stat(info: os.stat_result) -> FileStat | None:
+    if statmod.S_ISLNK(info.st_mode):
+        type_ = LINK
+    elif statmod.S_ISREG(info.st_mode):
+        type_ = EXECUTABLE if info.st_mode & 0o100 else BLOB
+    else:
+        return None
+    return FileStat(type_, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+
+
+def _stuck(folder: Path, obstacles: Sequence[tuple[str, str]], steps: Sequence[Step]) -> list[tuple[str, str]]:
+    """Return the obstacles that do not go away by themselves: a file or folder that the plan removes is none."""
+    leaving = {step.path for step in steps if step.new is None}
+    stuck: list[tuple[str, str]] = []
+    if not obstacles:
+        return stuck
+    with Beneath(folder) as root:
+        for path, at in obstacles:
+            if at in leaving:
+                continue
+            if at != path:
+                stuck.append((path, f"{show(at)} is in the way and is no folder"))
+            elif not (seen := root.look(path)) or not statmod.S_ISDIR(seen[1].st_mode):
+                stuck.append((path, "something that is neither file nor folder stands there"))
+            elif kept := [file for file in root.files(path) if file not in leaving]:
+                stuck.append((path, f"a folder stands there and holds {show(kept[0])}"))
+    return stuck
+
+
+def refuse_overwriting(plan: Plan, *, force: bool, blocked: Sequence[str], hint: str) -> None:
+    """Raise Refused when the plan cannot be carried out; `blocked` names the files with work of their own."""
+    if plan.stuck:
+        path, reason = plan.stuck[0]
+        more = f" (and {len(plan.stuck) - 1} more)" if len(plan.stuck) > 1 else ""
+        raise Refused(f"cannot write {show(path)}: {reason}{more}", hint="move it away")
+    if blocked and not force:
+        shown = ", ".join(map(show, blocked[:_SHOWN]))
+        more = f" and {len(blocked) - _SHOWN} more" if len(blocked) > _SHOWN else ""
+        raise Refused(f"uncommitted work would be overwritten: {shown}{more}", hint=hint)
+
+
+def carry_out(
+    store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None
+) -> None:
+    """Write and remove. New content comes first, so that a full disk or a broken object costs no file."""
+    gone = [step.path for step in steps if step.new is None]
+    new = [step.new for step in steps if step.new]
+    early = [path for path in gone if _makes_room(path, new)]
+    if early:
+        remove_paths(folder, early)
+    _drop_empty_folders(folder, new)
+    write_artifacts(store, new, folder, progress=progress)
+    remove_paths(folder, gone)
+
+
+def _makes_room(path: str, new: Sequence[Artifact]) -> bool:
+    return any(a.path.startswith(path + "/") or path.startswith(a.path + "/") for a in new)
+
+
+def _drop_empty_folders(folder: Path, new: Sequence[Artifact]) -> None:
+    with Beneath(folder) as root:
+        for artifact in new:
+            seen = root.look(artifact.path)
+            if seen and seen[0] == artifact.path and statmod.S_ISDIR(seen[1].st_mode):
+                _remove_folders(root, artifact.path)
+
+
+def _remove_folders(root: Beneath, path: str) -> None:
+    for name in root.names(path):
+        _remove_folders(root, f"{path}/{name}")
+    root.remove_empty(path)

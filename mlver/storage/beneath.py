@@ -1,0 +1,199 @@
+"""Files below a folder that others may change: no name is ever followed through a link.
+
+Every folder on the way is opened by handle with `O_NOFOLLOW`, one name at a time, and what is made
+or removed is named relative to the last handle. So a folder that is swapped for a link while we
+work cannot lead a write outside of the root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mlver.errors import LocalIO, Refused
+from mlver.storage import durable
+from mlver.storage.durable import NewFile, local_io, show
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)
+
+
+class Beneath:
+    """Makes, looks at and removes what lies below `root`; paths are relative, with `/` between parts.
+
+    With `sync` everything is fsynced. LocalIO when the disk refuses, Refused when a link or a file
+    stands where a folder must be. `root` itself must exist and may be reached through links.
+    """
+
+    def __init__(self, root: Path, *, sync: bool = False) -> None:
+        self.root = root
+        self._sync = sync
+        self._open: list[tuple[str, int]] = []  # the folders down to the one used last, with their handles
+        try:
+            self._root = durable.os_calls.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise local_io(error, root, "open folder") from error
+
+    def close(self) -> None:
+        """Release the handles."""
+        self._leave(0)
+        durable.os_calls.close(self._root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def look(self, path: str) -> tuple[str, os.stat_result] | None:
+        """Return what stands at `path`, or at the first part of it that is no folder, with its own path."""
+        *folders, name = _parts(path)
+        try:
+            at = self._folder(folders, make=False)
+        except FileNotFoundError:
+            return None
+        except _Blocked as blocked:
+            return blocked.path, blocked.found
+        try:
+            return path, durable.os_calls.lstat(name, dir_fd=at)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise local_io(error, self.root / path, "read") from error
+
+    def files(self, path: str) -> list[str]:
+        """Return the paths of everything below the folder `path` that is no folder."""
+        found, pending = [], [path]
+        while pending:
+            folder = pending.pop()
+            for name in self.names(folder):
+                below = f"{folder}/{name}"
+                seen = self.look(below)
+                if seen and stat.S_ISDIR(seen[1].st_mode):
+                    pending.append(below)
+                elif seen:
+                    found.append(below)
+        return sorted(found)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in the folder `path` (empty: the root), sorted."""
+        try:
+            return sorted(os.listdir(self._folder(_parts(path) if path else [], make=False)))
+        except (FileNotFoundError, _Blocked):
+            return []
+        except OSError as error:
+            raise local_io(error, self.root / path, "list") from error
+
+    def new_file(self, path: str) -> tuple[NewFile, Path]:
+        """Begin the file `path`, its parents made; return it with the path to commit it under."""
+        full = self.root / path
+        return NewFile(full.parent, sync=self._sync, at=self._parent(path)), full
+
+    def link(self, path: str, text: str) -> None:
+        """Make `path` a symbolic link to `text`, in place of whatever file or link is there."""
+        at, name = self._parent(path), path.rpartition("/")[2]
+        temp = durable.TEMP_PREFIX + secrets.token_hex(8)
+        try:
+            durable.os_calls.symlink(text, temp, dir_fd=at)
+            durable.os_calls.rename(temp, name, src_dir_fd=at, dst_dir_fd=at)
+            if self._sync:
+                durable.os_calls.fsync(at)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                durable.os_calls.unlink(temp, dir_fd=at)
+            raise local_io(error, self.root / path, "link") from error
+
+    def remove(self, path: str) -> bool:
+        """Remove a file or link; False when it is not there."""
+        *folders, name = _parts(path)
+        try:
+            at = self._folder(folders, make=False)
+            durable.os_calls.unlink(name, dir_fd=at)
+            if self._sync:
+                durable.os_calls.fsync(at)
+        except (FileNotFoundError, _Blocked):
+            return False
+        except OSError as error:
+            raise local_io(error, self.root / path, "remove") from error
+        return True
+
+    def remove_empty(self, path: str) -> bool:
+        """Remove a folder if nothing is in it; whether it is gone."""
+        *folders, name = _parts(path)
+        try:
+            at = self._folder(folders, make=False)
+            durable.os_calls.rmdir(name, dir_fd=at)
+        except FileNotFoundError:
+            return True
+        except (_Blocked, OSError):  # not empty, or not ours to remove: it stays
+            return False
+        return True
+
+    def _parent(self, path: str) -> int:
+        *folders, _ = _parts(path)
+        try:
+            return self._folder(folders, make=True)
+        except _Blocked as blocked:
+            what = "a symbolic link" if stat.S_ISLNK(blocked.found.st_mode) else "not a folder"
+            raise Refused(
+                f"cannot write {show(path)}: {show(blocked.path)} is {what}",
+                hint="move it away; nothing is written through links",
+            ) from None
+        except OSError as error:
+            raise local_io(error, self.root / path, "write") from error
+
+    def _folder(self, parts: list[str], *, make: bool) -> int:
+        """Return the handle of a folder. FileNotFoundError, _Blocked, other OSErrors."""
+        common = 0
+        while common < min(len(parts), len(self._open)) and self._open[common][0] == parts[common]:
+            common += 1
+        self._leave(common)
+        for depth in range(common, len(parts)):
+            above = self._open[-1][1] if self._open else self._root
+            self._open.append((parts[depth], self._enter(above, parts, depth, make)))
+        return self._open[-1][1] if self._open else self._root
+
+    def _enter(self, above: int, parts: list[str], depth: int, make: bool) -> int:
+        name = parts[depth]
+        try:
+            return durable.os_calls.open(name, _FOLDER, dir_fd=above)
+        except FileNotFoundError:
+            if not make:
+                raise
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
+            raise _Blocked("/".join(parts[: depth + 1]), durable.os_calls.lstat(name, dir_fd=above)) from None
+        with contextlib.suppress(FileExistsError):  # made by somebody else just now: opened like any other
+            durable.os_calls.mkdir(name, dir_fd=above)
+        if self._sync:
+            durable.os_calls.fsync(above)
+        return self._enter(above, parts, depth, make=False)
+
+    def _leave(self, depth: int) -> None:
+        while len(self._open) > depth:
+            durable.os_calls.close(self._open.pop()[1])
+
+
+class _Blocked(Exception):
+    """A part of the path is there and is no folder."""
+
+    def __init__(self, path: str, found: os.stat_result) -> None:
+        super().__init__(path)
+        self.path = path
+        self.found = found
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\0" in path:
+        raise LocalIO(f"not a path below a folder: {path!r}")
+    return parts
