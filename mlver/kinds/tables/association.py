@@ -1,0 +1,134 @@
+"""Does a yes/no column still go with the features the way it used to? Flipped labels show here first.
+
+Each 0/1 column is correlated (Pearson) with each number column, once over the older version and once over
+the rows that came or whose 0/1 value changed, as a whole and per value of columns with few values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlver.kinds.tables.mixing import Mask, Rows
+from mlver.kinds.tables.pair import Pair
+from mlver.kinds.tables.profile import Floats, flat
+from mlver.kinds.tables.values import family
+
+_STRONG = 0.5  # correlations below this say nothing when they change sign
+_ROWS = 15
+_SAMPLE = 100_000  # rows of the older version looked at, evenly spaced
+_FEATURES, _LABELS, _VALUES = 256, 8, 20
+_PER_SLICE = 3
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A correlation that changed sign in the rows that are new: `rows` of them, in slice `where`."""
+
+    column: str
+    where: str
+    feature: str
+    old: float
+    new: float
+    rows: int
+
+
+def flips(pair: Pair, limit: int = 12) -> tuple[Flip, ...]:
+    """Return the associations that flipped, per slice the features that went with the column most before."""
+    labels = [name for name in pair.common if name not in pair.key and _is_binary(pair, name)][:_LABELS]
+    if not labels or pair.old.num_rows < _ROWS:
+        return ()
+    old = np.arange(0, pair.old.num_rows, -(-pair.old.num_rows // _SAMPLE))
+    found: list[Flip] = []
+    for label in labels:
+        touched = pair.changed_new[pair.cells[label]] if label in pair.cells else np.empty(0, np.int64)
+        new = np.concatenate([pair.alignment.added, touched])
+        if len(new) >= _ROWS:
+            found += _flips_of(pair, label, old, new)
+    return tuple(found[:limit])
+
+
+def _flips_of(pair: Pair, label: str, old: Rows, new: Rows) -> Iterator[Flip]:
+    features = [name for name in pair.common if name != label and name not in pair.key and _is_number(pair, name)]
+    features = features[:_FEATURES]
+    if not features:
+        return
+    sides = [(_matrix(pair.old, [label, *features], old)), (_matrix(pair.new, [label, *features], new))]
+    for where, masks in _slices(pair, old, new):
+        count = int(masks[1].sum())
+        if count < _ROWS or int(masks[0].sum()) < _ROWS:
+            continue
+        before, after = (correlations(side[0][mask], side[1:, mask]) for side, mask in zip(sides, masks, strict=True))
+        flipped = (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) > _STRONG)
+        order = [i for i in np.argsort(-np.abs(before)) if flipped[i]]
+        for i in order[:_PER_SLICE]:
+            yield Flip(label, where, features[i], float(before[i]), float(after[i]), count)
+
+
+def correlations(label: Floats, features: Floats) -> Floats:
+    """Return Pearson's r of `label` with each row of `features`, over the places where both are; 0 if undefined."""
+    there = np.isfinite(features) & np.isfinite(label)
+    count = np.maximum(there.sum(axis=1), 1)
+    x = np.where(there, features, 0.0)
+    y = np.where(there, label, 0.0)
+    x = np.where(there, x - (x.sum(axis=1) / count)[:, None], 0.0)
+    y = np.where(there, y - (y.sum(axis=1) / count)[:, None], 0.0)
+    spread = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    products = (x * y).sum(axis=1)
+    enough = (spread > 0) & (there.sum(axis=1) >= _ROWS)
+    result: Floats = np.divide(products, spread, out=np.zeros_like(products), where=enough)
+    return result
+
+
+def _slices(pair: Pair, old: Rows, new: Rows) -> Iterator[tuple[str, tuple[Mask, Mask]]]:
+    yield "all rows", (np.ones(len(old), dtype=bool), np.ones(len(new), dtype=bool))
+    for name in pair.common:
+        columns = pair.old.column(name), pair.new.column(name)
+        if name in pair.key or any(family(column.type) != "text" for column in columns):
+            continue
+        sides = [flat(column.take(pa.array(rows))) for column, rows in zip(columns, (old, new), strict=True)]
+        values = pc.unique(sides[1]).drop_null().to_pylist()
+        if len(values) > _VALUES:
+            continue
+        for value in sorted(values):
+            first, second = (
+                pc.fill_null(pc.equal(side, value), False).to_numpy(zero_copy_only=False) for side in sides
+            )
+            yield f"{name}={value}", (first, second)
+
+
+def _matrix(table: Any, names: list[str], rows: Rows) -> Floats:
+    """Return the columns as rows of doubles, NaN where a value is missing."""
+    return np.stack([_doubles(table.column(name).take(pa.array(rows))) for name in names])
+
+
+def _doubles(column: Any) -> Floats:
+    array = flat(column)
+    if family(array.type) == "bool":
+        array = array.cast(pa.uint8())
+    values: Floats = pc.fill_null(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _is_number(pair: Pair, name: str) -> bool:
+    kinds = [table.schema.field(name).type for table in (pair.old, pair.new)]
+    return all(family(kind) == "number" and not pa.types.is_decimal(kind) for kind in kinds)
+
+
+def _is_binary(pair: Pair, name: str) -> bool:
+    """Whether the column holds 0 and 1 (or false and true) and nothing else, in both versions."""
+    for table in (pair.old, pair.new):
+        kind = table.schema.field(name).type
+        if family(kind) == "bool":
+            continue
+        if not pa.types.is_integer(kind):
+            return False
+        ends = pc.min_max(table.column(name))
+        if ends["min"].as_py() != 0 or ends["max"].as_py() != 1:
+            return False
+    return True

@@ -1,0 +1,190 @@
+"""CSV and TSV: delimiter and header found, types by value, and nothing lost on the way to numbers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.tables.lenient import MISSING_WORDS
+
+_DELIMITERS: Final = (",", "\t", ";", "|")
+_SAMPLE = 1 << 16
+_NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*|[-+]?(nan|inf)", re.IGNORECASE)
+_EXACT = 2.0**53  # from here on neighbouring integers share a double
+_LEADING_ZERO: Final = re.compile(rb"(?:^|[,;\t|\"\n])-?0[0-9]")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the text is cut: the delimiter, and the column names (None: the first row holds them)."""
+
+    delimiter: str
+    names: tuple[str, ...] | None
+
+
+def read_delimited(data: Any, path: str, options: Mapping[str, Value]) -> Any:
+    """Return the table in a buffer of text; Unreadable when rows differ in length or bytes are no text.
+
+    Whole numbers are int64 whatever their spelling (`2`, `2.0`, `2e0`). Digits stay text where a
+    number would lose some: leading zeros, and integers that a double can't hold.
+    """
+    raw, encoding = _text(data)
+    layout = sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
+    table = _parse(raw, encoding, layout, {})
+    if encoding == "utf8" and any(pa.types.is_binary(kind) for kind in table.schema.types):
+        encoding = "latin1"
+        table = _parse(raw, encoding, layout, {})
+    _refuse_open_quote(raw, table, encoding)
+    if doubtful := _doubtful(raw, table):
+        texts = _parse(raw, encoding, layout, dict.fromkeys(doubtful, pa.string()))
+        for name in doubtful:
+            if _loses_digits(texts.column(name)):
+                table = table.set_column(table.column_names.index(name), name, texts.column(name))
+    return _tidy(table)
+
+
+def sniff(head: bytes, encoding: str, path: str, options: Mapping[str, Value]) -> Layout:
+    """Return the layout of a text from its first bytes; `delimiter` and `header` in `options` overrule."""
+    text = head.decode("utf-8" if encoding == "utf8" else encoding, "replace").removeprefix("\ufeff")
+    stated = options.get("delimiter")
+    if stated is not None and (not isinstance(stated, str) or len(stated) != 1):
+        raise Unreadable("the option delimiter is not one character")
+    delimiter = stated or _delimiter(text, path, complete=len(head) < _SAMPLE)
+    rows = _rows(text, delimiter, complete=len(head) < _SAMPLE)
+    if not rows:
+        raise Unreadable("no rows")
+    header = options.get("header")
+    if header is False or (header is None and not _is_header(rows)):
+        return Layout(delimiter, tuple(f"column {number + 1}" for number in range(len(rows[0]))))
+    return Layout(delimiter, None)
+
+
+def _text(data: Any) -> tuple[memoryview, str]:
+    raw = memoryview(data)
+    head = raw[:_SAMPLE].tobytes()
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw, "utf-16"
+    if b"\0" in head:
+        raise Unreadable("binary, not text")
+    if not head.strip():
+        raise Unreadable("no rows")
+    if bytes(raw[-1:]) not in (b"\n", b"\r"):
+        raw = memoryview(raw.tobytes() + b"\n")  # pyarrow takes a lone header without line end for nothing
+    try:
+        head[: head.find(b"\n")].decode()
+    except UnicodeDecodeError:
+        return raw, "latin1"  # a header pyarrow would refuse
+    return raw, "utf8"
+
+
+def _delimiter(text: str, path: str, complete: bool) -> str:
+    candidates = ("\t", ",", ";", "|") if path.removesuffix(".gz").endswith((".tsv", ".tab")) else _DELIMITERS
+    best, fields = candidates[0], 1
+    for candidate in candidates:
+        widths = {len(row) for row in _rows(text, candidate, complete)}
+        if len(widths) == 1 and (width := widths.pop()) > fields:
+            best, fields = candidate, width
+    return best
+
+
+def _rows(text: str, delimiter: str, complete: bool, limit: int = 50) -> list[list[str]]:
+    lines = text.splitlines(keepends=True)
+    found: list[list[str]] = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter):
+            if row:
+                found.append(row)
+            if len(found) > limit:
+                return found[:limit]
+    except csv.Error:
+        return found
+    return found if complete or len(found) < 2 else found[:-1]
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: different names, none a number. The first may be empty (an index)."""
+    first = [cell.strip() for cell in rows[0]]
+    if any(_NUMBER.fullmatch(cell) for cell in first):
+        return False
+    return len(rows) == 1 or all(first[1:])
+
+
+def _parse(raw: memoryview, encoding: str, layout: Layout, types: Mapping[str, Any]) -> Any:
+    quoted = b'"' in bytes(raw[:_SAMPLE]) or b'"' in raw.tobytes()
+    return arrow_csv.read_csv(
+        pa.BufferReader(pa.py_buffer(raw)),
+        read_options=arrow_csv.ReadOptions(
+            encoding=encoding, column_names=list(layout.names) if layout.names else None, block_size=1 << 23
+        ),
+        parse_options=arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
+        convert_options=arrow_csv.ConvertOptions(
+            null_values=list(MISSING_WORDS),
+            true_values=["true", "True", "TRUE"],
+            false_values=["false", "False", "FALSE"],
+            column_types=dict(types),
+        ),
+    )
+
+
+def _refuse_open_quote(raw: memoryview, table: Any, encoding: str) -> None:
+    """Unreadable when the last field begins with a quote that nothing closes: it has swallowed the rest."""
+    if not table.num_rows or not pa.types.is_string(table.schema.types[-1]):
+        return
+    value = (table.column(table.num_columns - 1)[-1].as_py() or "").encode("utf-8" if encoding == "utf8" else encoding)
+    tail = bytes(raw[-len(value) - 4 :]).rstrip(b"\r\n") if len(value) < 1 << 20 else b'"'
+    if tail.endswith(b'"' + value.rstrip(b"\r\n")) and not tail.endswith(b'""'):
+        raise Unreadable("a quote is opened and never closed")
+
+
+def _doubtful(raw: memoryview, table: Any) -> list[str]:
+    """Return the number columns whose text might say more than their numbers."""
+    found = []
+    zeros = _LEADING_ZERO.search(raw) is not None
+    for field in table.schema:
+        column = table.column(field.name)
+        if pa.types.is_integer(field.type) and zeros:
+            found.append(field.name)
+        elif pa.types.is_floating(field.type):
+            finite = pc.if_else(pc.is_finite(column), column, 0.0)
+            top = pc.max(pc.abs(finite)).as_py()
+            if top is not None and top >= _EXACT:
+                found.append(field.name)
+    return found
+
+
+def _loses_digits(texts: Any) -> bool:
+    long_or_padded = pc.match_substring_regex(texts, r"^\s*-?(0\d+|[1-9]\d{15,})\s*$")
+    return bool(pc.any(long_or_padded).as_py())
+
+
+def _tidy(table: Any) -> Any:
+    """Return the table with whole doubles as int64, and nothing where a text is empty."""
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if pa.types.is_floating(field.type) and is_whole(column):
+            column = column.cast(pa.int64())
+        elif pa.types.is_string(field.type):
+            column = pc.if_else(pc.equal(column, ""), pa.scalar(None, field.type), column)
+        else:
+            continue
+        table = table.set_column(number, field.name, column)
+    return table
+
+
+def is_whole(column: Any) -> bool:
+    """Whether a float column holds nothing but whole numbers that int64 holds exactly (and nulls)."""
+    for chunk in column.chunks:
+        for begin, size in ((0, 1024), (1024, len(chunk))):
+            part = chunk.slice(begin, size)
+            whole = pc.and_(pc.equal(pc.trunc(part), part), pc.less(pc.abs(part), _EXACT))
+            if pc.all(whole).as_py() is False:
+                return False
+    return True

@@ -1,0 +1,146 @@
+"""How far the values of a column moved between two versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlver.kinds.tables.mixing import Rows
+from mlver.kinds.tables.pair import Pair
+from mlver.kinds.tables.profile import Floats, flat, numbers
+from mlver.kinds.tables.values import family, plain
+
+_SAMPLE = 100_000  # rows looked at per version, evenly spaced; null shares and means are of all rows
+_MOVED = 0.01  # share of rows that must differ before a distribution can have moved noticeably
+_NULLS, _PSI, _KS = 0.01, 0.1, 0.05  # what counts as moved
+_KS_99 = 1.63  # c(0.01) of the two-sample Kolmogorov-Smirnov test
+_CATEGORIES = 1000
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One column that moved. Shares are 0 to 1; `mean`, `psi`, `ks` are None where they make no sense."""
+
+    column: str
+    nulls_old: float
+    nulls_new: float
+    mean_old: float | None
+    mean_new: float | None
+    psi: float | None
+    ks: float | None
+
+    @property
+    def score(self) -> float:
+        """How much the column moved, to order by."""
+        return max(self.psi or 0.0, self.ks or 0.0, abs(self.nulls_new - self.nulls_old))
+
+
+def psi(old: Floats, new: Floats, bins: int = 10) -> float:
+    """Return the population stability index of `new` against `old`, over quantile bins of `old`.
+
+    N. Siddiqi, Credit Risk Scorecards, Wiley 2006: sum of (new share - old share) * ln(new share /
+    old share); under 0.1 stable, above 0.25 moved. An empty bin counts as half a value.
+    """
+    edges = np.unique(np.quantile(old, np.linspace(0, 1, bins + 1)[1:-1]))
+    counts = [np.bincount(np.searchsorted(edges, side, side="left"), minlength=len(edges) + 1) for side in (old, new)]
+    return psi_of_counts(counts[0], counts[1])
+
+
+def psi_of_counts(old: Any, new: Any) -> float:
+    """Return the population stability index of counts per bin or category (see `psi`)."""
+    shares = [np.maximum(np.asarray(side, dtype=float), 0.5) / max(np.sum(side), 1) for side in (old, new)]
+    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+
+
+def ks(old: Floats, new: Floats) -> float:
+    """Return the two-sample Kolmogorov-Smirnov statistic: the largest distance of the empirical distributions.
+
+    N. Smirnov, Annals of Mathematical Statistics 19 (1948) 279-281; 0 the same, 1 no overlap.
+    """
+    old, new = np.sort(old), np.sort(new)
+    both = np.concatenate([old, new])
+    below = [np.searchsorted(side, both, side="right") / len(side) for side in (old, new)]
+    return float(np.max(np.abs(below[0] - below[1])))
+
+
+def drifts(pair: Pair, limit: int = 8) -> tuple[Drift, ...]:
+    """Return the columns that moved beyond what chance explains, the most moved first."""
+    rows = max(pair.old.num_rows, pair.new.num_rows, 1)
+    moved = len(pair.alignment.added) + len(pair.alignment.removed) + len(pair.changed_new)
+    if moved < _MOVED * rows or not pair.old.num_rows or not pair.new.num_rows:
+        return ()
+    names = [name for name in pair.common if name not in pair.key]
+    found = [drift for name in names if (drift := _column(pair, name)) is not None]
+    return tuple(sorted(found, key=lambda drift: -drift.score)[:limit])
+
+
+def vanished(pair: Pair) -> list[tuple[str, str, list[str]]]:
+    """Return (column, what, values) for each text column that lost or gained categories."""
+    found: list[tuple[str, str, list[str]]] = []
+    left = np.concatenate([pair.alignment.removed, pair.changed_old])
+    came = np.concatenate([pair.alignment.added, pair.changed_new])
+    for name in pair.common:
+        sides = pair.old.column(name), pair.new.column(name)
+        if name in pair.key or any(family(side.type) != "text" for side in sides):
+            continue
+        for here, there, rows, word in ((*sides, left, "gone"), (*reversed(sides), came, "new")):
+            if len(there) and (values := _only_here(here, there, rows)):
+                of = f"{len(values)} of {pc.count_distinct(flat(here)).as_py()} values {word}"
+                found.append((name, of, values))
+    return found
+
+
+def _only_here(here: Any, there: Any, rows: Rows) -> list[str]:
+    """Return the values of `here` that `there` lacks; they can only be in `rows`. Identifiers have no categories."""
+    candidates = pc.unique(flat(here.take(pa.array(rows)))).drop_null()
+    if not len(candidates) or len(candidates) > _CATEGORIES:
+        return []
+    if pc.count_distinct(flat(here)).as_py() > max(len(here) // 4, 2):
+        return []
+    there = flat(there)
+    known = pc.unique(there.filter(pc.is_in(there, candidates.cast(there.type))))
+    return sorted(set(plain(candidates)) - set(plain(known)))
+
+
+def _column(pair: Pair, name: str) -> Drift | None:
+    columns = pair.old.column(name), pair.new.column(name)
+    before, after = (column.null_count / len(column) for column in columns)
+    kinds = {family(column.type) for column in columns}
+    if kinds <= {"number", "bool"}:
+        drift = _numeric(name, (before, after), [numbers(flat(column)) for column in columns])
+    elif kinds == {"text"}:
+        drift = Drift(name, before, after, None, None, _psi_of_texts(*columns), None)
+    else:
+        drift = Drift(name, before, after, None, None, None, None)
+    noise = (10 - 1) * sum(1 / max(len(column) - column.null_count, 1) for column in columns)
+    critical = _KS_99 * np.sqrt(noise / 9)
+    if abs(drift.nulls_new - drift.nulls_old) >= _NULLS:
+        return drift
+    if (drift.psi or 0.0) >= _PSI + 2 * noise or (drift.ks or 0.0) >= max(_KS, critical):
+        return drift
+    return None
+
+
+def _numeric(name: str, shares: tuple[float, float], sides: list[Floats]) -> Drift:
+    finite = [side[np.isfinite(side)] for side in sides]
+    means = [float(side.mean()) if len(side) else None for side in finite]
+    if not all(map(len, finite)):
+        return Drift(name, shares[0], shares[1], means[0], means[1], None, None)
+    old, new = (side[:: -(-len(side) // _SAMPLE)] for side in finite)
+    return Drift(name, shares[0], shares[1], means[0], means[1], psi(old, new), ks(old, new))
+
+
+def _psi_of_texts(old: Any, new: Any) -> float | None:
+    """Return the index over categories; None when the column names things rather than sorting them."""
+    counted = [pc.value_counts(flat(side).drop_null()) for side in (old, new)]
+    if not all(map(len, counted)) or max(map(len, counted)) > min(_CATEGORIES, max(len(old) // 4, 2)):
+        return None
+    by_name: list[dict[str, int]] = [
+        dict(zip(plain(side.field("values")), side.field("counts").to_pylist(), strict=True)) for side in counted
+    ]
+    names = list(by_name[0] | by_name[1])
+    return psi_of_counts(*([side.get(name, 0) for name in names] for side in by_name))

@@ -1,0 +1,132 @@
+"""JSONL, and JSON files that are one list of records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import json as arrow_json
+
+from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.tables.delimited import is_whole
+
+_PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
+_EXACT = 2.0**53
+
+
+def read_json(data: Any) -> Any:
+    """Return the table of the records in a buffer; a column of mixed types becomes canonical JSON text.
+
+    Raises Unreadable when a line is no JSON object, with the number of the line.
+    """
+    raw = memoryview(data)
+    start = bytes(raw[:4096]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"["):
+        raise Unreadable("no rows" if not start else "not JSON records")
+    table = _fast(raw) if start == b"{" else None
+    if table is None:
+        if len(raw) > _PLAIN_LIMIT:
+            raise Unreadable("records of mixed types, larger than 512 MiB")
+        table = _plain(bytes(raw))
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if pa.types.is_floating(field.type) and is_whole(column):
+            table = table.set_column(number, field.name, column.cast(pa.int64()))
+    return table
+
+
+def _fast(raw: memoryview) -> Any:
+    """Return what pyarrow reads, or None when it refuses or would lose digits of a number."""
+    size = min(max(len(raw), 1), (1 << 31) - 1)
+    for block in (1 << 24, size):
+        try:
+            options = arrow_json.ReadOptions(block_size=min(block, size))
+            table = arrow_json.read_json(pa.BufferReader(pa.py_buffer(raw)), read_options=options)
+        except pa.ArrowException as error:
+            if "straddling" in str(error) and block != size:
+                continue
+            return None
+        return None if any(_rounded(field.type, table.column(field.name)) for field in table.schema) else table
+    return None
+
+
+def _rounded(kind: Any, column: Any) -> bool:
+    if not pa.types.is_floating(kind):
+        return False
+    top = pc.max(pc.abs(pc.if_else(pc.is_finite(column), column, 0.0))).as_py()
+    return top is not None and top >= _EXACT
+
+
+def _plain(raw: bytes) -> Any:
+    columns: dict[str, list[Value]] = {}
+    count = 0
+    for count, (number, record) in enumerate(_records(raw), 1):
+        if not isinstance(record, dict):
+            raise Unreadable(f"record {number} is not a JSON object")
+        for name, value in record.items():
+            columns.setdefault(name, [None] * (count - 1)).append(value)
+        for values in columns.values():
+            if len(values) < count:
+                values.append(None)
+    if not columns:
+        raise Unreadable("no columns" if count else "no rows")
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def _records(raw: bytes) -> Iterator[tuple[int, Value]]:
+    """Yield each record with its number (of the line, or in the list)."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not UTF-8 at byte {error.start}") from error
+    if text.lstrip().startswith("["):
+        yield from enumerate(_parse(text, 1), 1)
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, _parse(line, number)
+
+
+def _parse(text: str, line: int) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_record)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"no JSON in line {line + error.lineno - 1}: {error.msg.lower()}") from error
+    except RecursionError as error:
+        raise Unreadable("JSON nested too deeply") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise Unreadable(f"no JSON in line {line}: {error}") from error
+
+
+def _record(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Unreadable(f"the field {twice} is given twice in one record")
+    return record
+
+
+def _column(values: list[Value]) -> Any:
+    """Return an Arrow array of one type; values that have none in common as canonical JSON text."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} and float in kinds and all(abs(v) < _EXACT for v in values if isinstance(v, int)):
+        return pa.array(values, pa.float64(), from_pandas=False)
+    if len(kinds) <= 1 and not kinds & {dict, list}:
+        try:
+            return pa.array([_sane(value) for value in values], from_pandas=False)
+        except (pa.ArrowException, OverflowError):
+            pass
+    return pa.array([None if value is None else _canonical(value) for value in values], pa.large_string())
+
+
+def _canonical(value: Value) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _sane(value: Value) -> Value:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

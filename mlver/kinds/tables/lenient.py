@@ -1,0 +1,68 @@
+"""Text against typed values: a CSV column that turned to text because of one bad cell.
+
+`17` in a column of numbers and `17` in a column that also holds `n/a` are the same cell. When two
+versions give a column as text and as something else, the text is read the way the other side was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlver.kinds.tables.digest import cell_digests
+from mlver.kinds.tables.mixing import Lanes
+from mlver.kinds.tables.values import decoded, family
+
+MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>")
+
+_DATE = r"\d{4}-\d\d-\d\d"
+_CLOCK = r"[ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?"
+# Per family of the typed side: the texts to read, and the type to read them as, in this order.
+_READERS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
+    "number": (
+        (r"^-?\d{1,18}$", pa.int64()),
+        (r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$|^-?(inf|Inf|INF|nan|NaN|NAN)$", pa.float64()),
+    ),
+    "bool": ((r"^(true|false|True|False|TRUE|FALSE)$", pa.bool_()),),
+    "time": ((f"^{_DATE}({_CLOCK})?$", pa.timestamp("ns")),),
+    "instant": ((f"^{_DATE}{_CLOCK}(Z|[+-]\\d\\d:?\\d\\d)$", pa.timestamp("ns", "UTC")),),
+}
+
+
+def readable_as(old: Any, new: Any) -> str | None:
+    """Return the family in which the text side should be read, None when the types compare as they are."""
+    families = family(old), family(new)
+    if families[0] == families[1] or "text" not in families:
+        return None
+    other = families[0] if families[1] == "text" else families[1]
+    return other if other in _READERS else None
+
+
+def lenient_digests(column: Any, name: str, other: str) -> Lanes:
+    """Return the digests of a column's cells, with texts that say a value of family `other` as that value."""
+    if family(column.type) != "text":
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        return np.concatenate([np.empty((2, 0), np.uint64), *(cell_digests(c, name) for c in chunks)], axis=1)
+    distinct = decoded(pa.chunked_array([column]) if isinstance(column, pa.Array) else column).dictionary_encode()
+    distinct = distinct.unify_dictionaries().combine_chunks()
+    distinct = distinct if isinstance(distinct, pa.Array) else distinct.chunk(0)
+    texts = distinct.dictionary
+    lanes = cell_digests(texts, name)
+    for pattern, kind in reversed(_READERS[other]):
+        chosen = pc.match_substring_regex(texts, pattern)
+        try:
+            values = pc.if_else(chosen, texts, pa.scalar(None, texts.type)).cast(kind)
+        except pa.ArrowInvalid:  # such as a 31st of June, or a year that 64 bits of nanoseconds don't reach
+            continue
+        where = values.is_valid().to_numpy(zero_copy_only=False)
+        lanes[:, where] = cell_digests(values, name)[:, where]
+    missing = pc.is_in(texts, pa.array(MISSING_WORDS, texts.type)).to_numpy(zero_copy_only=False)
+    nothing = cell_digests(pa.nulls(1), name)
+    lanes[:, missing] = nothing
+    with_null = np.concatenate([lanes, nothing], axis=1)
+    codes = pc.fill_null(distinct.indices.cast(pa.int64()), with_null.shape[1] - 1).to_numpy()
+    taken: Lanes = np.take(with_null, codes, axis=1)
+    return taken

@@ -1,0 +1,174 @@
+"""The units of a table: its rows and the columns of its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from mlver.kinds.base import MISSING, Delta, Units, Unreadable, Value
+from mlver.kinds.tables.align import align
+from mlver.kinds.tables.digest import column_digests, row_digests
+from mlver.kinds.tables.keying import Keying, KeyTexts, RowKeying, by_columns, found_key
+from mlver.kinds.tables.lenient import lenient_digests, readable_as
+from mlver.kinds.tables.mixing import Lanes
+from mlver.kinds.tables.pair import Pair, TableDelta
+from mlver.kinds.tables.values import plain, type_name
+
+COLUMN: Final = "columns."
+_REMEMBERED = 2
+
+
+class TableUnits(Units):
+    """Rows by key and columns as `columns.<name>`; a row is a dict, a column the name of its type."""
+
+    def __init__(self, table: Any, key: tuple[str, ...] = ()) -> None:
+        """Raise Unreadable when the named key columns do not tell the rows apart."""
+        super().__init__(_Items(self))
+        self.table = table
+        self._keying: Keying | None = by_columns(table, key) if key else found_key(table)
+        self._agreed: list[Keying] = []  # other names of rows that a delta has handed out
+        self.schema = {COLUMN + field.name: type_name(field.type) for field in table.schema}
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows) + len(self.schema)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that name a row; () when rows are counted as wholes."""
+        return self._keying.columns if self._keying else ()
+
+    @cached_property
+    def rows(self) -> Lanes:
+        """The digest of every row."""
+        return row_digests(self.table)
+
+    @property
+    def keying(self) -> Keying:
+        """What names the rows of this table on its own."""
+        if self._keying is None:
+            self._keying = RowKeying(self.rows)
+        return self._keying
+
+    def keys(self) -> Iterator[str]:
+        """The columns, then the rows, in the order of the file."""
+        return iter(KeyTexts(self.keying, np.arange(self.table.num_rows), tuple(self.schema)))
+
+    def get(self, key: str) -> Value:
+        """A row as a dict of plain values, a column's type as text, or MISSING."""
+        if key in self.schema:
+            return self.schema[key]
+        for keying in (*self._agreed, self.keying):
+            row = keying.row(key)
+            if row is not None:
+                return self.row(row)
+        return MISSING
+
+    def row(self, position: int) -> dict[str, Value]:
+        """Return one row by its position in the file."""
+        one = self.table.slice(position, 1)
+        return {name: plain(one.column(number))[0] for number, name in enumerate(self.table.column_names)}
+
+    def delta(self, other: Units) -> Delta:
+        """What changes on the way to `other`: a TableDelta when it is a table too.
+
+        Columns that only one side has are reported as such, and rows are compared without them.
+        """
+        if not isinstance(other, TableUnits):
+            return super().delta(other)
+        pair, mine, theirs = self._against(other)
+        before, after = self.schema, other.schema
+        removed = [name for name in before if name not in after]
+        added = [name for name in after if name not in before]
+        changed = [name for name, kind in after.items() if name in before and before[name] != kind]
+        return TableDelta(
+            added=KeyTexts(theirs, pair.alignment.added, added),
+            removed=KeyTexts(mine, pair.alignment.removed, removed),
+            changed=KeyTexts(theirs, pair.changed_new, changed, twin=(mine, pair.changed_old)),
+            pair=pair,
+        )
+
+    def _against(self, other: TableUnits) -> tuple[Pair, Keying, Keying]:
+        theirs = set(other.table.column_names)
+        common = tuple(name for name in self.table.column_names if name in theirs)
+        kinds = {name: (self.table.schema.field(name).type, other.table.schema.field(name).type) for name in common}
+        readings = {name: kind for name in common if (kind := readable_as(*kinds[name]))}
+        mine, others = self._rows_for(common, readings), other._rows_for(common, readings)
+        old_names, new_names = self._agree(other, readings, lambda: (self._whole(mine), other._whole(others)))
+        alignment = align(old_names.digests, new_names.digests)
+        differs = (mine[:, alignment.old] != others[:, alignment.new]).any(axis=0)
+        pair = Pair(
+            self.table, other.table, new_names.columns, common, readings,
+            alignment, alignment.old[differs], alignment.new[differs],
+        )  # fmt: skip
+        return pair, old_names, new_names
+
+    def _rows_for(self, common: tuple[str, ...], readings: Mapping[str, str]) -> Lanes:
+        """Return row digests over the common columns: a row is a sum of cells, so the rest is taken away."""
+        kept, rows = set(common), self.rows
+        for name in self.table.column_names:
+            if name not in kept:
+                rows = rows - column_digests(self.table.column(name), name)
+            elif name in readings:
+                column = self.table.column(name)
+                rows = rows - column_digests(column, name) + lenient_digests(column, name, readings[name])
+        return rows
+
+    def _agree(
+        self, other: TableUnits, readings: Mapping[str, str], whole: Callable[[], tuple[Keying, Keying]]
+    ) -> tuple[Keying, Keying]:
+        """Return names for the rows of both sides that mean the same: one key for both, else whole rows."""
+        for columns in dict.fromkeys((other.key, self.key)):
+            if not columns:
+                continue
+            try:
+                return self._named_by(columns, readings), other._named_by(columns, readings)
+            except Unreadable:
+                continue
+        names = whole()
+        self._remember(names[0])
+        other._remember(names[1])
+        return names
+
+    def _whole(self, rows: Lanes) -> Keying:
+        return self.keying if rows is self.rows and not self.key else RowKeying(rows)
+
+    def _remember(self, names: Keying) -> None:
+        self._agreed = [names, *self._agreed[: _REMEMBERED - 1]]
+
+    def _named_by(self, columns: tuple[str, ...], readings: Mapping[str, str]) -> Keying:
+        read = {name: readings[name] for name in columns if name in readings}
+        if self._keying is not None and columns == self.key and not read:
+            return self._keying
+
+        def digest(table: Any) -> Lanes:
+            total = np.zeros((2, table.num_rows), dtype=np.uint64)
+            for name in table.column_names:
+                column = table.column(name)
+                total += lenient_digests(column, name, read[name]) if name in read else column_digests(column, name)
+            return total
+
+        keying = by_columns(self.table, columns, digest)
+        self._remember(keying)
+        return keying
+
+
+class _Items(Mapping[str, Value]):
+    """The units as a mapping, for code that walks any kind's units alike."""
+
+    def __init__(self, units: TableUnits) -> None:
+        self._units = units
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._units.keys()
+
+    def __getitem__(self, key: str) -> Value:
+        value = self._units.get(key)
+        if value is MISSING:
+            raise KeyError(key)
+        return value
