@@ -13,13 +13,15 @@ from mlver.errors import Refused, UsageError
 MAX_DEPTH = 256
 _PROTECTED = (".mlver", ".git")
 _SHORT_NAMES = re.compile(r"(?:mlver|git)~\d+$")
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,200}[A-Za-z0-9_]|[A-Za-z0-9_]")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./=+-]*$")
 _HEX = re.compile(r"[0-9a-f]{7,64}$")
 
 
 def check_name(name: str) -> str:
     """Return `name` if it may stand in a tree; Refused with the reason otherwise."""
-    if reason := _fault(name):
+    # almost every name is this plain, and trees hold many
+    if not _PLAIN.fullmatch(name) and (reason := _fault(name)):
         raise Refused(f"refused name {name[:200]!r}: {reason}", hint="rename it, or leave it out in .mlverignore")
     return name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -189,9 +189,11 @@ class Repository:
 
     def snapshot_of(self, files: dict[str, FileStat], ids: dict[str, BlobId]) -> Snapshot:
         """Return a snapshot of work-tree files whose blob ids are known."""
-        project = self.project()
+        project, head = self.project(), self.head_snapshot()
+        # the same bytes under the same name and the same mlver.toml mean the same
+        known = head.artifacts if project == head.project else {}
         artifacts = {
-            path: Artifact(path, info.type, self.kind_of(path, project), ids[path], info.size)
+            path: Artifact(path, info.type, self._kind(path, ids[path], known, project), ids[path], info.size)
             for path, info in files.items()
         }
 
@@ -212,8 +214,10 @@ class Repository:
             return Project()
         return parse_project(data, PROJECT_FILE)
 
-    def kind_of(self, path: str, project: Project) -> str:
-        """What the bytes of a work-tree file mean: declared in mlver.toml, else found out."""
+    def _kind(self, path: str, id: BlobId, known: Mapping[str, Artifact], project: Project) -> str:
+        """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
+        if (before := known.get(path)) and before.id == id:
+            return before.kind
         return project.kind(path) or registry.detect(path, lambda: self._first_bytes(path))
 
     def _first_bytes(self, path: str) -> bytes:
