@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property
 from typing import ClassVar
+from weakref import ref
 
 from mlver.kinds.alignment import align
 from mlver.kinds.base import (
@@ -35,9 +37,16 @@ class CodeUnits(Units):
         self.noun = noun
         self.named = named  # keys are names that stay with their cell
         self.order = list(items)
-        self.content = [_content(value) for value in items.values()]
-        self._index = {key: at for at, key in enumerate(self.order)}
-        self._aligned: tuple[CodeUnits, dict[int, int]] | None = None
+        self._aligned: tuple[ref[CodeUnits], dict[int, int]] | None = None  # weak: a history is no chain of versions
+
+    @cached_property
+    def content(self) -> list[Hashable]:
+        """What each line or cell says, comparable."""
+        return [_content(value) for value in self._items.values()]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {key: at for at, key in enumerate(self.order)}
 
     def get(self, key: str) -> Value:
         """The text of a line (`L12`, or just `12`) or the cell; MISSING when there is none."""
@@ -66,8 +75,8 @@ class CodeUnits(Units):
     def aligned(self, older: CodeUnits) -> dict[int, int]:
         """Return place here -> place in `older` of what is the same; the last answer is kept."""
         known = self._aligned
-        if known is None or known[0] is not older:
-            known = self._aligned = (older, align(older.content, self.content))
+        if known is None or known[0]() is not older:
+            known = self._aligned = (ref(older), align(older.content, self.content))
         return known[1]
 
 

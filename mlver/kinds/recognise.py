@@ -16,7 +16,7 @@ DOCUMENT, RECORDS, TABLE, WEIGHTS, TEXT, OPAQUE = "document", "records", "table"
 
 _FORMATS: Final = {
     DOCUMENT: "json yaml yml toml ini cfg conf",
-    RECORDS: "jsonl ndjson csv tsv",
+    RECORDS: "jsonl ndjson csv tsv tab",
     TABLE: "parquet pq feather arrow ipc npy npz orc avro",
     WEIGHTS: "joblib pkl pickle safetensors skops pt pth ckpt onnx ubj cbm pmml gguf tflite keras mlmodel",
     TEXT: "py pyi ipynb md rst sh bash zsh fish sql r rmd jl scala java kt go rs c h cc cpp hpp cu cuh js mjs ts tsx"
@@ -55,6 +55,7 @@ _NAMES: Final = {
     "mlproject": "code", "pipfile": "config", "setup.cfg": "config", "go.mod": "code", "codeowners": "code",
 }  # fmt: skip
 _REQUIREMENTS = re.compile(r"(requirements|constraints)[\w.-]*\.txt")
+_RECORDS = re.compile(rb"\s*\[\s*\{")
 _WORDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -82,13 +83,16 @@ def by_path(path: str) -> str | None:
     if form is RECORDS:
         return _of_records(_role(folders), _subject(stem))
     if form is DOCUMENT:
-        return _of_document(_role(folders), _subject(stem))
+        decided = _of_document(_role(folders), _subject(stem))
+        return None if decided == "data" else decided
     return "config" if suffix == "lock" else None
 
 
 def by_head(path: str, head: bytes) -> str:
     """Return the kind of a file whose path does not tell, from its first bytes (up to `HEAD_BYTES`)."""
     folder = _role(path.lower().rpartition("/")[0])
+    if _BY_SUFFIX.get(path.lower().rpartition(".")[2]) is DOCUMENT:  # among data: a table of records, or about it
+        return "data" if _RECORDS.match(head) else "config"
     if head.startswith((b"PAR1", b"ARROW1", b"FEA1", b"\x93NUMPY", b"ORC", b"Obj\x01")):
         return "data"
     if _is_weights(head):
@@ -139,7 +143,7 @@ def _of_document(role: str | None, subject: str | None) -> str:
     if subject == "metrics" and role in (None, "data", "model"):
         return subject
     if role is not None:
-        return "config" if role == "data" else role
+        return role
     return subject or "config"
 
 
