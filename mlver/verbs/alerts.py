@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from mlver.objects.ids import CommitId
+from blake3 import blake3
+
+from mlver.errors import LocalIO, UnknownRevision, UsageError
+from mlver.kinds.base import Unreadable
 from mlver.objects.result import Result
+from mlver.objects.state import Fact
+from mlver.objects.time import format_time
+from mlver.repo.alert_facts import (
+    ACTED,
+    OPEN,
+    OUTCOMES,
+    Action,
+    Alert,
+    AlertRecord,
+    action_fact,
+    alert_fact,
+    known_alerts,
+    recorded_alerts,
+    to_alert,
+)
+from mlver.repo.alert_files import ActionDraft, AlertDraft, outcome_word, read_alerts
+from mlver.repo.alert_history import Produced
+from mlver.repo.live import LiveTimes
+from mlver.repo.names import check_ref
 from mlver.repo.repository import Repository
+from mlver.repo.snapshot import BlobSource
+from mlver.repo.transaction import record_facts
+from mlver.verbs.alert_stats import AlertStatsResult, AlertTypeStats, alert_stats
 
-
-@dataclass(frozen=True)
-class Action:
-    """What somebody did about an alert: `outcome` is `acted`, `acked`, `false-positive`, `ignored` or `resolved`.
-
-    `commits` are what the action produced: named when it was recorded, or naming the alert or ticket.
-    """
-
-    outcome: str
-    by: str
-    at: datetime
-    did: str | None = None
-    ticket: str | None = None
-    commits: tuple[CommitId, ...] = ()
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One alert. `live` is the commit that was live on `stage` (and `scope`) when it fired.
-
-    `state` is `open` or the outcome of its last action.
-    """
-
-    id: str
-    type: str
-    at: datetime
-    severity: str
-    state: str
-    stage: str | None
-    scope: str | None
-    live: CommitId | None
-    summary: str | None = None
-    actions: tuple[Action, ...] = ()
+__all__ = [
+    "Action",
+    "Alert",
+    "AlertStatsResult",
+    "AlertTypeStats",
+    "AlertsResult",
+    "act_on_alert",
+    "add_alert",
+    "alert_stats",
+    "import_alerts",
+    "list_alerts",
+]
 
 
 @dataclass(frozen=True)
@@ -55,32 +59,6 @@ class AlertsResult(Result):
     alerts: tuple[Alert, ...]
     added: int = 0
     known_before: int = 0
-
-
-@dataclass(frozen=True)
-class AlertTypeStats:
-    """How one type of alert has behaved: `low`/`high` bound the share acted on (Wilson, 95 %)."""
-
-    type: str
-    fired: int
-    acted: int
-    open: int
-    share: float
-    low: float
-    high: float
-    last_fired: datetime
-    last_action: Action | None = None
-    last_action_alert: str | None = None
-
-
-@dataclass(frozen=True)
-class AlertStatsResult(Result):
-    """Types most worth looking at first."""
-
-    schema: ClassVar[str] = "mlver.alert-stats/v1"
-    types: tuple[AlertTypeStats, ...]
-    fired: int
-    acted: int
 
 
 def add_alert(
@@ -94,16 +72,74 @@ def add_alert(
     stage: str = "prod",
     scope: str = "",
 ) -> AlertsResult:
-    """Record an alert; the commit that was live on `stage` for `scope` at that moment is filled in."""
-    raise NotImplementedError
+    """Record an alert; the commit that was live on `stage` for `scope` at that moment is filled in.
+
+    Without `id` one is made from what the alert says, so that the same alert twice is one alert.
+    """
+    if not type.strip():
+        raise UsageError("an alert needs a type", hint="mlver alerts add null_fraction.worst_radius")
+    moment = at or repo.now()
+    named = id or _made_id(type, moment, stage, scope, summary)
+    draft = AlertDraft(named, type, moment, severity.lower(), summary, None, None)
+    known = recorded_alerts(repo).get(named)
+    if known is not None and (known.type != type or at not in (None, known.at)):
+        said = f"alert {named} is known already: {known.type} at {format_time(known.at)}"
+        raise UsageError(said, hint="give another id")
+    return _record(repo, [draft], stage, scope, f"alerts add {type}")
+
+
+def _made_id(type: str, at: datetime, stage: str, scope: str, summary: str | None) -> str:
+    return blake3("\0".join([type, format_time(at), stage, scope, summary or ""]).encode()).hexdigest()[:10]
 
 
 def import_alerts(repo: Repository, file: Path, *, stage: str = "prod", scope: str = "") -> AlertsResult:
     """Read alerts and their outcomes from a JSONL, CSV or JSON file; alerts known already are not doubled.
 
-    Raises UsageError naming file and line when the file is malformed; then nothing is recorded.
+    Stage and scope that the file itself names count. Raises UsageError naming file and line when the file
+    is malformed; then nothing is recorded.
     """
-    raise NotImplementedError
+    try:
+        source = BlobSource(str(file), file.stat().st_size, lambda: file.open("rb"))
+        drafts = read_alerts(source)
+    except (FileNotFoundError, IsADirectoryError):
+        raise UsageError(f"no such file: {file}") from None
+    except OSError as error:
+        raise LocalIO(f"cannot read {file}: {error.strerror}", hint="check its permissions") from None
+    except Unreadable as error:
+        raise UsageError(f"no alerts imported: {error}", hint="JSONL, CSV or JSON with id, type and at") from None
+    return _record(repo, drafts, stage, scope, f"alerts import {file.name}")
+
+
+def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: str, command: str) -> AlertsResult:
+    """Record what is not known yet, alerts and actions, as one operation."""
+    check_ref(stage, "stage")
+    before, live, now = recorded_alerts(repo), LiveTimes(repo), repo.now()
+    facts: list[Fact] = []
+    for draft in drafts:
+        on, part = draft.stage or stage, draft.scope if draft.scope is not None else scope
+        known = before.get(draft.id)
+        served = known.live if known else live.commit(on, part, draft.at)
+        if known is None:
+            facts.append(alert_fact(draft, on, part, served, known=now, by=repo.actor))
+        done = {(a.outcome, a.at, a.by, a.did, a.ticket) for a in known.actions} if known else set()
+        facts += [
+            action_fact(draft.id, served, action, known=now, by=repo.actor, imported=True)
+            for action in draft.actions
+            if (action.outcome, action.at, action.by or "", action.did, action.ticket) not in done
+        ]
+    if facts:
+        record_facts(repo, command, facts)
+    after = recorded_alerts(repo)
+    ids = [draft.id for draft in drafts]
+    added = sum(id not in before for id in ids)
+    return AlertsResult(_shown(repo, [after[id] for id in ids]), added, len(ids) - added)
+
+
+def _shown(repo: Repository, records: Iterable[AlertRecord]) -> tuple[Alert, ...]:
+    """Return alerts newest first, with the commits their actions produced."""
+    produced = Produced(repo)
+    newest = sorted(records, key=lambda record: (record.at, record.id), reverse=True)
+    return tuple(to_alert(record, produced.finish) for record in newest)
 
 
 def list_alerts(
@@ -117,7 +153,22 @@ def list_alerts(
     limit: int | None = None,
 ) -> AlertsResult:
     """List alerts, newest first. `type` matches by its start; `state` is `open` or an outcome."""
-    raise NotImplementedError
+    if limit is not None and limit < 0:
+        raise UsageError(f"a limit cannot be negative: {limit}")
+    alerts = known_alerts(repo)
+    if missing := [id for id in ids if id not in alerts]:
+        raise _unknown(missing[0], alerts)
+    word = outcome_word(state) if state and state != OPEN else state
+    wanted = [
+        record
+        for record in ([alerts[id] for id in dict.fromkeys(ids)] if ids else alerts.values())
+        if (type is None or record.type.startswith(type))
+        and (word is None or record.state == word)
+        and (since is None or record.at >= since)
+        and (until is None or record.at <= until)
+    ]
+    newest = sorted(wanted, key=lambda record: (record.at, record.id), reverse=True)
+    return AlertsResult(_shown(repo, newest if limit is None else newest[:limit]))
 
 
 def act_on_alert(
@@ -125,15 +176,43 @@ def act_on_alert(
     id: str,
     *,
     did: str | None = None,
-    outcome: str = "acted",
+    outcome: str = ACTED,
     ticket: str | None = None,
     commit: str | None = None,
     at: datetime | None = None,
 ) -> AlertsResult:
-    """Record what was done about an alert, and the commit it produced if there is one yet."""
-    raise NotImplementedError
+    """Record what was done about an alert, and the commit it produced if there is one yet.
+
+    Raises UnknownRevision, with the ids that come close, when there is no such alert.
+    """
+    word = outcome_word(outcome)
+    if word not in OUTCOMES:
+        raise UsageError(f"not an outcome: {outcome!r}", hint=f"one of {', '.join(OUTCOMES)}")
+    alerts = known_alerts(repo)
+    if id not in alerts:
+        raise _unknown(id, alerts)
+    made = repo.resolve(commit) if commit else None
+    now = repo.now()
+    draft = ActionDraft(word, at or now, did=did, ticket=ticket)
+    facts = [action_fact(id, alerts[id].live, draft, known=now, by=repo.actor, commit=made)]
+    if id not in recorded_alerts(repo):
+        facts.insert(0, _of_file(alerts[id], now, repo.actor))
+    record_facts(repo, f"alerts act {id}", facts, reason=did)
+    return AlertsResult(_shown(repo, [known_alerts(repo)[id]]))
 
 
-def alert_stats(repo: Repository, *, type: str | None = None, as_of: datetime | None = None) -> AlertStatsResult:
-    """Return per type how often it fired, how often it was acted on, and what was done last."""
-    raise NotImplementedError
+def _of_file(record: AlertRecord, now: datetime, by: str) -> Fact:
+    """Return the fact of an alert that so far stands in a committed file alone: the log must make sense by itself."""
+    stage, scope = record.about.get("stage", ""), record.about.get("scope", "")
+    draft = AlertDraft(record.id, record.type, record.at, record.severity, record.summary, stage, scope)
+    return alert_fact(draft, stage, scope, record.live, known=now, by=by)
+
+
+def _unknown(id: str, alerts: Iterable[str]) -> UnknownRevision:
+    from difflib import get_close_matches
+    from itertools import islice
+
+    close = get_close_matches(id, islice(alerts, 10_000), n=3)
+    return UnknownRevision(
+        f"no alert {id[:80]!r}", hint=f"did you mean {', '.join(close)}?" if close else "mlver alerts ls"
+    )

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.errors import UnknownRevision, UsageError
 from mlver.kinds.base import Value
-from mlver.objects.ids import BlobId, CommitId, FactId
+from mlver.objects.encoding import Plain
+from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
+from mlver.objects.state import Fact
+from mlver.repo.facts import fact_id
+from mlver.repo.metric_facts import (
+    MetricName,
+    MetricValue,
+    metric_body,
+    metric_fact,
+    metric_values,
+    recorded_metrics,
+    slice_name,
+)
 from mlver.repo.repository import Repository
+from mlver.repo.revisions import parse_target
+from mlver.repo.subjects import put_number
+from mlver.repo.transaction import record_facts
+from mlver.repo.worktree import hash_stream, open_regular
 from mlver.verbs.common import MetricDelta
+from mlver.verbs.metric_deltas import metric_deltas
 
+__all__ = [
+    "MetricValue",
+    "MetricsDiffResult",
+    "MetricsResult",
+    "add_metrics",
+    "diff_metrics",
+    "metric_deltas",
+    "metric_values",
+    "show_metrics",
+]
 
-@dataclass(frozen=True)
-class MetricValue:
-    """One value: of which commit, metric and slice, on which dataset version, of how many samples.
-
-    `as_of` says which labels it rests on, `known` when it was recorded here, `by` who did.
-    """
-
-    commit: CommitId
-    name: str
-    slice: str
-    value: Value
-    dataset: str | None
-    dataset_id: BlobId | None
-    n: int | None
-    as_of: datetime
-    known: datetime
-    by: str
-    fact: FactId | None = None
+_SAMPLE_SIZE = "n"
 
 
 @dataclass(frozen=True)
@@ -75,18 +86,98 @@ def add_metrics(
     gives one value per slice (`*` or empty is everything; `n` is the sample size). `dataset` is a path
     in the commit or the work tree and is pinned by content. Values are numbers, or None for unknown.
     """
-    raise NotImplementedError
+    commit = repo.resolve(rev)
+    path, blob = _dataset(repo, commit, dataset) if dataset else (None, None)
+    now = repo.now()
+    facts: dict[tuple[str, str], Fact] = {}
+    for name, part, value, size in _flat(values, slice, _size(n, "n")):
+        if (name, part) in facts:
+            raise UsageError(f"metric given twice: {_shown(name, part)}")
+        body = metric_body(name, part, value, path, blob, size)
+        facts[name, part] = metric_fact(commit, body, at=as_of or now, known=now, by=repo.actor)
+    if not facts:
+        raise UsageError("no metric given", hint="mlver metrics add REV recall=0.93")
+    record_facts(repo, f"metrics add {rev}", list(facts.values()))
+    ids = {fact_id(fact) for fact in facts.values()}
+    added = tuple(value for value in recorded_metrics(repo, commit) if value.fact in ids)
+    return MetricsResult(commit, repo.commit(commit).subject, added)
+
+
+def _flat(values: Mapping[str, Value], slice: str, n: int | None) -> Iterator[tuple[str, str, Plain, int | None]]:
+    """Yield (name, slice, value, sample size) of every value given."""
+    n = _size(values[_SAMPLE_SIZE], _SAMPLE_SIZE) if _SAMPLE_SIZE in values else n
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            if any(isinstance(inner, Mapping) for inner in value.values()):
+                hint = 'write {"clinic=C": {"recall": 0.4}}'
+                raise UsageError(f"metrics of slice {key!r} are nested too deeply", hint=hint)
+            yield from _flat(value, slice_name(f"{slice_name(key)},{slice}"), n)
+        elif key != _SAMPLE_SIZE:
+            named = MetricName.parse(key)
+            part = slice_name(f"{named.slice or ''},{slice}")
+            yield named.name, part, put_number(value, _shown(named.name, part)), n
+
+
+def _size(value: Value, what: str) -> int | None:
+    size = put_number(value, what)
+    if size is not None and (not isinstance(size, int) or size < 0):
+        raise UsageError(f"{what}: a sample size is a whole number, not {value!r}")
+    return size
+
+
+def _shown(name: str, slice: str) -> str:
+    return f"{name}{{{slice}}}" if slice else name
+
+
+def _dataset(repo: Repository, commit: CommitId, text: str) -> tuple[str, BlobId]:
+    """Return path and content id of a dataset: as `PATH@REV` names it, else as it lies here, else as in the commit."""
+    target = parse_target(repo, text)
+    if target.path is None or target.unit is not None:
+        raise UsageError(f"not a dataset: {text}", hint="name a file of the commit or the work tree")
+    if target.rev is None and (repo.root / target.path).is_file():
+        with open_regular(repo.root, target.path) as stream:
+            return target.path, hash_stream(stream)
+    snapshot = repo.snapshot(repo.resolve(target.rev) if target.rev else commit)
+    if target.path not in snapshot and target.rev is None:
+        raise UnknownRevision(f"no dataset {target.path}, neither here nor in {commit.short}", hint="mlver show")
+    return target.path, snapshot[target.path].id
 
 
 def show_metrics(
-    repo: Repository, rev: str = "HEAD", *, as_of: datetime | None = None, names: Sequence[str] = (), history: bool = False
+    repo: Repository,
+    rev: str = "HEAD",
+    *,
+    as_of: datetime | None = None,
+    names: Sequence[str] = (),
+    history: bool = False,
 ) -> MetricsResult:
-    """Return the metrics of a commit as known now, or as they were known at the moment `as_of`."""
-    raise NotImplementedError
+    """Return the metrics of a commit as known now, or as they were known at the moment `as_of`.
+
+    Those recorded for it and those in its metrics files. A name asked for of which nothing was known
+    then is listed with the value None: unknown.
+    """
+    commit = repo.resolve(rev)
+    values = metric_values(repo, commit, as_of, names, files=True, history=history)
+    return MetricsResult(commit, repo.commit(commit).subject, tuple(values), history, as_of)
 
 
 def diff_metrics(
-    repo: Repository, old: str, new: str, *, as_of: datetime | None = None, names: Sequence[str] = ()
+    repo: Repository,
+    old: str,
+    new: str,
+    *,
+    as_of: datetime | None = None,
+    names: Sequence[str] = (),
+    files: bool = True,
 ) -> MetricsDiffResult:
-    """Compare the metrics of two commits; a value measured on different dataset versions is flagged."""
-    raise NotImplementedError
+    """Compare the metrics of two commits; a value measured on different dataset versions is flagged.
+
+    `files=False` leaves out the metrics files of the commits, and compares what was recorded alone.
+    """
+    before, after = repo.resolve(old), repo.resolve(new)
+
+    def known(commit: CommitId) -> list[MetricValue]:
+        values = metric_values(repo, commit, as_of, names, files=files)
+        return [value for value in values if value.fact or value.path]
+
+    return MetricsDiffResult(before, after, metric_deltas(known(before), known(after), repo.project().directions))

@@ -1,0 +1,161 @@
+"""Metric values in the fact log.
+
+A fact of type `metric` has the subject `{commit}` and the body
+
+    name        the metric's name, `recall`
+    value       a number, null for unknown, or "NaN", "Infinity", "-Infinity"
+    slice       the part of the data it was measured on, `clinic=C`; left out for everything
+    dataset     path of the data it was measured on; left out when not said
+    dataset_id  content id of that data, 64 hex digits
+    n           sample size, a whole number
+
+`at` says on which labels the value rests (as of when), `known` when it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlver.errors import UsageError
+from mlver.kinds.base import Value
+from mlver.objects.encoding import Plain
+from mlver.objects.ids import BlobId, CommitId, FactId
+from mlver.objects.state import Fact
+from mlver.repo.subjects import get_number, subject
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+METRIC = "metric"
+_EVERYTHING = ("", "*", "all")
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One value: of which commit, metric and slice, on which dataset version, of how many samples.
+
+    `as_of` says which labels it rests on, `known` when it was recorded here, `by` who did. `fact` is
+    None for a value that stands in a metrics file of the commit (`path`), or that is not known.
+    """
+
+    commit: CommitId
+    name: str
+    slice: str
+    value: Value
+    dataset: str | None
+    dataset_id: BlobId | None
+    n: int | None
+    as_of: datetime
+    known: datetime
+    by: str
+    fact: FactId | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """A metric and a slice of it; `slice` None means every slice."""
+
+    name: str
+    slice: str | None
+
+    def covers(self, name: str, slice: str) -> bool:
+        """Whether this names the metric `name` on `slice`."""
+        return self.name == name and self.slice in (None, slice)
+
+    @classmethod
+    def parse(cls, text: str) -> MetricName:
+        """Read `recall` or `recall{clinic=C}` (`recall{}` is everything); UsageError when it is neither."""
+        name, brace, rest = text.strip().partition("{")
+        if not name or "}" in name or (brace and not rest.endswith("}")) or "{" in rest or "}" in rest[:-1]:
+            raise UsageError(f"not a metric name: {text[:80]!r}", hint="write recall, or recall{clinic=C} for a slice")
+        return cls(name.strip(), slice_name(rest[:-1]) if brace else None)
+
+
+def slice_name(text: str) -> str:
+    """Return a slice in its one spelling: no spaces around parts, parts sorted, empty for everything."""
+    parts = sorted({part.strip() for part in text.split(",")} - {""})
+    joined = ",".join("=".join(side.strip() for side in part.split("=", 1)) for part in parts)
+    return "" if joined in _EVERYTHING else joined
+
+
+def metric_body(
+    name: str, slice: str, value: Plain, dataset: str | None, dataset_id: BlobId | None, n: int | None
+) -> dict[str, Plain]:
+    """Return the body of a metric fact; what is None or empty is left out, but for the value."""
+    rest = {"slice": slice or None, "dataset": dataset, "dataset_id": dataset_id and dataset_id.hex(), "n": n}
+    return {"name": name, "value": value} | {key: item for key, item in rest.items() if item is not None}
+
+
+def metric_fact(commit: CommitId, body: dict[str, Plain], *, at: datetime, known: datetime, by: str) -> Fact:
+    """Return a metric as a fact."""
+    return Fact(METRIC, subject(commit=commit), body, at, known, by)
+
+
+def recorded_metrics(repo: Repository, commit: CommitId, as_of: datetime | None = None) -> list[MetricValue]:
+    """Return every value ever recorded for a commit, in the order of the log, as known at `as_of`."""
+    wanted = commit.hex()
+    facts = repo.facts.items(METRIC, as_of=as_of)
+    return [_value(commit, id, fact) for id, fact in facts if fact.subject.get("commit") == wanted]
+
+
+def _value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:
+    body = fact.body
+    dataset_id, n = body.get("dataset_id"), body.get("n")
+    return MetricValue(
+        commit=commit,
+        name=str(body.get("name", "")),
+        slice=str(body.get("slice", "")),
+        value=get_number(body.get("value")),
+        dataset=body.get("dataset"),
+        dataset_id=BlobId.parse(dataset_id) if dataset_id else None,
+        n=n if isinstance(n, int) else None,
+        as_of=fact.at,
+        known=fact.known,
+        by=fact.by,
+        fact=id,
+    )
+
+
+def metric_values(
+    repo: Repository,
+    commit: CommitId,
+    as_of: datetime | None = None,
+    names: Sequence[str] = (),
+    *,
+    files: bool = False,
+    history: bool = False,
+) -> list[MetricValue]:
+    """Return the metrics of a commit by name, slice and dataset, as known now or at the moment `as_of`.
+
+    For each name, slice and dataset the value resting on the newest labels counts, of several such the
+    one recorded last; `history` returns them all, oldest first. `files` also reads the commit's metrics
+    files. A name asked for of which nothing is known comes back with the value None: unknown.
+    """
+    found = recorded_metrics(repo, commit, as_of)
+    if files and (as_of is None or repo.commit(commit).time <= as_of):
+        from mlver.repo.metric_files import file_metrics
+
+        found = [*file_metrics(repo, commit), *found]
+    wanted = [MetricName.parse(name) for name in names]
+    found = [v for v in found if not wanted or any(name.covers(v.name, v.slice) for name in wanted)]
+    moment = as_of or repo.now()
+    unknown = [
+        MetricValue(commit, w.name, w.slice or "", None, None, None, None, moment, moment, by="")
+        for w in wanted
+        if not any(w.covers(value.name, value.slice) for value in found)
+    ]
+    kept = found if history else _newest(found)
+    return sorted([*kept, *unknown], key=lambda v: (v.name, v.slice, v.dataset or "", v.as_of, v.known))
+
+
+def _newest(values: Iterable[MetricValue]) -> list[MetricValue]:
+    newest: dict[tuple[str, str, str | None], MetricValue] = {}
+    for value in values:
+        key = (value.name, value.slice, value.dataset)
+        if key not in newest or (newest[key].as_of, newest[key].known) <= (value.as_of, value.known):
+            newest[key] = value
+    return list(newest.values())

@@ -1,0 +1,66 @@
+"""Metric values that stand in files of kind `metrics`, committed like all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.directions import direction
+from mlver.kinds.documents import split_path
+from mlver.objects.ids import CommitId
+from mlver.repo.metric_facts import MetricValue, slice_name
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+METRICS_KIND = "metrics"
+_SAMPLE_SIZE = "n"
+
+
+def file_metrics(repo: Repository, commit: CommitId) -> list[MetricValue]:
+    """Return the numbers in the metrics files of a commit; they rest on what was known when it was made.
+
+    A file that cannot be read as metrics has none: `diff` and `show` say why.
+    """
+    snapshot, found = repo.snapshot(commit), list[MetricValue]()
+    when, author = repo.commit(commit).time, repo.commit(commit).author
+    for path, artifact in snapshot.artifacts.items():
+        if artifact.kind != METRICS_KIND:
+            continue
+        try:
+            units = snapshot.units(path)
+        except Unreadable:
+            continue
+        values = {key: units.get(key) for key in units.keys()}  # noqa: SIM118 - Units is no mapping
+        for name, slice, value, n in named_values(values):
+            found.append(MetricValue(commit, name, slice, value, None, None, n, when, when, author, path=path))
+    return found
+
+
+def named_values(values: Mapping[str, Value]) -> list[tuple[str, str, Value, int | None]]:
+    """Return (name, slice, value, sample size) of the numbers among units of a metrics file.
+
+    Files nest the slice around the name (`clinic=C.recall`) or behind it (`recall.clinic=C`). The name
+    is the part that says which way is better; when none or both do, the last. `n` beside a value is
+    its sample size.
+    """
+    found, sizes = [], dict[tuple[str, ...], int]()
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        parts = tuple(_parts(key))
+        if parts[-1] == _SAMPLE_SIZE and isinstance(value, int):
+            sizes[parts[:-1]] = value
+            continue
+        leads = len(parts) > 1 and direction(parts[0]) is not None and direction(parts[-1]) is None
+        name, around = (parts[0], parts[1:]) if leads else (parts[-1], parts[:-1])
+        found.append((name, slice_name(".".join(around)), value, parts if leads else around))
+    return [(name, slice, value, sizes.get(group)) for name, slice, value, group in found]
+
+
+def _parts(key: str) -> list[str]:
+    try:
+        return split_path(key) or [key]
+    except ValueError:
+        return [key]
