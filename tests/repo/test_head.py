@@ -1,0 +1,93 @@
+"""The head: two slots, compare-and-swap, and what survives damage."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mlver.errors import Damaged
+from mlver.objects.state import Operation, View
+from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_slots, swap_head
+from mlver.storage.memory import MemoryStorage
+
+WHEN = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def _operation(seen: Head | None, command: str = "x") -> Operation:
+    number = seen.operation.number + 1 if seen else 0
+    return Operation(number, seen.id if seen else None, WHEN, "ana", command, View())
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    storage = MemoryStorage()
+    swap_head(storage, None, _operation(None))
+    for n in range(1, 6):
+        head = read_head(storage)
+        assert swap_head(storage, head, _operation(head, f"op {n}"))
+    return storage
+
+
+def test_the_newest_operation_is_the_head(storage: MemoryStorage) -> None:
+    assert read_head(storage).operation.number == 5
+
+
+def test_of_two_writers_that_saw_the_same_head_exactly_one_wins(storage: MemoryStorage) -> None:
+    seen = read_head(storage)
+    first = swap_head(storage, seen, _operation(seen, "first"))
+    second = swap_head(storage, seen, _operation(seen, "second"))
+    assert first and second is None
+    assert read_head(storage).operation.command == "first"
+    assert len(list(storage.list("ops"))) == 7, "the loser leaves no operation behind"
+
+
+def test_a_writer_that_slept_through_many_operations_loses(storage: MemoryStorage) -> None:
+    stale = read_head(storage)
+    for _ in range(2):
+        head = read_head(storage)
+        swap_head(storage, head, _operation(head))
+    assert swap_head(storage, stale, _operation(stale, "late")) is None
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_any_flipped_bit_of_a_slot_is_survived_without_losing_an_operation(storage: MemoryStorage, slot: str) -> None:
+    sound = storage.read(slot)
+    for position in range(len(sound) * 8):
+        broken = bytearray(sound)
+        broken[position // 8] ^= 1 << position % 8
+        assert storage.compare_and_swap(slot, storage.read(slot), bytes(broken))
+        head = read_head(storage)
+        assert head.operation.number == 5
+        assert head.recovered == slot
+    head = read_head(storage)
+    assert swap_head(storage, head, _operation(head, "after"))
+    assert read_head(storage).operation.command == "after"
+
+
+def test_a_missing_slot_is_survived_too(storage: MemoryStorage) -> None:
+    storage.delete(SLOTS[1])
+    assert read_head(storage).operation.number == 5
+
+
+def test_with_both_slots_gone_it_says_so(storage: MemoryStorage) -> None:
+    for slot in SLOTS:
+        storage.delete(slot)
+    with pytest.raises(Damaged, match="both head slots"):
+        read_head(storage)
+
+
+def test_a_slot_is_one_line_with_number_operation_and_checksum(storage: MemoryStorage) -> None:
+    data = read_slots(storage)[1]
+    assert data is not None and data.endswith(b"\n") and data.count(b"\n") == 1
+    number, operation = parse_slot(data)
+    assert number == 5 and storage.exists(f"ops/{operation}")
+
+
+def test_an_operation_that_does_not_match_its_id_is_damage(storage: MemoryStorage) -> None:
+    head = read_head(storage)
+    key = f"ops/{head.id}"
+    data = storage.read(key)
+    assert storage.compare_and_swap(key, data, data.replace(b"op 5", b"op 6"))
+    with pytest.raises(Damaged, match="does not match"):
+        read_head(storage)
