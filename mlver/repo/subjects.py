@@ -47,11 +47,12 @@ def put_number(value: Value, what: str) -> int | float | str | None:
     """
     if value is None or (isinstance(value, str) and value in _NAMED):
         return value
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
-        return number if isfinite(number) else str(jsonable(number))
+    if type(value) is not bool:
+        if isinstance(value, numbers.Integral):
+            return int(value)
+        if isinstance(value, numbers.Real):
+            number = float(value)
+            return number if isfinite(number) else str(jsonable(number))
     raise UsageError(f"{what}: not a number: {str(value)[:40]!r}", hint="a metric is a number, or null when unknown")
 
 
