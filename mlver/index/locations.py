@@ -73,7 +73,11 @@ class Locations:
 
     def find(self, type: int, id: bytes) -> list[Location]:
         """Return every known place of an object; `type` is a code of `frames.TYPES`."""
-        found = self._run(_select, _FIND, (id, type))
+        try:
+            with self._lock:  # without a transaction: this is asked for every chunk
+                found = self._open().execute(_FIND, (id, type)).fetchall()
+        except sqlite3.Error:
+            found = self._run(_select, _FIND, (id, type))
         return [Location(name, Row(bytes(id), type, *numbers)) for name, *numbers in found if _sane(name, numbers)]
 
     def prefix(self, hex_prefix: str, types: Iterable[str]) -> list[ObjectId]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mlver.errors import Refused
 
@@ -11,6 +12,7 @@ _KEY = re.compile(rf"{_PART}(?:/{_PART})*")
 MAX_KEY = 1000
 
 
+@lru_cache(maxsize=1024)
 def is_key(text: str) -> bool:
     """Whether `text` is a key: parts of ASCII letters, digits and `._-`, none beginning with a dot."""
     return len(text) <= MAX_KEY and _KEY.fullmatch(text) is not None

@@ -62,6 +62,7 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.name = str(root)
+        self._base = f"{root}/"
         self._swept: set[str] = set()
 
     def path(self, key: str) -> Path:
@@ -75,24 +76,20 @@ class LocalStorage:
         return path
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        path = self.path(key)
+        path = self._base + check_key(key)
         try:
             fd = durable.os_calls.open(path, _READ)
+            try:
+                return durable.read_range(fd, start, length)
+            finally:
+                durable.os_calls.close(fd)
         except _ABSENT:
             raise KeyError(key) from None
         except OSError as error:
             raise local_io(error, path, "read") from error
-        try:
-            return durable.read_range(fd, start, length)
-        except IsADirectoryError:
-            raise KeyError(key) from None
-        except OSError as error:
-            raise local_io(error, path, "read") from error
-        finally:
-            durable.os_calls.close(fd)
 
     def size(self, key: str) -> int:
-        path = self.path(key)
+        path = self._base + check_key(key)
         try:
             found = durable.os_calls.lstat(path)
         except _ABSENT:

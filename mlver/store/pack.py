@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -97,10 +97,10 @@ def pack_name(key: str) -> str | None:
     return match[1] if match else None
 
 
-def make_frame(type: int, id: bytes, data: Bytes) -> Frame:
-    """Return `data`, the object `id`, as a frame, compressed if that pays."""
+def make_frame(type: int, id: bytes, data: Bytes, *, squeeze: bool = True) -> Frame:
+    """Return `data`, the object `id`, as a frame; with `squeeze` it is compressed if that pays."""
     raw = len(data)
-    how, payload = (RAW, data) if type == TYPES[LIST] else codec.compress(data)
+    how, payload = codec.compress(data) if squeeze and type != TYPES[LIST] else (RAW, data)
     stored = len(payload)
     header = pack_header(type, how, stored, raw, id)
     return Frame(Row(id, type, how, 0, stored, raw), header, payload, checksum(payload))
@@ -109,14 +109,14 @@ def make_frame(type: int, id: bytes, data: Bytes) -> Frame:
 class PackWriter:
     """Appends frames to a new pack. Nothing is visible before `finish`.
 
-    Give an `executor` and the pack is hashed there while it is written here.
+    Give an `executor` and bytes are hashed and written there, one batch behind.
     """
 
     def __init__(self, storage: Storage, executor: Executor | None = None) -> None:
         self._writer = storage.writer(FOLDER)
         self._hash = blake3()
         self._executor = executor
-        self._hashing: Future[object] | None = None
+        self._behind: Future[None] | None = None
         self._parts: list[Bytes] = []
         self._held = 0
         self._rows: list[Row] = []
@@ -142,8 +142,7 @@ class PackWriter:
         table_at = self.size
         self._put(table)
         self.flush()
-        if self._hashing is not None:
-            self._hashing.result()
+        self.wait()
         digest = self._hash.digest()
         footer = _FOOTER.pack(_FOOTER_MAGIC, table_at, len(self._rows), checksum(table), digest)
         self._writer.write(footer + checksum(footer))
@@ -153,28 +152,32 @@ class PackWriter:
 
     def abort(self) -> None:
         """Forget the pack. Harmless after `finish`."""
-        if self._hashing is not None and not self._hashing.cancel():
-            self._hashing.exception()
+        if self._behind is not None:
+            wait((self._behind,))
         self._writer.abort()
+
+    def flush(self) -> None:
+        """Write what is held back. The payloads of all flushes but this one may change from now on."""
+        self.wait()
+        parts, self._parts, self._held = self._parts, [], 0
+        if self._executor is None:
+            self._write(parts)
+        elif parts:
+            self._behind = self._executor.submit(self._write, parts)
+
+    def wait(self) -> None:
+        """Wait until all flushes are written; raises what went wrong in them."""
+        if self._behind is not None:
+            self._behind.result()
 
     def _put(self, data: bytes) -> None:
         self._parts.append(data)
         self.size += len(data)
         self._held += len(data)
 
-    def flush(self) -> None:
-        """Write what is held back; payloads appended so far may change from now on."""
-        if not self._parts:
-            return
-        data = b"".join(self._parts)
-        self._parts = []
-        self._held = 0
-        if self._hashing is not None:
-            self._hashing.result()
-        if self._executor is None:
-            self._hash.update(data)
-        else:
-            self._hashing = self._executor.submit(self._hash.update, data)
+    def _write(self, parts: list[Bytes]) -> None:
+        data = b"".join(parts)
+        self._hash.update(data)
         self._writer.write(data)
 
 

@@ -120,7 +120,7 @@ class StoreSession:
     def pool(self) -> ThreadPoolExecutor:
         """The worker threads of this session."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2)), "mlver-store")
+            self._pool = ThreadPoolExecutor(min(8, 1 + (os.cpu_count() or 2)), "mlver-store")
         return self._pool
 
     def known(self, type: int, id: bytes) -> bool:

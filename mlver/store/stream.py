@@ -16,7 +16,7 @@ from blake3 import blake3
 from mlver.errors import Refused
 from mlver.objects.ids import BlobId
 from mlver.store.chunking import Cutter, fill
-from mlver.store.frames import LIST, LIST_ITEM_BYTES, MAX_CHUNK, MAX_LIST, TYPES, pack_list
+from mlver.store.frames import LIST, LIST_ITEM_BYTES, MAX_CHUNK, MAX_LIST, RAW, TYPES, pack_list
 from mlver.store.pack import Frame, make_frame
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _BLOB = TYPES["blob"]
 _BUFFER = 8 << 20
+_DULL = 3
 _RING = 3  # one being read, two with the workers
 _Made = list[tuple[bytes, int, Frame | None]]
 
@@ -71,10 +72,15 @@ def store_stream(
 def _make(session: StoreSession, buffer: memoryview, cuts: list[tuple[int, int]]) -> _Made:
     """Return id, length and, for chunks that are new, the frame of each cut."""
     made: _Made = []
+    dull = 0  # how many chunks after one that did not compress are not tried
     for start, end in cuts:
         chunk = buffer[start:end]
         id = blake3(chunk).digest()
-        made.append((id, end - start, None if session.known(_BLOB, id) else make_frame(_BLOB, id, chunk)))
+        frame = None
+        if not session.known(_BLOB, id):
+            frame = make_frame(_BLOB, id, chunk, squeeze=not dull)
+            dull = dull - 1 if dull else _DULL * (frame.row.codec == RAW)
+        made.append((id, end - start, frame))
     return made
 
 
