@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from mlver.kinds.base import Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
+from mlver.kinds.recognise import score
 
-_BINARY: Final = {".parquet": 95, ".pq": 85, ".arrow": 95, ".feather": 95, ".ipc": 80}
-_TEXT: Final = {".csv": 65, ".tsv": 65, ".tab": 40, ".jsonl": 60, ".ndjson": 60}
-_OURS: Final = frozenset({"data", "dataset", "datasets", "tables", "labels", "features"})
-_OTHERS: Final = frozenset({"alerts", "metrics", "rules", "checks", "config", "configs", "conf", "incidents"})
-_MAGIC: Final = (b"PAR1", b"ARROW1", b"FEA1")
 _LINE = 160
 
 
@@ -23,20 +19,8 @@ class DataKind(Kind):
     order: ClassVar[int] = 40
 
     def recognises(self, path: str, head: bytes) -> int:
-        """Return how surely this is a table: its suffix, its magic bytes, and the folders it is in."""
-        *folders, name = path.lower().split("/")
-        name = name.removesuffix(".gz")
-        suffix = name[name.rfind(".") :] if "." in name else ""
-        ours, others = bool(_OURS.intersection(folders)), bool(_OTHERS.intersection(folders))
-        if head.startswith(_MAGIC):
-            return 95
-        if suffix in _BINARY:
-            return _BINARY[suffix] - (30 if head else 0)  # the magic bytes are missing: a damaged table
-        if suffix == ".json" and ours and not others:
-            return 60 if _is_records(head) else 0
-        if suffix not in _TEXT:
-            return 0
-        return 20 if others else min(_TEXT[suffix] + (30 if ours else 0), 95)
+        """Sure of table formats wherever they lie, and of CSV and JSONL that no other kind claims by name or folder."""
+        return score(self.name, path, head)
 
     def units(self, source: Source, spec: Spec) -> Units:
         """Return the rows and columns of the table.
@@ -77,11 +61,6 @@ class DataKind(Kind):
         from mlver.kinds.tables.profile import profile
 
         return profile(units)
-
-
-def _is_records(head: bytes) -> bool:
-    start = head.lstrip()
-    return start.startswith(b"[") and start[1:].lstrip().startswith(b"{")
 
 
 def _cell(value: Value) -> str:

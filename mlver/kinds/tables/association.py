@@ -23,7 +23,6 @@ _STRONG = 0.5  # correlations below this say nothing when they change sign
 _ROWS = 15
 _SAMPLE = 100_000  # rows of the older version looked at, evenly spaced
 _FEATURES, _LABELS, _VALUES = 256, 8, 20
-_PER_SLICE = 3
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Flip:
 
 
 def flips(pair: Pair, limit: int = 12) -> tuple[Flip, ...]:
-    """Return the associations that flipped, per slice the features that went with the column most before."""
+    """Return the associations that flipped: per slice the strongest one, and that of the first feature."""
     labels = [name for name in pair.common if name not in pair.key and _is_binary(pair, name)][:_LABELS]
     if not labels or pair.old.num_rows < _ROWS:
         return ()
@@ -65,8 +64,9 @@ def _flips_of(pair: Pair, label: str, old: Rows, new: Rows) -> Iterator[Flip]:
             continue
         before, after = (correlations(side[0][mask], side[1:, mask]) for side, mask in zip(sides, masks, strict=True))
         flipped = (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) > _STRONG)
-        order = [i for i in np.argsort(-np.abs(before)) if flipped[i]]
-        for i in order[:_PER_SLICE]:
+        # The strongest, and the first in the file: what people list first they know best.
+        strongest = np.argmax(np.where(flipped, np.abs(before), 0.0))
+        for i in dict.fromkeys((int(strongest), int(np.argmax(flipped)))) if flipped.any() else ():
             yield Flip(label, where, features[i], float(before[i]), float(after[i]), count)
 
 

@@ -14,6 +14,7 @@ from pyarrow import csv as arrow_csv
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.lenient import MISSING_WORDS
+from mlver.kinds.tables.values import refuse_twins
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _SAMPLE = 1 << 16
@@ -39,6 +40,7 @@ def read_delimited(data: Any, path: str, options: Mapping[str, Value]) -> Any:
     raw, encoding = _text(data)
     layout = sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
     table = _parse(raw, encoding, layout, {})
+    refuse_twins(table.column_names)
     if encoding == "utf8" and any(pa.types.is_binary(kind) for kind in table.schema.types):
         encoding = "latin1"
         table = _parse(raw, encoding, layout, {})

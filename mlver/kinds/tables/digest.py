@@ -13,7 +13,7 @@
 | date, timestamp          | time     | whole seconds since 1970 + mix(nanoseconds ^ key(lane, "nanos", "")) if any |
 | timestamp with a zone    | instant  | the same; time of day: `clock`, duration: `span`                            |
 | list, map                | list     | length + sum of mix(cell of item with column "" ^ position * 0x9E37...7C15)   |
-| struct                   | struct   | sum of the cells of its fields                                              |
+| struct                   | struct   | sum of the cells of its fields that are not null                            |
 
 So 1, 1.0 and 1.50 against 1.5 agree across types and files, NaN and null differ, a dictionary is its values.
 XXH3 and these sums are no shield against an attacker; blob ids are. A wrong digest costs a wrong line in a diff.
@@ -217,7 +217,10 @@ def _nested(array: Any) -> _Payload:
     if pa.types.is_struct(array.type):
         total = np.zeros((2, len(array)), dtype=np.uint64)
         for number, child in enumerate(array.flatten()):
-            total += cell_digests(child, array.type.field(number).name)
+            cells = cell_digests(child, array.type.field(number).name)
+            if child.null_count:  # readers fill fields that a record does not have with nulls
+                cells[:, child.is_null().to_numpy(zero_copy_only=False)] = 0
+            total += cells
         return _Payload((total[0], total[1]), "struct")
     if pa.types.is_union(array.type):
         texts = pa.array([None if item is None else str(item) for item in array.to_pylist()], pa.large_string())

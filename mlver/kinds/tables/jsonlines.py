@@ -40,17 +40,40 @@ def read_json(data: Any) -> Any:
 
 def _fast(raw: memoryview) -> Any:
     """Return what pyarrow reads, or None when it refuses or would lose digits of a number."""
+    table = _arrow(raw, None)
+    if table is not None and any(_with_texts(kind) != kind for kind in table.schema.types):
+        # pyarrow takes texts that look like times for times; JSON says they are texts
+        table = _arrow(raw, pa.schema([(field.name, _with_texts(field.type)) for field in table.schema]))
+    if table is None or any(_rounded(field.type, table.column(field.name)) for field in table.schema):
+        return None
+    return table
+
+
+def _arrow(raw: memoryview, schema: Any) -> Any:
     size = min(max(len(raw), 1), (1 << 31) - 1)
     for block in (1 << 24, size):
         try:
-            options = arrow_json.ReadOptions(block_size=min(block, size))
-            table = arrow_json.read_json(pa.BufferReader(pa.py_buffer(raw)), read_options=options)
+            return arrow_json.read_json(
+                pa.BufferReader(pa.py_buffer(raw)),
+                read_options=arrow_json.ReadOptions(block_size=min(block, size)),
+                parse_options=arrow_json.ParseOptions(explicit_schema=schema),
+            )
         except pa.ArrowException as error:
-            if "straddling" in str(error) and block != size:
-                continue
-            return None
-        return None if any(_rounded(field.type, table.column(field.name)) for field in table.schema) else table
+            if "straddling" not in str(error) or block == size:
+                return None
     return None
+
+
+def _with_texts(kind: Any) -> Any:
+    """Return the type with `string` wherever it says timestamp."""
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_with_texts(kind.value_type))
+    if pa.types.is_struct(kind):
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        return pa.struct([(field.name, _with_texts(field.type)) for field in fields])
+    return kind
 
 
 def _rounded(kind: Any, column: Any) -> bool:
@@ -97,8 +120,8 @@ def _parse(text: str, line: int) -> Any:
         raise Unreadable(f"no JSON in line {line + error.lineno - 1}: {error.msg.lower()}") from error
     except RecursionError as error:
         raise Unreadable("JSON nested too deeply") from error
-    except ValueError as error:  # an integer of thousands of digits
-        raise Unreadable(f"no JSON in line {line}: {error}") from error
+    except ValueError as error:
+        raise Unreadable(f"a number of thousands of digits in line {line}") from error
 
 
 def _record(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
@@ -115,7 +138,7 @@ def _column(values: list[Value]) -> Any:
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} and float in kinds and all(abs(v) < _EXACT for v in values if isinstance(v, int)):
         return pa.array(values, pa.float64(), from_pandas=False)
-    if len(kinds) <= 1 and not kinds & {dict, list}:
+    if len(kinds) <= 1:
         try:
             return pa.array([_sane(value) for value in values], from_pandas=False)
         except (pa.ArrowException, OverflowError):
@@ -129,4 +152,9 @@ def _canonical(value: Value) -> str:
 
 
 def _sane(value: Value) -> Value:
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    """Return the value with half surrogates, which no UTF-8 has, written out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sane(name): _sane(item) for name, item in value.items()}
+    return [_sane(item) for item in value] if isinstance(value, list) else value

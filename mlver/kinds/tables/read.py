@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
-from mlver.kinds.tables.values import plain
+from mlver.kinds.tables.values import plain, refuse_twins
 from mlver.kinds.tables.where import parse_where
 
 _GZIP: Final = b"\x1f\x8b"
 _UNPACKED_LIMIT = 1 << 33  # bytes a gzip file may unfold to
 _COMPLAINTS = (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, MemoryError, OverflowError)
+_BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow"))
+_NO_READER: Final = (".npy", ".npz", ".orc", ".avro", ".h5", ".hdf5")
 _WORDS = 100  # characters of a library's complaint worth passing on
 
 
@@ -70,9 +72,11 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
         return pa.ipc.open_stream(pa.PythonFile(stream, mode="r")).read_all()
     if head.startswith(b"FEA1"):
         raise Unreadable("Feather version 1; write it again as version 2")
-    for suffixes, name in (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow")):
+    for suffixes, name in _BY_MAGIC:
         if path.endswith(suffixes):
             raise Unreadable(f"not {name}: the first bytes are wrong")
+    if path.endswith(_NO_READER):
+        raise Unreadable(f"no reader for {path[path.rfind('.') :]} files")
     data = _unzipped(stream) if head.startswith(_GZIP) else stream.read()
     if path.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")):
         return read_json(data)
@@ -99,15 +103,10 @@ def _checked(table: Any) -> Any:
     process has imported, and the meaning of a file must not.
     """
     table.validate(full=True)
-    seen: set[str] = set()
-    for name in table.column_names:
-        if name in seen:
-            raise Unreadable(f"two columns are called {name or '(no name)'}")
-        seen.add(name)
+    refuse_twins(table.column_names)
     columns = [_storage(column) for column in table.columns]
     names = [name or f"column {number + 1}" for number, name in enumerate(table.column_names)]
-    if len(set(names)) != len(names):
-        raise Unreadable("a column without a name")
+    refuse_twins(names)
     if not columns:
         raise Unreadable("no columns")
     return pa.table(columns, names=names).combine_chunks()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlver.kinds.base import Value, short_json
+from mlver.kinds.base import Unreadable, Value, short_json
 
 _NAMES: Final = {
     "double": "float64",
@@ -98,6 +98,15 @@ def _key_text(value: Value) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value if isinstance(value, str) else short_json(value)
+
+
+def refuse_twins(names: Iterable[str]) -> None:
+    """Raise Unreadable when two columns have one name: which is which can't be said."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise Unreadable(f"two columns are called {name or '(no name)'}")
+        seen.add(name)
 
 
 def decoded(array: Any) -> Any:
