@@ -1,0 +1,7 @@
+"""`python -m mlver` is `mlver`."""
+
+import sys
+
+from mlver.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,58 @@
+"""Which commands there are. Their modules are imported only when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECORD = "Record"
+LOOK = "Look and compare"
+STAGES = "Stages: what is live"
+LEARN = "Learned later: metrics, alerts, notes"
+MOVE = "Branches, files and undo"
+HOUSE = "Housekeeping"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its name, the line that sums it up, and the panel of `mlver --help` it stands in."""
+
+    name: str
+    summary: str
+    panel: str
+
+    @property
+    def module(self) -> str:
+        """The module that holds it."""
+        return f"mlver.cli.commands.{self.name.replace('-', '_')}"
+
+
+_ALL = (
+    Entry("init", "Make a repository.", RECORD),
+    Entry("status", "What changed here, what is stale, what is live.", RECORD),
+    Entry("commit", "Take one snapshot of everything together.", RECORD),
+    Entry("run", "Run a command; record what it read and wrote.", RECORD),
+    Entry("log", "List commits, newest first.", LOOK),
+    Entry("show", "Everything known about a commit, artifact or unit.", LOOK),
+    Entry("cat", "Print an artifact or unit as of any revision.", LOOK),
+    Entry("diff", "What changed, in each kind's own terms.", LOOK),
+    Entry("blame", "Who last changed each part, when and why.", LOOK),
+    Entry("lineage", "What a model, metric or table was made from.", LOOK),
+    Entry("impact", "What was made from it, and where it went live.", LOOK),
+    Entry("promote", "Make a commit live on a stage.", STAGES),
+    Entry("rollback", "Move a stage back to its last good release.", STAGES),
+    Entry("deployed", "What is or was live: where, for whom and why.", STAGES),
+    Entry("metrics", "Record, show and compare metric values of commits.", LEARN),
+    Entry("alerts", "Record alerts and actions; see which ever mattered.", LEARN),
+    Entry("note", "Write down what was learned about a part.", LEARN),
+    Entry("branch", "List, make or delete branches.", MOVE),
+    Entry("switch", "Move to another branch; the files follow.", MOVE),
+    Entry("tag", "List, make or delete tags.", MOVE),
+    Entry("restore", "Write old files into the work tree or elsewhere.", MOVE),
+    Entry("undo", "Take back the last operation.", MOVE),
+    Entry("op", "Show every operation on this repository.", MOVE),
+    Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
+    Entry("config", "Show or change settings of this repository.", HOUSE),
+    Entry("demo", "Play the night at the clinic on real data.", HOUSE),
+)
+
+COMMANDS: dict[str, Entry] = {entry.name: entry for entry in _ALL}

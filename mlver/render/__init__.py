@@ -1,0 +1,1 @@
+"""Results in, text, JSON or Markdown out. Decides nothing."""

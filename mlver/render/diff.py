@@ -1,0 +1,160 @@
+"""The page of `diff`: one screen, the most telling first."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.details import details_block
+from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
+from mlver.render.metric_rows import metric_blocks
+from mlver.render.units import arrow, pick, unit_table
+from mlver.render.values import many, number, size, when
+
+if TYPE_CHECKING:
+    from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
+
+# How many units (or lines of code) of one artifact one screen has room for.
+ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 6, "model": 6, "code": 14, "file": 0}
+_DETAIL_ROWS = 5
+_METRICS = 14
+_ARTIFACTS = 24
+_PACKAGES = 8
+_TOLD_WHEN_NEW = {"rules", "config"}
+WORDS = {"added": "new", "removed": "gone", "renamed": "renamed"}
+LABELS = {"added": "added", "removed": "removed"}
+
+
+def diff_page(result: DiffResult, *, room: int | None = None) -> RenderableType:
+    """Both sides, then metrics, artifacts, environment and code commit.
+
+    `room` sets how many units of each artifact are shown; without it, what one screen holds, or
+    forty when only one artifact differs.
+    """
+    meaningful = [artifact for artifact in result.artifacts if artifact.change != "rewritten"]
+    rewritten = [artifact for artifact in result.artifacts if artifact.change == "rewritten"]
+    if room is None and len(meaningful) == 1:
+        room = 40
+    blocks: list[RenderableType | list[RenderableType]] = [_sides(result), metric_blocks(result.metrics, _METRICS)]
+    blocks += [_artifact(result, artifact, room) for artifact in meaningful[:_ARTIFACTS]]
+    if len(meaningful) > _ARTIFACTS:
+        left = many(len(meaningful) - _ARTIFACTS, "more artifact")
+        blocks.append([line((f"… {left} (--stat or --name-only lists all)", "quiet"))])
+    blocks += [_environment(result), _git(result), [_rewritten(artifact) for artifact in rewritten]]
+    if result.identical:
+        blocks.append([line("no difference" if not (result.metrics or result.environment) else "no artifact differs")])
+    return paragraphs(*blocks)
+
+
+def _sides(result: DiffResult) -> RenderableType:
+    return columns([_side("from", result.old), _side("to", result.new)], grow=5)
+
+
+def _side(word: str, side: Side) -> list[Part | None]:
+    if side.commit is None:
+        return [(word, "quiet"), (side.name, "ref"), None, None, None, None]
+    name = "" if side.commit.hex().startswith(side.name) else side.name
+    return [
+        (word, "quiet"),
+        (name, "ref"),
+        (side.commit.short, "id"),
+        when(side.time),
+        (side.author or "", "who"),
+        side.subject or "",
+    ]
+
+
+def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> list[RenderableType]:
+    block: list[RenderableType] = [_title(artifact)]
+    whole_thing = artifact.change in ("added", "removed")
+    if artifact.unreadable or (whole_thing and artifact.kind not in _TOLD_WHEN_NEW and room is None):
+        return block
+    most = ROOM.get(artifact.kind, 6) if room is None else room
+    told = {detail.title for detail in artifact.details}
+    changes = artifact.changes
+    if artifact.kind == "code" and "lines" in told:
+        changes = ()
+    elif artifact.kind == "metrics" and "metrics" in told:
+        changes = tuple(change for change in changes if change.change != "changed")
+    shown = pick(changes, most)
+    if shown:
+        block.append(indented(unit_table(shown, artifact.kind)))
+    if artifact.kind not in ("code", "metrics"):
+        total = artifact.units.added + artifact.units.removed + artifact.units.changed
+        if total > len(shown) and shown:
+            block.append(
+                indented(line((f"… {number(total - len(shown))} more: {_narrower(result, artifact.path)}", "quiet")))
+            )
+    rows = most if artifact.kind in ("code", "metrics") or room is not None else _DETAIL_ROWS
+    block += [indented(detail) for detail in details_block(artifact.details, rows)]
+    return block
+
+
+def _title(artifact: ArtifactDiff) -> RenderableType:
+    parts: list[Part] = [(f"{artifact.kind:<8}", "kind"), (artifact.path, "path")]
+    if artifact.was is not None:
+        parts.append((f"  was {artifact.was}", "quiet"))
+    elif artifact.change in WORDS:
+        parts.append((f"  {WORDS[artifact.change]}", LABELS.get(artifact.change, "changed")))
+    if artifact.unreadable:
+        sizes = " → ".join(size(count) for count in (artifact.old_size, artifact.new_size) if count is not None)
+        parts += [f"  {sizes}  ", (f"not read as {artifact.kind}: {artifact.unreadable}", "warning")]
+    else:
+        parts.append(f"  {artifact.summary}")
+    return line(*parts, wrap=True)
+
+
+def _rewritten(artifact: ArtifactDiff) -> RenderableType:
+    return line((f"{artifact.kind:<8}{artifact.path}  {artifact.summary}", "quiet"))
+
+
+def _narrower(result: DiffResult, path: str) -> str:
+    """The command that shows one artifact alone."""
+    revisions = [result.old.name] if result.old.commit else []
+    revisions += [result.new.name] if result.new.commit else []
+    return shlex.join(["mlver", "diff", *revisions, "--", path])
+
+
+def _environment(result: DiffResult) -> list[RenderableType]:
+    if not result.environment:
+        return []
+    rows: list[list[Part | None]] = [
+        [name, line(*arrow(old or "none", new or "none"))] for name, old, new in result.environment[:_PACKAGES]
+    ]
+    left = len(result.environment) - _PACKAGES
+    more = [indented(line((f"… {left} more packages", "quiet")))] if left > 0 else []
+    title = line(
+        ("environment", "kind"),
+        f"  {many(len(result.environment), 'package')} differ{'s' if len(result.environment) == 1 else ''}",
+    )
+    return [title, indented(columns(rows)), *more]
+
+
+def _git(result: DiffResult) -> list[RenderableType]:
+    if not result.git or result.git[0] == result.git[1]:
+        return []
+    old, new = ((commit or "none")[:10] for commit in result.git)
+    return [line(("git     ", "kind"), *arrow(old, new))]
+
+
+def stat_page(result: DiffResult) -> RenderableType:
+    """One line per artifact, and how many there are."""
+    if result.identical:
+        return paragraphs(_sides(result), [line("no difference")])
+    rows: list[list[Part | None]] = []
+    for artifact in result.artifacts:
+        label = LABELS.get(artifact.change, "quiet" if artifact.change == "rewritten" else "changed")
+        sizes = " → ".join(
+            dict.fromkeys(size(count) for count in (artifact.old_size, artifact.new_size) if count is not None)
+        )
+        rows.append(
+            [(artifact.change, label), (artifact.kind, "kind"), artifact.path, (sizes, "quiet"), artifact.summary]
+        )
+    return paragraphs(_sides(result), columns(rows, grow=4), line(many(len(rows), "artifact")))
+
+
+def names_page(result: DiffResult) -> RenderableType:
+    """The paths, one per line."""
+    return paragraphs([whole(artifact.path) for artifact in result.artifacts])

@@ -1,0 +1,76 @@
+"""Pages of `log`: long, one line each, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from mlver.render.graph import Lanes
+from mlver.render.lines import Part, line, whole
+from mlver.render.values import when
+
+if TYPE_CHECKING:
+    from mlver.verbs.common import CommitInfo
+    from mlver.verbs.log import LogResult
+
+TRAILERS = ("why", "ticket", "alert", "source")
+
+
+def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -> RenderableType:
+    """The commits, newest first."""
+    lanes = Lanes() if graph else None
+    page: list[Text] = []
+    for commit in result.commits:
+        lines = [_oneline(commit)] if oneline else _long(commit)
+        if lanes is None:
+            page += [*([Text("")] if page and not oneline else []), *lines]
+        else:
+            above, below = lanes.draw(commit.id, commit.parents, len(lines) + (not oneline))
+            page += [whole((drawn, "quiet")) for drawn in above]
+            page += list(_beside(below, lines))
+    if result.more:
+        page.append(line(("… more (-n for how many)", "quiet")))
+    return Group(*page)
+
+
+def _beside(drawn: list[str], lines: list[Text]) -> Iterator[Text]:
+    for index, lanes in enumerate(drawn):
+        text = lines[index] if index < len(lines) else Text("")
+        yield whole((lanes, "quiet"), " ", text)
+
+
+def refs_part(commit: CommitInfo) -> list[Part]:
+    """The branches, tags and stages that name a commit, in brackets; nothing if there are none."""
+    if not commit.refs:
+        return []
+    parts: list[Part] = [" ("]
+    for index, ref in enumerate(commit.refs):
+        parts += [", "] if index else []
+        parts.append((ref, "ref"))
+    return [*parts, ")"]
+
+
+def _oneline(commit: CommitInfo) -> Text:
+    return whole((commit.id.short, "id"), *refs_part(commit), " ", commit.subject)
+
+
+def _long(commit: CommitInfo) -> list[Text]:
+    lines = [whole(("commit ", "quiet"), (commit.id.short, "id"), *refs_part(commit))]
+    if len(commit.parents) > 1:
+        lines.append(whole(("merge:  ", "quiet"), " ".join(parent.short for parent in commit.parents)))
+    lines.append(whole(("author: ", "quiet"), (commit.author, "who")))
+    lines.append(whole(("date:   ", "quiet"), when(commit.time)))
+    lines.append(Text(""))
+    lines += [whole("    ", text) if text else Text("") for text in commit.message.rstrip("\n").split("\n")]
+    trailers = trailer_lines(commit)
+    return lines + ([Text("")] if trailers else []) + trailers
+
+
+def trailer_lines(commit: CommitInfo) -> list[Text]:
+    """Reason, ticket, alert and other trailers of a commit, one line each."""
+    names = [name for name in TRAILERS if name in commit.trailers]
+    names += sorted(set(commit.trailers) - set(TRAILERS))
+    return [whole((f"    {name}: ", "quiet"), text) for name in names for text in commit.trailers[name]]

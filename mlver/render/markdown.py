@@ -1,0 +1,103 @@
+"""`diff --md`: the same answer for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from mlver.render.diff import ROOM, WORDS
+from mlver.render.lines import safe
+from mlver.render.metric_rows import delta_text, metric_name
+from mlver.render.units import SIGNS, pick, said
+from mlver.render.values import number, when
+
+if TYPE_CHECKING:
+    from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
+
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~"})
+
+
+def diff_markdown(result: DiffResult) -> Text:
+    """Headings, tables and lists; everything from the repository is escaped."""
+    lines = [f"### {_side(result.old)} → {_side(result.new)}", ""]
+    if result.metrics:
+        lines += _metrics(result)
+    for artifact in result.artifacts:
+        if artifact.change != "rewritten":
+            lines += _artifact(artifact)
+    if result.environment:
+        rows = [(name, old or "none", new or "none") for name, old, new in result.environment]
+        lines += ["**environment**", "", *_table(("package", "old", "new"), rows), ""]
+    for artifact in result.artifacts:
+        if artifact.change == "rewritten":
+            lines.append(f"- {_code(artifact.path)}: {_escaped(artifact.summary)}")
+    if result.identical:
+        lines.append("No difference.")
+    return Text("\n".join(lines).rstrip("\n"), no_wrap=True, overflow="ignore")
+
+
+def _side(side: Side) -> str:
+    if side.commit is None:
+        return _escaped(side.name)
+    name = "" if side.commit.hex().startswith(side.name) else f"{_escaped(side.name)} "
+    about = f"{side.author or ''}, {when(side.time)}: {side.subject or ''}"
+    return f"{name}{_code(side.commit.short)} ({_escaped(about)})"
+
+
+def _metrics(result: DiffResult) -> list[str]:
+    rows = [
+        (metric_name(m.name, m.slice), number(m.old), number(m.new), delta_text(m.delta), m.verdict, m.dataset or "")
+        for m in result.metrics
+    ]
+    return ["**metrics**", "", *_table(("metric", "old", "new", "delta", "verdict", "on"), rows), ""]
+
+
+def _artifact(artifact: ArtifactDiff) -> list[str]:
+    word = f" {WORDS[artifact.change]}" if artifact.change in WORDS else ""
+    was = f" (was {_code(artifact.was)})" if artifact.was else ""
+    summary = f"not read as {artifact.kind}: {artifact.unreadable}" if artifact.unreadable else artifact.summary
+    lines = [f"**{artifact.kind}** {_code(artifact.path)}{word}{was}: {_escaped(summary)}", ""]
+    if artifact.kind == "code":
+        for detail in artifact.details:
+            body = [f"{sign} {safe(text)}" for sign, text in detail.rows]
+            fence = "`" * max(3, 1 + max((_longest_run(text) for text in body), default=0))
+            lines += [f"{fence}diff", *body, fence, ""]
+        return lines
+    shown = pick(artifact.changes, ROOM.get(artifact.kind, 6))
+    for change in shown:
+        sign, _ = SIGNS[change.change]
+        lines.append(f"- {_code(sign)} {_code(change.unit)} {_escaped(said(change, artifact.kind).plain)}")
+    total = artifact.units.added + artifact.units.removed + artifact.units.changed
+    if shown and total > len(shown):
+        lines.append(f"- … {number(total - len(shown))} more")
+    lines += [""] if shown else []
+    for detail in artifact.details:
+        rows = [[number(value) if isinstance(value, float) else value for value in row] for row in detail.rows]
+        table = _table(detail.columns, rows)
+        lines += [f"<details><summary>{_escaped(detail.title)}</summary>", "", *table, "", "</details>", ""]
+    return lines
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    written = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
+    return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *written]
+
+
+def _escaped(value: Any) -> str:
+    return safe("" if value is None else value).translate(_SPECIAL)
+
+
+def _code(text: str) -> str:
+    ticks = "`" * (1 + _longest_run(text))
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{padding}{safe(text)}{padding}{ticks}"
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest

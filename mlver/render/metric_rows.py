@@ -1,0 +1,69 @@
+"""Metrics of two commits beside each other: one table for `diff`, `promote` and `metrics diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.lines import Part, columns, indented, line
+from mlver.render.values import UNKNOWN, number, signed
+
+if TYPE_CHECKING:
+    from mlver.verbs.common import MetricDelta
+
+_LABELS = {"better": "better", "worse": "worse", "changed": "changed"}
+
+
+def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> list[RenderableType]:
+    """One block per dataset: name, old, new, arrow and delta, verdict, sample sizes. Cut to `most` rows in all."""
+    blocks: list[RenderableType] = []
+    shown = list(metrics if most is None else metrics[:most])
+    for dataset in dict.fromkeys(metric.dataset for metric in shown):
+        rows = [_row(metric) for metric in shown if metric.dataset == dataset]
+        on: list[Part] = [("  on ", "quiet"), (dataset, "path")] if dataset else []
+        blocks += [line(("metrics", "kind"), *on), indented(columns(rows, right=(1, 3, 4), grow=0))]
+    for note in dict.fromkeys(metric.note for metric in shown if metric.note):
+        blocks.append(indented(line((f"beware: {note}", "warning"), wrap=True)))
+    if len(shown) < len(metrics):
+        blocks.append(indented(line((f"… {len(metrics) - len(shown)} more", "quiet"))))
+    return blocks
+
+
+def metric_name(name: str, slice: str) -> str:
+    """Return `recall` or `recall{clinic=C}`."""
+    return f"{name}{{{slice}}}" if slice else name
+
+
+def _row(metric: MetricDelta) -> list[Part | None]:
+    label = _LABELS.get(metric.verdict, "quiet")
+    old = "" if metric.verdict == "new" else number(metric.old)
+    new = "" if metric.verdict == "gone" else number(metric.new)
+    return [
+        metric_name(metric.name, metric.slice),
+        (old, "quiet" if old == UNKNOWN else ""),
+        ("→", "quiet"),
+        (new, "quiet" if new == UNKNOWN else label if metric.verdict in _LABELS else ""),
+        (delta_text(metric.delta), label),
+        (metric.verdict, label),
+        (_sizes(metric), "quiet"),
+    ]
+
+
+def delta_text(delta: float | None) -> str:
+    """Return `↓ -0.625`, `↑ +0.1`, `=`; nothing when there is no difference to speak of."""
+    if delta is None or delta != delta:
+        return ""
+    if delta == 0:
+        return "="
+    return f"{'↑' if delta > 0 else '↓'} {signed(delta)}"
+
+
+def _sizes(metric: MetricDelta) -> str:
+    if metric.old_n is None and metric.new_n is None:
+        return ""
+    if metric.old_n == metric.new_n:
+        return f"n {number(metric.new_n)}"
+    old, new = ("?" if n is None else number(n) for n in (metric.old_n, metric.new_n))
+    return f"n {old} → {new}"

@@ -1,0 +1,102 @@
+"""Pages of `init` and `status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
+from mlver.render.values import many, size, when
+
+if TYPE_CHECKING:
+    from mlver.verbs.common import FileChange
+    from mlver.verbs.init import InitResult
+    from mlver.verbs.status import StatusResult
+
+SIGNS = {"added": "added", "removed": "removed", "modified": "changed", "renamed": "changed", "rewritten": "quiet"}
+
+
+def init_page(result: InitResult) -> RenderableType:
+    """One line: where the repository is."""
+    if result.created:
+        return whole("new repository in ", (result.path, "path"), "/.mlver")
+    return whole("there is a repository already in ", (result.path, "path"), "/.mlver")
+
+
+def status_page(result: StatusResult) -> RenderableType:
+    """Where HEAD is; what changed, is odd, stale, live; alerts that wait."""
+    return paragraphs(
+        _head(result),
+        _changes(result),
+        _odd(result),
+        _stale(result),
+        _live(result),
+        _waiting(result),
+    )
+
+
+def _head(result: StatusResult) -> RenderableType:
+    where: list[Part] = ["on branch ", (result.branch, "ref")] if result.branch else [("HEAD detached", "warning")]
+    where += [" at ", (result.head.short, "id")] if result.head else [", no commit yet"]
+    return line(*where)
+
+
+def _changes(result: StatusResult) -> list[RenderableType]:
+    if result.clean:
+        if not result.head:
+            return [line("nothing to commit: the folder is empty")]
+        return [line(f"nothing to commit: {many(result.files, 'file')}, {size(result.bytes)}, all as in HEAD")]
+    title = f"{many(len(result.changes), 'change')} to commit:"
+    return [line((title, "head")), indented(change_table(result.changes))]
+
+
+def change_table(changes: tuple[FileChange, ...]) -> RenderableType:
+    """Artifacts that differ: what happened, kind, path, size."""
+    rows: list[list[Part | None]] = []
+    for change in changes:
+        path: Part = change.path if change.was is None else f"{change.was} → {change.path}"
+        new, old = size(change.new_size), size(change.old_size)
+        sizes = f"{old} → {new}" if old and new and old != new else new or old
+        label = SIGNS.get(change.change, "changed")
+        rows.append([(change.change, label), (change.kind, "kind"), path, (sizes, "quiet")])
+    return columns(rows, grow=2)
+
+
+def _odd(result: StatusResult) -> list[RenderableType]:
+    if not result.odd:
+        return []
+    rows: list[list[Part | None]] = [[(odd.path, "path"), odd.reason] for odd in result.odd]
+    return [line(("a commit would refuse these:", "warning")), indented(columns(rows))]
+
+
+def _stale(result: StatusResult) -> list[RenderableType]:
+    if not result.stale:
+        return []
+    title = "stale, made from inputs that have changed since:"
+    rows: list[list[Part | None]] = [
+        [(stale.kind, "kind"), stale.path, ("← " + ", ".join(stale.because), "quiet")] for stale in result.stale
+    ]
+    return [line((title, "warning")), indented(columns(rows))]
+
+
+def _live(result: StatusResult) -> list[RenderableType]:
+    if not result.stages:
+        return []
+    rows: list[list[Part | None]] = []
+    for live in result.stages:
+        name = f"{live.stage}/{live.scope}" if live.scope else live.stage
+        behind = f"{live.behind} behind" if live.behind else ""
+        row: list[Part | None] = [(name, "stage"), (live.commit.short, "id"), live.subject]
+        rows.append([*row, when(live.since), (live.actor, "who"), (behind, "quiet")])
+    return [line(("live:", "head")), indented(columns(rows, grow=2))]
+
+
+def _waiting(result: StatusResult) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    if result.open_alerts:
+        shown = ", ".join(result.open_alerts[:8]) + (" …" if len(result.open_alerts) > 8 else "")
+        lines.append(line((f"{many(len(result.open_alerts), 'open alert')}: ", "warning"), shown))
+    if result.unsettled:
+        lines.append(line(("the link of these stages waits to be moved: ", "warning"), ", ".join(result.unsettled)))
+    return lines
