@@ -21,7 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mlver.errors import LocalIO, OutcomeUnknown
+from mlver.errors import LocalIO
+from mlver.storage.trouble import local_io as local_io
+from mlver.storage.trouble import show as show
+from mlver.storage.trouble import unsure
 
 if TYPE_CHECKING:
     from os import _ScandirIterator as ScandirIterator
@@ -70,38 +73,6 @@ class OsCalls:
 
 
 os_calls = OsCalls()
-
-_REASONS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "no permission (read-only?)",
-    errno.EPERM: "no permission (read-only?)",
-    errno.EIO: "the disk reports an error",
-    errno.EMFILE: "too many open files",
-    errno.ENFILE: "too many open files",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EFBIG: "the file is too large for this file system",
-    errno.ENOLCK: "this file system has no locks",
-}
-_HINTS = {
-    errno.ENOSPC: "free some space and try again; nothing was changed",
-    errno.EDQUOT: "free some space and try again; nothing was changed",
-    errno.ENOLCK: "keep the repository on a local disk",
-}
-
-
-def show(path: str | os.PathLike[str]) -> str:
-    """Return a path as one printable line."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
-
-
-def local_io(error: OSError, path: str | os.PathLike[str], doing: str) -> LocalIO:
-    """Return the LocalIO that says in plain words why `doing` (a verb) failed on `path`."""
-    code = error.errno or 0
-    reason = _REASONS.get(code) or (os.strerror(code) if code else str(error))
-    return LocalIO(f"cannot {doing} {show(path)}: {reason}", hint=_HINTS.get(code))
 
 
 class NewFile:
@@ -169,7 +140,7 @@ class NewFile:
                 _sync_folder(self._folder) if self._at is None else os_calls.fsync(self._at)
             except OSError as error:
                 if replace:
-                    raise _unsure(error, path) from error
+                    raise unsure(error, path) from error
                 raise local_io(error, self._folder, "fsync") from error
         return new
 
@@ -315,7 +286,7 @@ def replace_symlink(path: Path, target: str, *, sync: bool = True) -> None:
         try:
             _sync_folder(path.parent)
         except OSError as error:
-            raise _unsure(error, path) from error
+            raise unsure(error, path) from error
 
 
 def move(path: Path, to: Path, *, sync: bool = True) -> None:
@@ -342,6 +313,22 @@ def remove(path: Path, *, sync: bool = True) -> None:
         raise
     except OSError as error:
         raise local_io(error, path, "remove") from error
+
+
+def sweep(path: Path, older_than: float) -> bool:
+    """Remove a temporary file that a crash left. False when it is younger than that many seconds or in use."""
+    try:
+        fd = os_calls.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if time.time() - os_calls.fstat(fd).st_mtime < older_than:
+                return False
+            os_calls.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os_calls.unlink(path)
+        finally:
+            os_calls.close(fd)
+    except OSError:  # in use, gone already, or on a read-only disk: a leftover does no harm
+        return False
+    return True
 
 
 def remove_tree(path: Path, *, sync: bool = True) -> None:
@@ -376,11 +363,6 @@ def _sync_folder(path: Path) -> None:
         os_calls.fsync(fd)
     finally:
         os_calls.close(fd)
-
-
-def _unsure(error: OSError, path: Path) -> OutcomeUnknown:
-    reason = _REASONS.get(error.errno or 0, error.strerror)
-    return OutcomeUnknown(f"{show(path)} was replaced, but the disk did not confirm it: {reason}", hint="mlver status")
 
 
 def _lexists(path: Path, at: int | None = None) -> bool:

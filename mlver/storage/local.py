@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -172,7 +170,6 @@ class LocalStorage:
         Only files that no process holds locked and that are older than `older_than` seconds.
         """
         path = self.root / check_folder(folder)
-        swept = 0
         try:
             with durable.os_calls.scandir(path) as entries:
                 names = [entry.name for entry in entries if entry.name.startswith(durable.TEMP_PREFIX)]
@@ -180,9 +177,7 @@ class LocalStorage:
             return 0
         except OSError as error:
             raise local_io(error, path, "list") from error
-        for name in names:
-            swept += _sweep_one(path / name, older_than)
-        return swept
+        return sum(durable.sweep(path / name, older_than) for name in names)
 
     def _entries(self, folder: str) -> _Entries:
         path = self.root / folder
@@ -196,18 +191,3 @@ class LocalStorage:
             raise local_io(error, path, "list") from error
         # a folder sorts as its keys do, with the slash
         return sorted(found, key=lambda item: item[0] + "/" if item[1] else item[0])
-
-
-def _sweep_one(path: Path, older_than: float) -> bool:
-    try:
-        fd = durable.os_calls.open(path, _READ)
-        try:
-            if time.time() - durable.os_calls.fstat(fd).st_mtime < older_than:
-                return False
-            durable.os_calls.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            durable.os_calls.unlink(path)
-        finally:
-            durable.os_calls.close(fd)
-    except OSError:  # in use, gone already, or on a read-only disk: a leftover does no harm
-        return False
-    return True

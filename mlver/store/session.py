@@ -17,7 +17,8 @@ from mlver.objects.state import FactBatch
 from mlver.objects.tree import Tree
 from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
-from mlver.store.pack import Frame, PackWriter, make_frame, pack_key
+from mlver.store.pack import pack_key
+from mlver.store.packwriter import Frame, PackWriter, make_frame
 from mlver.store.stream import store_stream
 
 if TYPE_CHECKING:

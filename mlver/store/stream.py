@@ -17,7 +17,7 @@ from mlver.errors import Refused
 from mlver.objects.ids import BlobId
 from mlver.store.chunking import Cutter, fill
 from mlver.store.frames import LIST, LIST_ITEM_BYTES, MAX_CHUNK, MAX_LIST, RAW, TYPES, pack_list
-from mlver.store.pack import Frame, make_frame
+from mlver.store.packwriter import Frame, make_frame
 
 if TYPE_CHECKING:
     from mlver.store.session import StoreSession
