@@ -28,6 +28,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 # What is learned of an alert after it fired, and so is no part of a made id
 _CHANGING = ("status", "state", "event", "endsAt", "ended_at", "resolved_at", "annotations", "note", "comment", "value")
+_EMPTY = (None, "")
 _EPOCHS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (0.0, 1.0))  # epoch times by their size: ns, us, ms, s
 
 
@@ -134,19 +135,19 @@ def _records(source: Source) -> list[tuple[int | None, Value]]:
 def _normalised(record: dict[str, Value]) -> dict[str, Value]:
     """Return the record with our names for its fields; empty ones are dropped, the missing id is made."""
     labels = record.get("labels")
-    labels = labels if isinstance(labels, dict) else {}
     alert: dict[str, Value] = {}
     used = set()
     for ours, names in _FIELDS.items():
-        name = next((name for name in names if record.get(name) not in (None, "")), None)
-        if name is not None:
-            alert[ours] = record[name]
-            used.add(name)
-        elif ours in ("type", "severity"):
-            label = next((labels[name] for name in names if labels.get(name) not in (None, "")), None)
-            if label is not None:
-                alert[ours] = label
-    free = {name: value for name, value in record.items() if name not in used and value not in (None, "")}
+        for name in names:
+            if record.get(name) not in _EMPTY:
+                alert[ours] = record[name]
+                used.add(name)
+                break
+    for ours in ("type", "severity") if isinstance(labels, dict) else ():
+        label = next((labels[name] for name in _FIELDS[ours] if labels.get(name) not in _EMPTY), None)
+        if ours not in alert and label is not None:
+            alert[ours] = label
+    free = {name: value for name, value in record.items() if name not in used and value not in _EMPTY}
     if "id" in alert:
         return {**free, **alert, "id": str(alert["id"])}
     return {**free, **alert, "id": _made_id(alert, free)}

@@ -32,8 +32,13 @@ class RulesKind(Kind):
         return score(self.name, path, head)
 
     def units(self, source: Source, spec: Spec) -> RulesUnits:
-        """Return every rule by its id; Unreadable when two rules share one."""
+        """Return every rule by its id; Unreadable when two rules share one.
+
+        Option `order = true` says that the first rule that fires wins: then the order is a unit, `@order`.
+        """
         rules, ordered = read_rules(load(source))
+        if ordered and spec.options.get("order") is True:
+            rules["@order"] = [name for name in rules if not name.startswith("@")]
         return RulesUnits(rules, ordered)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:

@@ -12,7 +12,7 @@ import sklearn.linear_model._logistic as logistic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlver.kinds.alignment import align
+from mlver.kinds.alignment import align, shortest
 from mlver.kinds.base import MISSING, Spec, Units, Unreadable
 from mlver.kinds.code import CodeKind
 from tests.kinds.byte_source import HugeSource, diff, units
@@ -34,6 +34,28 @@ def test_an_alignment_pairs_equal_items_in_rising_order(old: list[str], new: lis
 def test_items_that_only_left_or_came_lose_no_other(items: list[int], chosen: set[int]) -> None:
     fewer = [item for at, item in enumerate(items) if at not in chosen]
     assert len(align(items, fewer)) == len(align(fewer, items)) == len(fewer)
+
+
+@given(few, few)
+def test_without_anchors_as_much_is_kept_as_can_be(old: list[str], new: list[str]) -> None:
+    pairs, _ = shortest(old, new, 10_000)
+    assert all(old[i] == new[j] for i, j in pairs)
+    assert len(pairs) == _longest_common(old, new)
+
+
+def _longest_common(a: list[str], b: list[str]) -> int:
+    row = [0] * (len(b) + 1)
+    for x in a:
+        before = row[:]
+        for j, y in enumerate(b):
+            row[j + 1] = before[j] + 1 if x == y else max(row[j], before[j + 1])
+    return row[-1]
+
+
+def test_few_changes_are_found_in_a_long_file_of_repeated_lines() -> None:
+    old = [f"line {number % 50}" for number in range(50_000)]
+    new = [line for at, line in enumerate(old) if at % 997]
+    assert len(align(old, new)) == len(new)
 
 
 def test_a_line_put_in_is_one_added_line() -> None:

@@ -122,8 +122,8 @@ HIGHER = """
     neg_mean_squared_error true_positive_rate test_score score clinic=C.recall missing.accuracy
 """
 LOWER = """
-    loss val_loss testLoss MSELoss logloss rmse MAE error_rate missed unneeded false_negatives fpr latency_p99 latencyP99
-    brier_score accuracy_drop perplexity *.missed psi calibration_error recall.false_positives
+    loss val_loss testLoss MSELoss logloss rmse MAE error_rate missed unneeded false_negatives fpr latency_p99
+    latencyP99 brier_score accuracy_drop perplexity *.missed psi calibration_error recall.false_positives
 """
 NEITHER = "n support flag_rate malignant threshold seed anomaly_score dropout epoch=1 '' . *"
 

@@ -18,7 +18,8 @@ from mlver.kinds.recognise import score
 
 BY_PATH = {
     "data": "data/train.csv data/val/static.csv data/live/w3.csv data/labels/w3.csv train.parquet x/a.feather"
-            " events.jsonl data/metrics.csv a.npy features/x.tsv data/day=1/part-0.parquet train.csv.gz config/lookup.csv",
+            " events.jsonl data/metrics.csv a.npy features/x.tsv data/day=1/part-0.parquet train.csv.gz"
+            " config/lookup.csv",
     "model": "models/triage.joblib models/fallback.json model.pkl a/b.safetensors models/bert/config.json net.onnx"
              " models/lr.joblib.gz checkpoints/last.ckpt models/params.yaml",
     "rules": "rules/rules.json checks/bounds.json rules/r.yaml config/rules.toml bounds.json alerts/rules.yml"
@@ -27,7 +28,8 @@ BY_PATH = {
                " metrics/curve.csv results/run.json",
     "alerts": "alerts/history.jsonl alerts/history.csv alerts.jsonl incidents/2024.json",
     "config": "config/pipeline.json mlver.toml pyproject.toml params.yaml requirements.txt requirements-dev.txt"
-              " uv.lock setup.cfg conf/a.ini environment.yml .github/workflows/ci.yml package.json config/metrics.yaml thing.json",
+              " uv.lock setup.cfg conf/a.ini environment.yml .github/workflows/ci.yml package.json thing.json"
+              " config/metrics.yaml",
     "code": "train.py README.md README Makefile Dockerfile queries/a.sql run.sh notebooks/explore.ipynb src/metrics.py"
             " rules/README.md rules/filters.py notes.txt LICENSE .gitignore .mlverignore config/load.py data/README.md",
     "file": "logo.png doc/paper.pdf .env .env.local a.zip data/images/1.jpg x.tar.gz",

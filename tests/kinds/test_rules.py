@@ -72,6 +72,13 @@ def test_rules_in_another_order_are_the_same_rules_and_it_is_said() -> None:
     assert comparison.details[0].rows == (("R1", 1, 3),)
 
 
+def test_order_is_a_unit_where_the_project_says_so() -> None:
+    delta, comparison = diff(RULES, "r.json", rules(R1, R2), rules(R2, R1), order=True)
+    assert delta.changed == ["@order"]
+    assert not comparison.same_meaning
+    assert RULES.text("@order", ["R2", "R1"]) == '["R2", "R1"]'
+
+
 def test_order_has_no_meaning_in_a_map() -> None:
     _, comparison = diff(RULES, "r.json", json.dumps({"a": R1, "b": R2}), json.dumps({"b": R2, "a": R1}))
     assert (comparison.summary, comparison.details) == ("same rules", ())
