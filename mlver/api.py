@@ -104,12 +104,12 @@ class Repo(_Bound):
     @classmethod
     def open(cls, path: str | Path = ".", *, author: str | None = None, clock: Clock = system_clock) -> Self:
         """Open the repository around `path`; UsageError when there is none."""
-        return cls(Repository.open(Path(path), actor=author, clock=clock))
+        return cls(Repository.open(Path(path).absolute(), actor=author, clock=clock))
 
     @classmethod
     def init(cls, path: str | Path = ".", *, author: str | None = None, clock: Clock = system_clock) -> Self:
         """Make a repository in `path`, or open the one that is there."""
-        return cls(Repository.init(Path(path), actor=author, clock=clock)[0])
+        return cls(Repository.init(Path(path).absolute(), actor=author, clock=clock)[0])
 
     def __enter__(self) -> Self:
         return self

@@ -63,8 +63,11 @@ class Repository:
     def open(
         cls, start: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
     ) -> Self:
-        """Open the repository around `start`; UsageError when there is none, Refused when it is of a newer format."""
-        start = Path(os.path.abspath(start))
+        """Open the repository around `start`; `start` is absolute.
+
+        UsageError when there is none, Refused when it is of a newer format.
+        """
+        start = _whole(start)
         for folder in (start, *start.parents):
             if (folder / FOLDER / "format").exists():
                 _check_format(folder / FOLDER)
@@ -76,7 +79,7 @@ class Repository:
         cls, path: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
     ) -> tuple[Self, bool]:
         """Make a repository in `path`, or open the one that is there; also return whether it is new."""
-        root = Path(os.path.abspath(path))
+        root = _whole(path)
         dot = root / FOLDER
         if (dot / "format").exists():
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
@@ -242,6 +245,12 @@ class Repository:
 
         wanted = [self.tree_path(path) for path in paths]
         return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
+
+
+def _whole(path: Path) -> Path:
+    if not path.is_absolute():
+        raise UsageError(f"not an absolute path: {path}")  # the current folder is the caller's affair
+    return Path(os.path.normpath(path))
 
 
 def _check_format(dot: Path) -> None:
