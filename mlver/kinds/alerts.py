@@ -143,10 +143,9 @@ def _normalised(record: dict[str, Value]) -> dict[str, Value]:
                 alert[ours] = record[name]
                 used.add(name)
                 break
-    for ours in ("type", "severity") if isinstance(labels, dict) else ():
-        label = next((labels[name] for name in _FIELDS[ours] if labels.get(name) not in _EMPTY), None)
-        if ours not in alert and label is not None:
-            alert[ours] = label
+    if isinstance(labels, dict):
+        for ours in {"type", "severity"} - alert.keys():
+            alert |= {ours: labels[name] for name in reversed(_FIELDS[ours]) if labels.get(name) not in _EMPTY}
     free = {name: value for name, value in record.items() if name not in used and value not in _EMPTY}
     if "id" in alert:
         return {**free, **alert, "id": str(alert["id"])}
