@@ -144,8 +144,10 @@ def _normalised(record: dict[str, Value]) -> dict[str, Value]:
                 used.add(name)
                 break
     if isinstance(labels, dict):
-        for ours in {"type", "severity"} - alert.keys():
-            alert |= {ours: labels[name] for name in reversed(_FIELDS[ours]) if labels.get(name) not in _EMPTY}
+        for ours in ("type", "severity"):
+            found = [labels[name] for name in _FIELDS[ours] if labels.get(name) not in _EMPTY]
+            if found:
+                alert.setdefault(ours, found[0])
     free = {name: value for name, value in record.items() if name not in used and value not in _EMPTY}
     if "id" in alert:
         return {**free, **alert, "id": str(alert["id"])}
