@@ -60,9 +60,17 @@ class Player:
 
     def scene(self, title: str, *, date: str, author: str) -> None:
         """Begin a scene: what is done from here on is done by `author` at the moment `date`."""
-        self._who = {"MLVER_DATE": date, "MLVER_AUTHOR": author}
+        self.be(date=date, author=author)
         self._console.print()
         self._console.print(Rule(Text(f"{title} · {_name(author)}", style="bold cyan"), align="left", style="cyan"))
+
+    def be(self, *, date: str, author: str) -> None:
+        """From here on things are done by `author` at the moment `date`, without a new scene."""
+        self._who = {"MLVER_DATE": date, "MLVER_AUTHOR": author}
+
+    def suggest(self, command: str, what: str) -> None:
+        """Print a command worth trying, and what it shows."""
+        self._console.print(Text.assemble((f"  {command:<32}", "bold green"), what), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Print narration, wrapped to the terminal; blank lines separate paragraphs."""
@@ -99,11 +107,11 @@ class Player:
         self._expect(command, done.returncode, code, "")
         return output
 
-    def ask(self, command: str, *, code: int = 0) -> str:
-        """Run `command` without showing it and return what it wrote to stdout."""
+    def ask(self, command: str, *, code: int = 0, folder: Path | None = None) -> str:
+        """Run `command` (in another folder, if given) without showing it and return what it wrote to stdout."""
         done = subprocess.run(
             self._arguments(command),
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -130,7 +138,9 @@ class Player:
     def _environment(self) -> Mapping[str, str]:
         """The user's own, without settings that would change what the story shows."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLVER_")}
-        return kept | self._who | {"PAGER": "cat", "COLUMNS": str(self._width)}
+        # `mlver run -- python ...` must find the interpreter that has what the demo trains with
+        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+        return kept | self._who | {"PAGER": "cat", "COLUMNS": str(self._width), "PATH": path}
 
     def _wait(self) -> None:
         if not self._pause:
