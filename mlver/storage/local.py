@@ -20,7 +20,7 @@ LOCK = "lock"
 IMMUTABLE = 0o444
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_Entries = list[tuple[str, bool]]  # key, whether it is a folder
+_Entries = list[tuple[str, bool, bool]]  # key, whether it is a folder, whether it is a regular file
 _SWEEP_AFTER = 3600.0  # seconds a temporary file is left alone, however dead it looks
 
 
@@ -107,18 +107,18 @@ class LocalStorage:
 
     def list(self, prefix: str) -> Iterator[str]:
         folder = check_folder(prefix)
-        for key, is_folder in self._entries(folder):
-            if is_folder:
+        for key, is_folder, is_file in self._entries(folder):
+            if is_folder and is_key(key):
                 yield from self.list(key)
-            elif is_key(key) and key != LOCK:
+            elif is_file and is_key(key) and key != LOCK:
                 yield key
 
     def strangers(self, prefix: str) -> Iterator[str]:
-        """Yield the paths under the folder `prefix` that are no keys and no temporary files."""
-        for key, is_folder in self._entries(check_folder(prefix)):
+        """Yield the paths under the folder `prefix` that hold no value and are no temporary files."""
+        for key, is_folder, is_file in self._entries(check_folder(prefix)):
             if is_folder and is_key(key):
                 yield from self.strangers(key)
-            elif not is_key(key) and not key.rpartition("/")[2].startswith(durable.TEMP_PREFIX):
+            elif not (is_file and is_key(key)) and not key.rpartition("/")[2].startswith(durable.TEMP_PREFIX):
                 yield key
 
     def writer(self, folder: str) -> Writer:
@@ -184,7 +184,10 @@ class LocalStorage:
         start = folder + "/" if folder else ""
         try:
             with durable.os_calls.scandir(path) as entries:
-                found = [(start + entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+                found = [
+                    (start + entry.name, entry.is_dir(follow_symlinks=False), entry.is_file(follow_symlinks=False))
+                    for entry in entries
+                ]
         except _ABSENT:
             return []
         except OSError as error:

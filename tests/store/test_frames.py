@@ -22,7 +22,7 @@ ID = bytes(range(32))
 
 def test_a_header_is_these_bytes() -> None:
     assert pack_header(3, 1, 5, 1000, ID).hex() == (
-        "4d566631" "03" "01" "0000" "0500000000000000" "e803000000000000" + ID.hex() + "fef26cb73db22e8d"
+        "4d566631030100000500000000000000e803000000000000" + ID.hex() + "fef26cb73db22e8d"
     )  # fmt: skip
 
 

@@ -96,7 +96,13 @@ def test_the_same_objects_make_the_same_pack() -> None:
 def test_names_and_keys_of_packs() -> None:
     name = "0f" * 32
     assert pack_name(pack_key(name)) == name
-    for key in ("packs/x.pack", f"packs/{name}", f"packs/{name.upper()}.pack", f"trash/{name}.pack", f"packs/{name}.pack\n"):
+    for key in (
+        "packs/x.pack",
+        f"packs/{name}",
+        f"packs/{name.upper()}.pack",
+        f"trash/{name}.pack",
+        f"packs/{name}.pack\n",
+    ):
         assert pack_name(key) is None
 
 
