@@ -208,7 +208,7 @@ def _late_truth(player: Player) -> None:
         for part, day in ((1, "2024-05-06"), (2, "2024-05-08"), (3, "2024-05-13")):
             _measure_night(player, scratch, part, day)
     finally:
-        shutil.rmtree(scratch)  # noqa: TID251 - the story's own scratch folder, made above
+        shutil.rmtree(scratch)
     player.run("mlver metrics show night --history")
     player.run(f"mlver metrics show night --as-of {NIGHT}T03:07Z")
     player.say("What is known today, and what anyone could know at 03:07 that night: nothing about recall in clinic C.")

@@ -90,7 +90,10 @@ class Snapshot:
     def spec(self, path: str, key: tuple[str, ...] = ()) -> Spec:
         """Key columns and options of one artifact; `key` overrides those of mlver.toml."""
         declared = self.project.spec(path)
-        return Spec(key, declared.options) if key else declared
+        options = dict(declared.options)
+        if self[path].kind == "metrics" and self.project.directions:
+            options = {"direction": self.project.directions, **options}
+        return Spec(key or declared.key, options)
 
     def kind(self, path: str) -> Kind:
         """The kind of one artifact."""

@@ -32,7 +32,9 @@ def test_literal_vectors_of_encoding_and_ids() -> None:
         b'{"entries":[["a.csv","blob","data","05f606f148ad7a2ff90d77047b95dfbcde2af26cdd7dea5c5fbe7a0dbbbd6e01",2]]}'
     ).replace(b"05f606f148ad7a2ff90d77047b95dfbcde2af26cdd7dea5c5fbe7a0dbbbd6e01", BlobId.of(b"x\n").hex().encode())
     assert TreeId.of(b"{}") != bytes(CommitId.of(b"{}")) != bytes(blake3(b"{}").digest())
-    assert encode(COMMIT).startswith(b'{"author":"ana","message":"v1","parents":[],"time":"2024-04-22T03:07:00Z","tree":"')
+    assert encode(COMMIT).startswith(
+        b'{"author":"ana","message":"v1","parents":[],"time":"2024-04-22T03:07:00Z","tree":"'
+    )
 
 
 def test_fields_at_their_default_are_left_out_so_new_fields_change_no_old_id() -> None:

@@ -31,7 +31,9 @@ def test_an_odd_but_honest_name_passes(name: str) -> None:
     assert check_name(name) == name
 
 
-@pytest.mark.parametrize("path", ["a/../b", "/etc/passwd", "a//b", "a/", "./a", "x/.git/hooks/pre-commit", "a/" * 300 + "b"])
+@pytest.mark.parametrize(
+    "path", ["a/../b", "/etc/passwd", "a//b", "a/", "./a", "x/.git/hooks/pre-commit", "a/" * 300 + "b"]
+)
 def test_every_part_of_a_path_is_checked(path: str) -> None:
     with pytest.raises(Refused):
         check_path(path)
@@ -42,7 +44,9 @@ def test_ordinary_refs_pass(name: str) -> None:
     assert check_ref(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "-x", "HEAD", "head", "a b", "a..b", "a/", "/a", "a.lock", "a@{1}", "deadbeef", "x~1", ".a"])
+@pytest.mark.parametrize(
+    "name", ["", "-x", "HEAD", "head", "a b", "a..b", "a/", "/a", "a.lock", "a@{1}", "deadbeef", "x~1", ".a"]
+)
 def test_refs_that_read_as_something_else_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
         check_ref(name)

@@ -51,7 +51,7 @@ def test_links_pipes_and_sockets_are_named_and_never_followed(tmp_path: Path) ->
 
 def test_a_name_that_is_not_utf8_is_refused_by_its_byte(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"bad\xff.csv")).write_text("x")
-    (path, reason), = scan(tmp_path, Ignore.load(tmp_path)).odd
+    ((path, reason),) = scan(tmp_path, Ignore.load(tmp_path)).odd
     assert "UTF-8" in reason and path.startswith("bad")
 
 

@@ -65,7 +65,9 @@ def test_the_diff_tells_each_kind_in_its_own_terms(bench: Bench) -> None:
 
 
 def test_units_and_paths_limit_the_diff(bench: Bench) -> None:
-    assert [a.path for a in diff(bench.repo, "HEAD~3", "HEAD", targets=["config"]).artifacts] == ["config/pipeline.json"]
+    assert [a.path for a in diff(bench.repo, "HEAD~3", "HEAD", targets=["config"]).artifacts] == [
+        "config/pipeline.json"
+    ]
     only = diff(bench.repo, "HEAD~1", "HEAD", targets=["data/train.csv#P003"]).artifacts
     assert [c.unit for c in only[0].changes] == ["P003"]
     assert not diff(bench.repo, "HEAD~1", "HEAD", targets=["data/train.csv#P119"]).artifacts
