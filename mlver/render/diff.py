@@ -143,16 +143,18 @@ def stat_page(result: DiffResult) -> RenderableType:
     """One line per artifact, and how many there are."""
     if result.identical:
         return paragraphs(_sides(result), [line("no difference")])
+    return paragraphs(_sides(result), stat_lines(result), line(many(len(result.artifacts), "artifact")))
+
+
+def stat_lines(result: DiffResult) -> list[RenderableType]:
+    """One line per artifact: what happened, kind, path, in what way."""
     rows: list[list[Part | None]] = []
     for artifact in result.artifacts:
         label = LABELS.get(artifact.change, "quiet" if artifact.change == "rewritten" else "changed")
-        sizes = " → ".join(
-            dict.fromkeys(size(count) for count in (artifact.old_size, artifact.new_size) if count is not None)
-        )
-        rows.append(
-            [(artifact.change, label), (artifact.kind, "kind"), artifact.path, (sizes, "quiet"), artifact.summary]
-        )
-    return paragraphs(_sides(result), columns(rows, grow=4), line(many(len(rows), "artifact")))
+        present = [size(count) for count in (artifact.old_size, artifact.new_size) if count is not None]
+        summary = artifact.summary or " → ".join(dict.fromkeys(present))
+        rows.append([(artifact.change, label), (artifact.kind, "kind"), artifact.path, summary])
+    return [columns(rows, grow=3, wrap=(3,))] if rows else []
 
 
 def names_page(result: DiffResult) -> RenderableType:

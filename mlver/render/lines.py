@@ -69,12 +69,14 @@ def columns(
     head: Sequence[str] = (),
     right: Sequence[int] = (),
     grow: int = -1,
+    wrap: Sequence[int] = (),
     gap: int = 2,
 ) -> RenderableType:
     """Return `rows` in aligned columns without rules or boxes.
 
     `right` names the columns that are aligned to the right, `grow` the one that gives way first when
-    the page is narrow (the last, unless said otherwise). Cells are cut, never broken.
+    the page is narrow (the last, unless said otherwise). Cells are cut at the edge, those of the columns
+    in `wrap` go on below.
     """
     rows = [list(row) for row in rows]
     count = max((len(row) for row in rows), default=len(head))
@@ -84,14 +86,15 @@ def columns(
         gives_way = index == (grow % count if count else 0)
         table.add_column(
             justify="right" if index in right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=index not in wrap,
+            overflow="fold" if index in wrap else "ellipsis",
             min_width=8 if gives_way else min(max(widths[index], len(head[index]) if head else 0), 32),
         )
     if head:
         table.add_row(*(Text(title, style="quiet", no_wrap=True) for title in head))
     for row in rows:
-        table.add_row(*(line("" if cell is None else cell) for cell in row))
+        cells = [line("" if cell is None else cell, wrap=index in wrap) for index, cell in enumerate(row)]
+        table.add_row(*cells)
     return table
 
 

@@ -24,7 +24,7 @@ def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -
     lanes = Lanes() if graph else None
     page: list[Text] = []
     for commit in result.commits:
-        lines = [_oneline(commit)] if oneline else _long(commit)
+        lines = [_oneline(commit)] if oneline else commit_lines(commit)
         if lanes is None:
             page += [*([Text("")] if page and not oneline else []), *lines]
         else:
@@ -57,7 +57,8 @@ def _oneline(commit: CommitInfo) -> Text:
     return whole((commit.id.short, "id"), *refs_part(commit), " ", commit.subject)
 
 
-def _long(commit: CommitInfo) -> list[Text]:
+def commit_lines(commit: CommitInfo) -> list[Text]:
+    """The long form: id and refs, author, date, message, trailers."""
     lines = [whole(("commit ", "quiet"), (commit.id.short, "id"), *refs_part(commit))]
     if len(commit.parents) > 1:
         lines.append(whole(("merge:  ", "quiet"), " ".join(parent.short for parent in commit.parents)))

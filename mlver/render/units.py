@@ -53,16 +53,22 @@ def unit_table(changes: Sequence[UnitChange], kind: str) -> RenderableType:
 
 def said(change: UnitChange, kind: str) -> Text:
     """What happened to one unit: `label 1 → 0`, `"median" → -1`, or what an added or removed one says."""
+    text_old, text_new = change.text_old or brief(change.old), change.text_new or brief(change.new)
     wrap = kind in _WRAPPED
     if change.change == "added":
-        return line(change.text_new or brief(change.new), wrap=wrap)
+        return line(text_new, wrap=wrap)
     if change.change == "removed":
-        return line(change.text_old or brief(change.old), wrap=wrap)
-    if kind in _BY_FIELD and isinstance(change.old, Mapping) and isinstance(change.new, Mapping):
-        return line(*_fields(change.old, change.new), wrap=wrap)
-    if kind in _BY_FIELD and not isinstance(change.old, Mapping) and not isinstance(change.new, Mapping):
-        return line(*arrow(brief(change.old), brief(change.new)), wrap=wrap)
-    return line(*arrow(change.text_old or brief(change.old), change.text_new or brief(change.new)), wrap=wrap)
+        return line(text_old, wrap=wrap)
+    if kind in _BY_FIELD:
+        return line(*value_change(change.old, change.new), wrap=wrap)
+    return line(*arrow(text_old, text_new), wrap=wrap)
+
+
+def value_change(old: Any, new: Any) -> list[Part]:
+    """Return how a value changed: field by field for two maps, else `old → new`."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return _fields(old, new)
+    return arrow(brief(old), brief(new))
 
 
 def arrow(old: str, new: str) -> list[Part]:

@@ -82,3 +82,14 @@ def brief(value: Any, limit: int = 120) -> str:
     else:
         text = json.dumps(jsonable(value), ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def who(author: str | None) -> str:
+    """Return the name of an author without the mail address, for tables."""
+    name = (author or "").partition(" <")[0].strip()
+    return name or (author or "")
+
+
+def day(moment: datetime | None) -> str:
+    """Return `2024-04-22`, in UTC."""
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d")

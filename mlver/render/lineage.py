@@ -1,0 +1,138 @@
+"""Pages of `lineage` and `impact`: trees of what came from what."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.tree import Tree
+
+from mlver.objects.ids import BlobId
+from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.values import brief, lasted, many, when, who
+
+if TYPE_CHECKING:
+    from mlver.verbs.impact import ImpactResult
+    from mlver.verbs.lineage import LineageNode, LineageResult
+
+_PACKAGES = 6
+
+
+def lineage_page(result: LineageResult) -> RenderableType:
+    """A tree per root; an artifact seen before is named again without its inputs."""
+    nodes = {node.id: node for node in result.nodes}
+    inputs: dict[BlobId, list[tuple[BlobId, str]]] = defaultdict(list)
+    for edge in result.edges:
+        inputs[edge.output].append((edge.input, edge.source))
+    seen: set[BlobId] = set()
+    # An artifact that another root was made from is told of there.
+    used = {edge.input for edge in result.edges}
+    tops = [root for root in result.roots if root not in used] or list(result.roots)
+    trees = [_tree(root, "", nodes, inputs, seen) for root in tops if root in nodes]
+    head = line((result.target, "path"), "  in ", (result.commit.short, "id"))
+    return paragraphs(head, trees or [line("no artifacts")], _where(result))
+
+
+def _tree(
+    id: BlobId,
+    source: str,
+    nodes: Mapping[BlobId, LineageNode],
+    inputs: Mapping[BlobId, Sequence[tuple[BlobId, str]]],
+    seen: set[BlobId],
+) -> Tree:
+    node = nodes[id]
+    again = id in seen and bool(inputs.get(id))
+    tree = Tree(_label(node, source, again), guide_style="quiet", highlight=False)
+    if id in seen:
+        return tree
+    seen.add(id)
+    for input, how in inputs.get(id, ()):
+        if input in nodes:
+            tree.children.append(_tree(input, how, nodes, inputs, seen))
+    return tree
+
+
+def _label(node: LineageNode, source: str, again: bool) -> RenderableType:
+    parts: list[Part] = [(node.path, "path"), " ", (node.kind, "kind"), " ", (node.id.short, "id")]
+    if source == "assumed":
+        parts.append(("  assumed", "warning"))
+    if again:
+        return line(*parts, ("  (see above)", "quiet"))
+    rows: list[RenderableType] = [line(*parts)]
+    if node.commit:
+        made: list[Part] = ["  ", (node.commit.short, "id"), " ", when(node.time), " ", (who(node.author), "who")]
+        rows.append(line(*made, f"  {node.why}" if node.why else ""))
+    if node.how and node.how.get("command"):
+        rows.append(line(("  $ ", "quiet"), *_how(node.how)))
+    return paragraphs(rows)
+
+
+def _how(how: Mapping[str, Any]) -> list[Part]:
+    command = how["command"]
+    parts: list[Part] = [(shlex.join(command) if not isinstance(command, str) else command, "command")]
+    if isinstance(how.get("seconds"), (int, float)):
+        parts.append((f"  {lasted(how['seconds'])}", "quiet"))
+    if how.get("parameters"):
+        parts.append((f"  {brief(how['parameters'])}", "quiet"))
+    return parts
+
+
+def _where(result: LineageResult) -> list[RenderableType]:
+    rows: list[list[Part | None]] = []
+    if result.environment:
+        packages = result.environment.get("packages")
+        rest = {key: value for key, value in result.environment.items() if key != "packages"}
+        text = ", ".join(f"{key} {value}" for key, value in rest.items())
+        if isinstance(packages, Mapping):
+            text += f", {many(len(packages), 'package')}"
+        rows.append([("environment", "quiet"), text])
+    if result.git:
+        rows.append([("git", "quiet"), ", ".join(f"{key} {value}" for key, value in result.git.items() if value)])
+    return [columns(rows, wrap=(1,))] if rows else []
+
+
+def impact_page(result: ImpactResult) -> RenderableType:
+    """Which commits hold it, what was made from it, which stages served that, and alerts meanwhile."""
+    commits = many(len(result.commits), "commit")
+    shown = " ".join(commit.short for commit in result.commits[:6]) + (" …" if len(result.commits) > 6 else "")
+    return paragraphs(
+        line((result.target, "path"), f"  in {commits}  ", (shown, "id")),
+        _affected(result),
+        _served(result),
+        line((f"{many(len(result.alerts), 'alert')} meanwhile: ", "warning"), ", ".join(result.alerts[:12]), wrap=True)
+        if result.alerts
+        else None,
+    )
+
+
+def _affected(result: ImpactResult) -> list[RenderableType]:
+    if not result.affected:
+        return [line("nothing is known to have been made from it")]
+    rows: list[list[Part | None]] = [
+        [
+            (item.kind, "kind"),
+            item.path,
+            (item.id.short, "id"),
+            f"{item.commit.short} {when(item.time)}",
+            (f"{many(item.steps, 'step')}, {item.source}" if item.source else many(item.steps, "step"), "quiet"),
+        ]
+        for item in result.affected
+    ]
+    return [line(("made from it", "head")), indented(columns(rows, grow=1))]
+
+
+def _served(result: ImpactResult) -> list[RenderableType]:
+    if not result.served:
+        return [line("no stage has served any of it")]
+    rows: list[list[Part | None]] = []
+    for item in result.served:
+        name = f"{item.stage}/{item.scope}" if item.scope else item.stage
+        span = f"{when(item.since)} – {when(item.until) if item.until else 'now'}"
+        live = ("live", "worse") if item.until is None else (lasted((item.until - item.since).total_seconds()), "quiet")
+        rows.append(
+            [(name, "stage"), span, live, (item.commit.short if item.commit else "", "id"), ", ".join(item.paths)]
+        )
+    return [line(("served", "head")), indented(columns(rows))]

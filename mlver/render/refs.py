@@ -1,0 +1,79 @@
+"""Pages of `branch`, `tag`, `switch` and `restore`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.status import change_table
+from mlver.render.values import day, many, size, who
+
+if TYPE_CHECKING:
+    from mlver.verbs.branch import RefMoved, RefsResult, SwitchResult
+    from mlver.verbs.common import FileChange
+    from mlver.verbs.restore import RestoreResult
+
+_SHOWN = 12
+
+
+def refs_page(result: RefsResult) -> RenderableType:
+    """One row per branch or tag; the current branch has a star."""
+    if not result.refs:
+        return line("no branches yet: the first commit makes one" if result.type == "branch" else "no tags")
+    rows: list[list[Part | None]] = [
+        [
+            ("*" if ref.current else "", "ref"),
+            (ref.name, "ref" if ref.current else ""),
+            (ref.commit.short, "id"),
+            day(ref.time),
+            (who(ref.author), "who"),
+            ref.subject,
+        ]
+        for ref in result.refs
+    ]
+    if result.type != "branch":
+        rows = [row[1:] for row in rows]
+    return columns(rows)
+
+
+def ref_moved_page(result: RefMoved) -> RenderableType:
+    """One line: made, moved or deleted."""
+    name: Part = (result.name, "ref")
+    if result.new is None:
+        return line(f"deleted {result.type} ", name, " (was ", (result.old.short if result.old else "", "id"), ")")
+    if result.old is None:
+        return line(f"new {result.type} ", name, " at ", (result.new.short, "id"))
+    return line(f"{result.type} ", name, " moved ", (result.old.short, "id"), " → ", (result.new.short, "id"))
+
+
+def switch_page(result: SwitchResult) -> RenderableType:
+    """Where HEAD is now and which files followed."""
+    what = "new branch " if result.created else "on branch "
+    where: list[Part] = [what, (result.branch, "ref")] if result.branch else ["HEAD is detached"]
+    at: list[Part] = [" at ", (result.commit.short, "id")] if result.commit else []
+    return paragraphs([line(*where, *at), *_written(result.changes)])
+
+
+def restore_page(result: RestoreResult) -> RenderableType:
+    """Which files were written from which commit, and what no longer fits together."""
+    if not result.changes:
+        return line("nothing to restore: all is as in ", (result.commit.short, "id"))
+    verb = "would restore" if result.dry_run else "restored"
+    files = f"{many(len(result.changes), 'file')} from "
+    written = f", {size(result.bytes_written)} written" if not result.dry_run else ""
+    head = line(f"{verb} {files}", (result.commit.short, "id"), " into ", (result.target, "path"), written)
+    mixed: list[RenderableType] = [
+        line(("mixed: ", "warning"), f"{text} now belongs to another commit than its partners", wrap=True)
+        for text in result.mixed
+    ]
+    return paragraphs([head, *_written(result.changes), *mixed])
+
+
+def _written(changes: tuple[FileChange, ...]) -> list[RenderableType]:
+    if not changes:
+        return []
+    left = len(changes) - _SHOWN
+    more = [indented(line((f"… {left} more", "quiet")))] if left > 0 else []
+    return [indented(change_table(changes[:_SHOWN])), *more]

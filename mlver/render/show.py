@@ -1,0 +1,140 @@
+"""Pages of `show` and `cat --head`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from mlver.objects.result import jsonable
+from mlver.render.diff import diff_page
+from mlver.render.lines import Part, columns, indented, line, paragraphs, safe, whole
+from mlver.render.log import commit_lines
+from mlver.render.values import brief, many, number, size, when, who
+
+if TYPE_CHECKING:
+    from mlver.verbs.cat import CatResult
+    from mlver.verbs.show import ShowResult, ShowUnitResult
+
+_FACTS = 12
+_ARTIFACTS = 20
+
+
+def show_page(result: ShowResult) -> RenderableType:
+    """The commit, its context, where it was live, what was learned since, what it changed."""
+    first = result.diff is None or result.diff.old.commit is None
+    return paragraphs(
+        commit_lines(result.commit),
+        _context(result),
+        _served(result),
+        _facts(result),
+        _artifacts(result) if first else None,
+        diff_page(result.diff) if result.diff is not None and not first else None,
+    )
+
+
+def _context(result: ShowResult) -> list[RenderableType]:
+    rows: list[list[Part | None]] = []
+    if result.environment:
+        environment = result.environment
+        packages = many(len(environment.packages), "package")
+        name = f"{environment.implementation} {environment.python}, {packages}, {environment.platform}"
+        rows.append([("made with", "quiet"), name])
+    if result.git:
+        patch = " + uncommitted patch" if result.git.patch else ""
+        branch = f" on {result.git.branch}" if result.git.branch else ""
+        rows.append([("git", "quiet"), line((result.git.commit[:10], "id"), f"{branch}{patch}")])
+    if result.parameters:
+        rows.append([("parameters", "quiet"), brief(result.parameters, 400)])
+    return [columns(rows, wrap=(1,))] if rows else []
+
+
+def _served(result: ShowResult) -> list[RenderableType]:
+    rows: list[list[Part | None]] = []
+    for served in result.served:
+        name = f"{served.stage}/{served.scope}" if served.scope else served.stage
+        until = when(served.until) if served.until else "now"
+        span = f"{when(served.since)} – {until}"
+        rows.append([(name, "stage"), span, (who(served.actor), "who"), f"{served.action}: {served.reason}"])
+    return [line(("live on", "head")), indented(columns(rows, wrap=(3,)))] if rows else []
+
+
+def _facts(result: ShowResult) -> list[RenderableType]:
+    if not result.facts:
+        return []
+    rows: list[list[Part | None]] = [
+        [(fact.type, "kind"), when(fact.known), (who(fact.by), "who"), fact.text] for fact in result.facts[:_FACTS]
+    ]
+    left = len(result.facts) - _FACTS
+    more = (
+        [indented(line((f"… {left} more (mlver metrics show, mlver alerts, mlver note)", "quiet")))] if left > 0 else []
+    )
+    return [line(("learned since", "head")), indented(columns(rows)), *more]
+
+
+def _artifacts(result: ShowResult) -> list[RenderableType]:
+    rows: list[list[Part | None]] = [
+        [(artifact.kind, "kind"), artifact.path, (size(artifact.size), "quiet"), (artifact.id.short, "id")]
+        for artifact in result.artifacts[:_ARTIFACTS]
+    ]
+    left = len(result.artifacts) - _ARTIFACTS
+    more = [indented(line((f"… {left} more (--json lists all)", "quiet")))] if left > 0 else []
+    total = sum(artifact.size for artifact in result.artifacts)
+    title = f"{many(len(result.artifacts), 'artifact')}, {size(total)}"
+    return [line((title, "head")), indented(columns(rows, grow=1, right=(2,))), *more]
+
+
+def show_unit_page(result: ShowUnitResult) -> RenderableType:
+    """One artifact's summary, or one unit: what it says, then its value."""
+    name = result.path if result.unit is None else f"{result.path}#{result.unit}"
+    head: list[Part] = [(result.kind, "kind"), " ", (name, "path")]
+    if result.commit:
+        head += ["  as of ", (result.commit.id.short, "id"), " ", when(result.commit.time)]
+    else:
+        head.append(("  in the work tree", "quiet"))
+    body: list[RenderableType] = []
+    if isinstance(result.value, Mapping):
+        rows: list[list[Part | None]] = [[(str(key), "quiet"), _cell(value)] for key, value in result.value.items()]
+        body = [columns(rows, wrap=(1,))]
+    else:
+        body = [whole(_cell(result.value))]
+    text = line(result.text, wrap=True) if result.unit is not None and isinstance(result.value, Mapping) else None
+    return paragraphs(line(*head), text, body)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    return value if isinstance(value, str) else brief(value, 2000)
+
+
+def cat_page(result: CatResult) -> RenderableType:
+    """One unit's value as JSON, or rows in columns as wide as they need."""
+    if result.rows is None:
+        return Text(_json(result.value), no_wrap=True, overflow="ignore")
+    names = list(dict.fromkeys(name for row in result.rows for name in row))
+    cells = [[_plain(row.get(name)) for name in names] for row in result.rows]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(names)]
+    lines: list[RenderableType] = [_row([safe(name) for name in names], widths, "quiet")]
+    lines += [_row(row, widths, "") for row in cells]
+    if result.more:
+        lines.append(line(("… more (--head N)", "quiet")))
+    return paragraphs(lines)
+
+
+def _row(cells: list[str], widths: list[int], label: str) -> Text:
+    text = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return whole((text.rstrip(), label))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return safe(value)
+    return "" if value is None else safe(number(value) if isinstance(value, int) else brief(value))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(jsonable(value), indent=2)

@@ -1,0 +1,97 @@
+"""Pages of `promote`, `rollback` and `deployed`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.diff import stat_lines
+from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
+from mlver.render.metric_rows import metric_blocks
+from mlver.render.values import brief, lasted, many, size, when, who
+
+if TYPE_CHECKING:
+    from mlver.verbs.deployed import DeployedResult, LedgerResult
+    from mlver.verbs.promote import MoveResult
+
+_METRICS = 12
+
+
+def stage_name(stage: str, scope: str) -> str:
+    """Return `prod`, or `prod/clinic=C`."""
+    return f"{stage}/{scope}" if scope else stage
+
+
+def move_page(result: MoveResult) -> RenderableType:
+    """What is live now and was before, what that changes, where it is served from."""
+    return paragraphs(_move(result), _about(result), _changes(result), metric_blocks(result.metrics, _METRICS))
+
+
+def _move(result: MoveResult) -> list[RenderableType]:
+    name = (stage_name(result.stage, result.scope), "stage")
+    if not result.changed:
+        return [line(name, " has ", (result.new.short, "id"), f" already: {result.new_subject}; nothing moved")]
+    verb = "would be" if result.dry_run else "is now"
+    rows: list[list[Part | None]] = []
+    if result.old:
+        rows.append([("was", "quiet"), (result.old.short, "id"), result.old_subject or ""])
+    rows.append([(verb, "quiet" if result.dry_run else "good"), (result.new.short, "id"), result.new_subject])
+    return [line(name), indented(columns(rows))]
+
+
+def _about(result: MoveResult) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    if result.unhealthy:
+        lines += [line(("passed over: ", "warning"), text, wrap=True) for text in result.unhealthy]
+    if result.mixed:
+        lines.append(line(("mixed: ", "warning"), result.mixed, wrap=True))
+    files = f"{many(result.files, 'file')}, {size(result.bytes)}"
+    if result.dry_run:
+        lines.append(line((f"{files}, {size(result.bytes_written)} to write; nothing moved (dry run)", "quiet")))
+    elif result.changed:
+        written = size(result.bytes_written) + " written" if result.bytes_written else "on disk already"
+        lines.append(line((f"{files}, {written}, in {lasted(result.seconds)}", "quiet")))
+        lines.append(whole(("served from ", "quiet"), (result.path, "path")))
+    return lines
+
+
+def _changes(result: MoveResult) -> list[RenderableType]:
+    if result.diff is None or not result.changed:
+        return []
+    return stat_lines(result.diff)
+
+
+def deployed_page(result: DeployedResult) -> RenderableType:
+    """What is live, since when, by whom and why; where it is served from."""
+    name = stage_name(result.stage, result.scope)
+    span = f"since {when(result.since)}" if result.until is None else f"{when(result.since)} – {when(result.until)}"
+    lines: list[RenderableType] = [
+        line((name, "stage"), "  ", (result.commit.short, "id"), f"  {result.subject}", wrap=True),
+        indented(line(span, f", {result.action} by ", (who(result.actor), "who"), f": {result.reason}", wrap=True)),
+    ]
+    if result.evidence:
+        lines.append(indented(line(("on the evidence of ", "quiet"), brief(result.evidence, 300), wrap=True)))
+    if result.path:
+        lines.append(indented(whole(("served from ", "quiet"), (result.path, "path"))))
+    return paragraphs(lines)
+
+
+def ledger_page(result: LedgerResult) -> RenderableType:
+    """One row per entry, newest first."""
+    if not result.entries:
+        return line("nothing was ever promoted")
+    rows: list[list[Part | None]] = []
+    for entry in result.entries:
+        until = "" if entry.until is None else when(entry.until)
+        rows.append(
+            [
+                (stage_name(entry.stage, entry.scope), "stage"),
+                (entry.commit.short, "id"),
+                when(entry.since),
+                until or ("live", "good"),
+                (who(entry.actor), "who"),
+                f"{entry.action}: {entry.reason}",
+            ]
+        )
+    return columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))
