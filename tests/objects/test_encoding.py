@@ -28,9 +28,7 @@ def test_a_blob_id_is_plain_blake3_and_nothing_else() -> None:
 
 
 def test_literal_vectors_of_encoding_and_ids() -> None:
-    assert encode(TREE) == (
-        b'{"entries":[["a.csv","blob","data","05f606f148ad7a2ff90d77047b95dfbcde2af26cdd7dea5c5fbe7a0dbbbd6e01",2]]}'
-    ).replace(b"05f606f148ad7a2ff90d77047b95dfbcde2af26cdd7dea5c5fbe7a0dbbbd6e01", BlobId.of(b"x\n").hex().encode())
+    assert encode(TREE) == (b'{"entries":[["a.csv","blob","data","' + BlobId.of(b"x\n").hex().encode() + b'",2]]}')
     assert TreeId.of(b"{}") != bytes(CommitId.of(b"{}")) != bytes(blake3(b"{}").digest())
     assert encode(COMMIT).startswith(
         b'{"author":"ana","message":"v1","parents":[],"time":"2024-04-22T03:07:00Z","tree":"'
@@ -100,7 +98,7 @@ def test_canonical_bytes_read_back_to_the_same_value_and_the_same_bytes(value: o
 
 
 def test_nan_has_no_canonical_form() -> None:
-    with pytest.raises(ValueError, match="Out of range|not JSON compliant"):
+    with pytest.raises(ValueError, match=r"Out of range|not JSON compliant"):
         dump_canonical(float("nan"))
 
 

@@ -91,7 +91,7 @@ def test_paths_outside_the_work_tree_are_refused(bench: Bench) -> None:
 def test_special_files_are_named_and_nothing_is_recorded(bench: Bench) -> None:
     os.mkfifo(bench.root / "data" / "pipe")
     before = bench.repo.state.id
-    with pytest.raises(Refused, match="data/pipe.*pipe"):
+    with pytest.raises(Refused, match=r"data/pipe.*pipe"):
         bench.commit("x")
     assert bench.reopen().state.id == before
     bench.write(".mlverignore", "pipe\n")

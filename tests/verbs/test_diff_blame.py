@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import joblib
@@ -86,8 +87,8 @@ def test_order_and_formatting_are_no_change_of_meaning(bench: Bench, tmp_path: P
     other.write("data/t.csv", "id,x\n1,1.50\n2,1000\n")
     other.commit("v1")
     other.write("config/c.json", '{\n  "b": [1, 2],\n  "a": 1\n}\n')
-    other.write("rules/r.json", '[{"then":"refer","id":"R1","owner":"ana","when":{"op":">","column":"mean radius","value":20}},'
-                '{"why":"scanner drops a block","id":"R2","when":{"missing_at_least":3},"owner":"dana","then":"refer"}]')  # fmt: skip
+    mixed = [dict(reversed(rule.items())) for rule in (R1, R2)]
+    other.write("rules/r.json", json.dumps(mixed, separators=(",", ":")))
     other.write("data/t.csv", "id,x\n2,1e3\n1,1.5\n")
     artifacts = diff(other.repo).artifacts
     assert [(a.change, a.units.changed) for a in artifacts] == [("rewritten", 0)] * 3
