@@ -77,9 +77,11 @@ def _with_texts(kind: Any) -> Any:
 
 
 def _rounded(kind: Any, column: Any) -> bool:
+    """Whether some number may have been an integer with more digits than a double holds."""
     if not pa.types.is_floating(kind):
         return False
-    top = pc.max(pc.abs(pc.if_else(pc.is_finite(column), column, 0.0))).as_py()
+    numbers = pc.if_else(pc.is_nan(column), 0.0, column)
+    top = pc.max(pc.abs(numbers)).as_py()
     return top is not None and top >= _EXACT
 
 

@@ -1,0 +1,270 @@
+"""Every format gives the same rows; what is no table says why in a few words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import math
+import random
+from collections.abc import Callable
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+
+from mlver.kinds.base import MISSING, Spec, Unreadable
+from mlver.kinds.tables.read import read_rows
+from tests.kinds.byte_source import source
+from tests.kinds.data.tables import KIND, change, feather_file, ipc_file, ipc_stream, jsonl, nothing, parquet, read
+
+SETS = {"cancer": load_breast_cancer, "diabetes": load_diabetes, "iris": load_iris, "wine": load_wine}
+SMALL = pa.table({"id": ["a", "b", "c"], "n": [1, 2, None], "x": [0.5, math.nan, 2.0]})
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_all_formats_hold_the_same_rows(name: str) -> None:
+    frame = SETS[name](as_frame=True).frame
+    frame.insert(0, "row", [f"r{number}" for number in range(len(frame))])
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    old = read("t.parquet", parquet(table))
+    others = [
+        read("t.parquet", parquet(table, compression="gzip", row_group_size=50)),
+        read("t.csv", frame.to_csv(index=False)),
+        read("t.csv.gz", gzip.compress(frame.to_csv(index=False).encode())),
+        read("t.tsv", frame.to_csv(index=False, sep="\t")),
+        read("t.csv", frame.to_csv(index=False, sep=";")),
+        read("t.jsonl", jsonl(frame.to_dict("records"))),
+        read("t.json", json.dumps(frame.to_dict("records"))),
+        read("t.feather", feather_file(table)),
+        read("t.arrow", ipc_file(table)),
+        read("t.arrow", ipc_stream(table)),
+    ]
+    assert old.key == ("row",)
+    for other in others:
+        delta = old.delta(other)
+        assert not delta.added and not delta.removed
+        # A text format has no type of its own: a column of whole numbers is int64 there.
+        assert all(unit.startswith("columns.") and other.get(unit) == "int64" for unit in delta.changed)
+        assert len(other) == len(frame) + len(frame.columns)
+
+
+def test_values_come_out_plain() -> None:
+    moment = dt.datetime(2024, 4, 22, 2, 0, 0, 500_000, tzinfo=dt.UTC)
+    table = pa.table(
+        {
+            "id": [1],
+            "nan": pa.array([math.nan], pa.float32()),
+            "none": pa.array([None], pa.int64()),
+            "at": pa.array([moment], pa.timestamp("ns", "Europe/Berlin")),
+            "wall": pa.array([moment.replace(tzinfo=None, microsecond=0)], pa.timestamp("us")),
+            "day": [dt.date(2024, 4, 22)],
+            "clock": pa.array([dt.time(2, 0, 1)], pa.time64("us")),
+            "took": pa.array([dt.timedelta(seconds=90, milliseconds=500)], pa.duration("ms")),
+            "price": [Decimal("1.50")],
+            "raw": [b"\x00\xff"],
+            "list": [[1, None]],
+            "record": [{"a": [{"b": b"\x01"}]}],
+            "word": pa.array(["x"]).dictionary_encode(),
+        }
+    )
+    units = read("t.parquet", parquet(table))
+    row = units.get("1")
+    assert math.isnan(row.pop("nan"))
+    assert row == {
+        "id": 1,
+        "none": None,
+        "at": "2024-04-22T02:00:00.5Z",
+        "wall": "2024-04-22T02:00:00",
+        "day": "2024-04-22",
+        "clock": "02:00:01",
+        "took": "90.5s",
+        "price": "1.5",
+        "raw": "00ff",
+        "list": [1, None],
+        "record": {"a": [{"b": "01"}]},
+        "word": "x",
+    }
+    assert units.get("columns.nan") == "float32" and units.get("columns.word") == "string"
+    assert units.get("2") is MISSING and units.get("columns.other") is MISSING and units.get("1.0") is MISSING
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a,b\n1,2\n", ["a", "b"]),
+        ("a;b\n1;2,5\n", ["a", "b"]),
+        ("a\tb\n1\tx,y\n", ["a", "b"]),
+        ("a|b\n1|2\n", ["a", "b"]),
+        ("a\nx\n", ["a"]),
+        (",a\n0,5\n", ["column 1", "a"]),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", ["column 1", "column 2", "column 3"]),
+        ('"a,b",c\n"1\n2",3\n', ["a,b", "c"]),
+        ("\ufeffa,b\n1,2", ["a", "b"]),
+        ("a,b\r\n1,2\r\n", ["a", "b"]),
+    ],
+)
+def test_delimiter_and_header_are_found(text: str, columns: list[str]) -> None:
+    assert read("t.csv", text).table.column_names == columns
+
+
+def test_delimiter_and_header_can_be_stated() -> None:
+    assert read("t.csv", "a:b\n1:2\n", delimiter=":").table.column_names == ["a", "b"]
+    assert read("t.csv", "a,b\nc,d\n", header=False).table.num_rows == 2
+    with pytest.raises(Unreadable, match="delimiter"):
+        read("t.csv", "a,b\n", delimiter="::")
+
+
+def test_a_line_break_inside_quotes_is_part_of_the_value() -> None:
+    units = read("t.csv", 'id,note\n1,"two\nlines, ""quoted"""\n2,\n')
+    assert units.get("1")["note"] == 'two\nlines, "quoted"' and units.get("2")["note"] is None
+
+
+def test_digits_are_never_lost() -> None:
+    text = "id,zip,big,long\n1,01234,9007199254740993,12345678901234567890\n2,99999,1.5,1\n"
+    row = read("t.csv", text).get("1")
+    assert row == {"id": 1, "zip": "01234", "big": "9007199254740993", "long": "12345678901234567890"}
+    line = '{"id":1,"n":12345678901234567890}\n{"id":2,"n":12345678901234567891}\n'
+    units = read("t.jsonl", line)
+    assert units.get("1") != units.get("2") and units.get("1")["n"] == "12345678901234567890"
+
+
+def test_nan_and_nothing_are_two_things_in_csv() -> None:
+    units = read("t.csv", "id,x\n1,NaN\n2,\n3,NA\n4,1.5\n")
+    assert math.isnan(units.get("1")["x"])
+    assert [units.get(key)["x"] for key in "234"] == [None, None, 1.5]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8"])
+def test_other_encodings_are_read(encoding: str) -> None:
+    units = read("t.csv", "größe,ort\n1,Zürich\n2,Genève\n".encode(encoding))
+    assert units.get("1") == {"größe": 1, "ort": "Zürich"}
+
+
+def test_json_of_mixed_types_is_kept_as_text() -> None:
+    units = read("t.jsonl", '{"id":1,"v":1,"at":"2024-01-01"}\n{"id":2,"v":"x"}\n{"id":3,"v":{"b":2,"a":1}}\n')
+    assert [units.get(key)["v"] for key in "123"] == ["1", "x", '{"a": 1, "b": 2}']
+    assert units.get("1")["at"] == "2024-01-01"
+
+
+def test_a_text_that_looks_like_a_time_stays_text_in_json() -> None:
+    units = read("t.jsonl", '{"id":1,"at":"2024-01-01","n":{"t":["2024-01-01T00:00:00Z"]}}\n')
+    assert units.get("1") == {"id": 1, "at": "2024-01-01", "n": {"t": ["2024-01-01T00:00:00Z"]}}
+    assert units.get("columns.at") == "string"
+
+
+def test_a_table_without_rows_has_columns() -> None:
+    for path, content in (("t.csv", "a,b"), ("t.csv", "a,b\n"), ("t.parquet", parquet(SMALL.slice(0, 0)))):
+        units = read(path, content)
+        assert units.table.num_rows == 0 and len(units) == units.table.num_columns
+        assert KIND.summary(units)["rows"] == 0
+
+
+PARQUET, ARROW, STREAM = parquet(SMALL), ipc_file(SMALL), ipc_stream(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [
+        ("t.csv", b"", "empty file"),
+        ("t.parquet", b"", "empty file"),
+        ("t.csv", b" \n\n", "no rows"),
+        ("t.csv", b"\x00\x01\x02", "binary"),
+        ("t.csv", b"a,b\n1,2\n3\n", "Expected 2 columns"),
+        ("t.csv", b'a,b\n1,"x\n2,3\n', "quote"),
+        ("t.csv", b'a,b\n1,"x', "quote"),
+        ("t.csv", b"a,a\n1,2\n", "two columns are called a"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-9], "ended before"),
+        ("t.csv.gz", gzip.compress(b""), "empty file"),
+        ("t.parquet", PARQUET[:3], "not Parquet"),
+        ("t.parquet", PARQUET[:200], "footer"),
+        ("t.parquet", b"a,b\n1,2\n", "not Parquet"),
+        ("t.parquet", parquet(pa.Table.from_arrays([[1], [2]], names=["a", "a"])), "two columns are called a"),
+        ("t.arrow", ARROW[:100], "Arrow"),
+        ("t.arrow", STREAM[:60], "metadata"),
+        ("t.feather", b"nothing", "not Arrow"),
+        ("t.feather", b"FEA1....", "version 1"),
+        ("t.npy", b"\x93NUMPY", "no reader"),
+        ("t.jsonl", b"\n", "no rows"),
+        ("t.jsonl", b'{"a":1}\n{"a"', "line 2"),
+        ("t.jsonl", b"[1]\n", "not a JSON object"),
+        ("t.jsonl", b'{"a":1,"a":2}\n', "twice"),
+        ("t.jsonl", b'{"a":' + b"[" * 100_000, "nested"),
+        ("t.jsonl", b'{"a":' + b"1" * 5000 + b"}\n", "thousands of digits"),
+        ("t.jsonl", b"{}\n", "no columns"),
+        ("t.jsonl", b"\xff\xfe{", "not JSON"),
+        ("t.json", b'[{"a":1},', "line 1"),
+    ],
+)
+def test_what_is_no_table_says_why(path: str, content: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read(path, content)
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) <= 110 and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("path", "content"), [("t.parquet", PARQUET), ("t.arrow", ARROW), ("t.arrow", STREAM)])
+def test_damaged_bytes_are_refused_or_read_but_never_crash(path: str, content: bytes) -> None:
+    pick = random.Random(path + str(len(content)))
+    refused = 0
+    for _ in range(150):
+        data = bytearray(content)
+        for _ in range(pick.randint(1, 3)):
+            data[pick.randrange(len(data))] = pick.randrange(256)
+        try:
+            units = read(path, bytes(data))
+            [units.get(key) for key in units.keys()]  # noqa: SIM118 - Units is no mapping
+            KIND.summary(units)
+        except Unreadable:
+            refused += 1
+    assert refused > 20
+
+
+def test_offsets_that_point_outside_are_refused() -> None:
+    texts = pa.StringArray.from_buffers(3, pa.py_buffer(b"\0\0\0\0\1\0\0\0\xff\0\0\0\3\0\0\0"), pa.py_buffer(b"abc"))
+    with pytest.raises(Unreadable):
+        read("t.arrow", ipc_stream(pa.table({"a": texts})))
+
+
+def test_an_extension_type_is_its_storage() -> None:
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(range(16)), bytes(16)], pa.binary(16)))
+    units = read("t.arrow", ipc_file(pa.table({"id": ids, "n": [1, 2]})))
+    assert units.get("columns.id") == "fixed_size_binary[16]"
+    assert {read_row["id"] for read_row in (units.row(0), units.row(1))} == {bytes(range(16)).hex(), "00" * 16}
+
+
+@pytest.mark.parametrize("write", [parquet, ipc_file, ipc_stream, feather_file])
+def test_only_values_count_not_how_they_are_stored(write: Callable[[pa.Table], bytes]) -> None:
+    stored = SMALL.set_column(0, "id", SMALL["id"].combine_chunks().dictionary_encode()).select(["x", "id", "n"])
+    delta, comparison = change(read("t.x", write(SMALL), ("id",)), read("t.x", write(stored), ("id",)))
+    assert nothing(delta) and comparison.same_meaning
+
+
+def test_the_head_of_a_table_is_read_without_the_rest() -> None:
+    table = pa.table({"id": range(1000), "clinic": ["A", "B", "C", "C"] * 250})
+    for path, content in (("t.parquet", parquet(table)), ("t.arrow", ipc_file(table))):
+        assert read_rows(source(path, content), Spec(), limit=2) == [{"id": 0, "clinic": "A"}, {"id": 1, "clinic": "B"}]
+        chosen = read_rows(source(path, content), Spec(), where="clinic='C' and id > 4", limit=2)
+        assert [row["id"] for row in chosen] == [6, 7]
+    assert read_rows(source("t.csv", "a,b\n1,\n"), Spec()) == [{"a": 1, "b": None}]
+    with pytest.raises(Unreadable):
+        read_rows(source("t.parquet", PARQUET[:200]), Spec())
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "surer"),
+    [
+        ("data/train.csv", b"a,b\n", True),
+        ("t.parquet", b"PAR1", True),
+        ("data/rows.jsonl", b"{", True),
+        ("x.tsv", b"a\tb\n", True),
+        ("data/set.arrow", b"ARROW1", True),
+        ("alerts/history.jsonl", b"{", False),
+        ("metrics/run.csv", b"a,b\n", False),
+        ("config/pipeline.json", b"{", False),
+        ("readme.md", b"#", False),
+    ],
+)
+def test_tables_are_recognised(path: str, head: bytes, surer: bool) -> None:
+    assert (KIND.recognises(path, head) >= 50) == surer

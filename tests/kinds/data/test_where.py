@@ -1,0 +1,62 @@
+"""Conditions choose rows, and say what makes no sense."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from mlver.errors import UsageError
+from mlver.kinds.tables.where import parse_where
+
+TABLE = pa.table(
+    {
+        "id": [1, 2, 3, 4],
+        "clinic": ["A", "B", "C", None],
+        "mean radius": [10.0, 20.5, None, 30.0],
+        "on": [True, False, True, False],
+        "at": pa.array(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]).cast(pa.timestamp("s")),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ("clinic='C'", [3]),
+        ("clinic = C", [3]),
+        ("id >= 2 and id<>3", [2, 4]),
+        ('"mean radius" > 15', [2, 4]),
+        ("`mean radius` is null or id == 1", [1, 3]),
+        ("clinic in ('A', 'C')", [1, 3]),
+        ("clinic is not null and clinic not in ('A')", [2, 3]),
+        ("not (id = 1 or id = 2) and on = true", [3]),
+        ("id=1 OR id=2 AND on=false", [1, 2]),
+        ("at < '2024-02-15'", [1, 2]),
+        ("clinic = 'it''s'", []),
+        ("id in (1.0, 4)", [1, 4]),
+    ],
+)
+def test_a_condition_chooses_rows(where: str, ids: list[int]) -> None:
+    assert TABLE.filter(parse_where(where, TABLE.schema))["id"].to_pylist() == ids
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("", "missing"),
+        ("id", "missing"),
+        ("id =", "missing"),
+        ("nope = 1", "no column nope"),
+        ("id = x", "'x' is no"),
+        ("id is 3", "null"),
+        ("(id = 1", ")"),
+        ("id = 1 id = 2", "did not expect"),
+        ("id like 1", "comparison"),
+        ("id = 'abc", "can't read"),
+        ("__import__('os')", "no column"),
+    ],
+)
+def test_nonsense_is_named(where: str, reason: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where(where, TABLE.schema)
+    assert reason in caught.value.message
