@@ -30,6 +30,9 @@ KNOWN: dict[str, Known] = {
 }
 
 
+_DIGITS = 9  # of a whole number
+
+
 class Settings:
     """Layered settings; each value remembers where it comes from."""
 
@@ -40,6 +43,10 @@ class Settings:
     def load(cls, repository: Path, user: Path | None) -> Settings:
         """Read the user's and the repository's file; UsageError naming file and entry when malformed."""
         return cls({"user": _read(user) if user else {}, "repository": _read(repository)})
+
+    def reloaded(self, repository: Path) -> Settings:
+        """Return the settings with the repository's file read again."""
+        return Settings({**self._layers, "repository": _read(repository)})
 
     def origin(self, name: str) -> str:
         """Where the value of `name` comes from: `default`, `user` or `repository`."""
@@ -64,9 +71,11 @@ def parse_value(name: str, text: str) -> Any:
     if known.allowed and text not in known.allowed:
         raise UsageError(f"{name} must be one of {', '.join(known.allowed)}, not {text!r}")
     if isinstance(known.default, int):
-        if not text.isdecimal():
-            raise UsageError(f"{name} must be a whole number, not {text!r}")
+        if not text.isdecimal() or len(text) > _DIGITS:
+            raise UsageError(f"{name} must be a whole number, not {text[:80]!r}")
         return int(text)
+    if not text or not text.isprintable():
+        raise UsageError(f"{name} must be one line of text, not {text[:80]!r}")
     return text
 
 
@@ -77,10 +86,16 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path}: {error}") from None
-    flat = dict(_flatten(plain))
-    for name, value in flat.items():
-        parse_value(name, str(value))
-    return flat
+    try:
+        return {name: parse_value(name, _text(name, value)) for name, value in _flatten(plain)}
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str) or (type(value) is int and isinstance(_known(name).default, int)):
+        return str(value)
+    raise UsageError(f"{name} cannot be {value!r}")
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -96,8 +111,8 @@ def write_setting(path: Path, name: str, value: Any) -> None:
     flat.pop(name, None)
     if value is not None:
         flat[_checked(name)] = value
-    # JSON strings and integers are TOML too
-    text = "".join(f"{key} = {json.dumps(item)}\n" for key, item in sorted(flat.items()))
+    # JSON strings of printable text, and integers, are TOML too
+    text = "".join(f"{key} = {json.dumps(item, ensure_ascii=False)}\n" for key, item in sorted(flat.items()))
     durable.write_file(path, text.encode())
 
 

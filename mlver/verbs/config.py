@@ -8,6 +8,7 @@ from typing import ClassVar
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
+from mlver.repo.settings import KNOWN, Settings, parse_value, write_setting
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,18 @@ class ConfigResult(Result):
 
 def get_config(repo: Repository, name: str | None = None) -> ConfigResult:
     """Return one setting, or all. Raises UsageError for a name that does not exist."""
-    raise NotImplementedError
+    names = sorted(KNOWN) if name is None else [name]
+    return ConfigResult(tuple(_setting(repo.settings, wanted) for wanted in names))
 
 
 def set_config(repo: Repository, name: str, value: str | None) -> ConfigResult:
     """Set a setting of this repository (None: back to the default) in `.mlver/config.toml`."""
-    raise NotImplementedError
+    path = repo.dot / "config.toml"
+    repo.settings.get(name)  # raises when there is no such setting
+    write_setting(path, name, None if value is None else parse_value(name, value))
+    repo.settings = repo.settings.reloaded(path)
+    return ConfigResult((_setting(repo.settings, name),))
+
+
+def _setting(settings: Settings, name: str) -> Setting:
+    return Setting(name, settings.get(name), settings.origin(name), KNOWN[name].about)

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.errors import Conflict, NegativeAnswer, UnknownRevision, UsageError
 from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
+from mlver.objects.state import Operation, View
+from mlver.repo.effects import effects, last_standing, standing
+from mlver.repo.releases import settle_after
 from mlver.repo.repository import Repository
+from mlver.repo.transaction import transact
+
+_PREFIX = 6  # the least length of an id prefix; what is shorter and decimal is a number
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,76 @@ class UndoResult(Result):
 
 def op_log(repo: Repository, *, limit: int | None = None) -> OpLogResult:
     """List operations, newest first."""
-    raise NotImplementedError
+    if limit is not None and limit < 0:
+        raise UsageError(f"a limit cannot be negative: {limit}")
+    repo.refresh()
+    chain = standing(repo)
+    next_standing = next(chain, None)
+    found: list[OperationInfo] = []
+    for id, operation in repo.operations():
+        if limit is not None and len(found) == limit:
+            return OpLogResult(tuple(found), more=True)
+        found.append(_info(repo, id, operation, undone=id != next_standing))
+        if id == next_standing:
+            next_standing = next(chain, None)
+    return OpLogResult(tuple(found))
 
 
 def undo(repo: Repository, operation: str | None = None, *, reason: str | None = None) -> UndoResult:
     """Take back the last operation that is not undone yet, or go back to before `operation`.
 
-    Undo is one more operation, so it can be undone too (`mlver undo` of an undo is a redo when named).
-    Raises NegativeAnswer when there is nothing to undo.
+    `operation` is an id, a unique prefix of one, or a number. Undo is one more operation, so it can be
+    undone too (`mlver undo` of an undo is a redo when named). Files of the work tree stay as they are;
+    what stages serve follows. Raises NegativeAnswer when there is nothing to undo, OutcomeUnknown when
+    the operation was recorded and a stage could not follow.
     """
-    raise NotImplementedError
+    seen = repo.refresh()
+    id, target = _last(repo) if operation is None else _find(repo, operation)
+    if target.parent is None:
+        raise NegativeAnswer("nothing to undo: init cannot be taken back", hint="mlver op log")
+    before = repo.operation(target.parent).view
+
+    def change(now: View) -> View:
+        if now != seen:
+            raise Conflict("the repository's state changed meanwhile", hint="mlver op log, then undo again")
+        return before
+
+    head = transact(repo, f"undo {target.number}: {target.command}", change, reason=reason, undoes=id)
+    result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before))
+    settle_after(repo)
+    return result
+
+
+def _info(repo: Repository, id: OperationId, operation: Operation, *, undone: bool) -> OperationInfo:
+    if operation.parent is None:
+        moved: tuple[str, ...] = ("repository made",)
+    else:
+        moved = effects(repo, repo.operation(operation.parent).view, operation.view)
+    return OperationInfo(
+        id, operation.number, operation.time, operation.actor, operation.command, operation.reason, moved, undone
+    )
+
+
+def _last(repo: Repository) -> tuple[OperationId, Operation]:
+    found = last_standing(repo)
+    if found is None:
+        raise NegativeAnswer("nothing to undo", hint="mlver op log")
+    return found
+
+
+def _find(repo: Repository, text: str) -> tuple[OperationId, Operation]:
+    """Return the operation of this number or id prefix; UnknownRevision when there is none, or several."""
+    wanted = text.removeprefix("#").lower()
+    number = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < _PREFIX else None
+    found = []
+    for id, operation in repo.operations():
+        if operation.number == number:
+            return id, operation
+        if len(wanted) >= _PREFIX and id.hex().startswith(wanted):
+            found.append((id, operation))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(f"{id.short} ({operation.command[:30]})" for id, operation in found[:4])
+        raise UnknownRevision(f"ambiguous operation {text!r}: {several}", hint="give more digits")
+    raise UnknownRevision(f"no operation {text[:80]!r}", hint="mlver op log shows numbers and ids")

@@ -1,0 +1,216 @@
+"""What each stage serves from disk: one link per stage and scope, which follows the operation log.
+
+    .mlver/releases/<stage>/<scope or "all">/current -> ../../.store/<name of the release>
+
+The log is the truth. A link that says something else was left by a crash, and `settle` moves it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlver.errors import Damaged, MlverError, OutcomeUnknown
+from mlver.objects.state import EVERYONE, Live, View
+from mlver.repo.materialise import Progress
+from mlver.repo.release_store import ensure, names_on_disk, release_of, remove, store_folder
+from mlver.storage import durable
+from mlver.storage.locks import locked
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_ALL = "all"
+_LINK = "current"
+_ATTEMPTS = 5
+_IN_WORK = 3600.0  # seconds a release that no operation names may be somebody's who is about to record it
+
+Slot = tuple[str, str]  # stage and scope
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The stages whose link was moved, and what kept others from it."""
+
+    moved: tuple[Slot, ...] = ()
+    problems: tuple[tuple[Slot, MlverError], ...] = ()
+
+
+def link_path(repo: Repository, stage: str, scope: str) -> Path:
+    """Return the link that a stage serves a scope from. Whoever reads several files resolves it once: `pinned`."""
+    return repo.dot / "releases" / stage / (scope or _ALL) / _LINK
+
+
+def linked(repo: Repository, stage: str, scope: str) -> str | None:
+    """Return the name of the release the link points to, None when there is no link or it leads nowhere."""
+    try:
+        target = os.readlink(link_path(repo, stage, scope))
+    except OSError:
+        return None
+    name = target.rpartition("/")[2]
+    return name if (store_folder(repo) / name).is_dir() else None
+
+
+def pinned(repo: Repository, stage: str, scope: str = EVERYONE) -> Path | None:
+    """Return the folder served now, by its own name: it stays the same while the link moves on."""
+    scopes = repo.view.stages.get(stage, {})
+    name = linked(repo, stage, scope if scope in scopes else EVERYONE)
+    return store_folder(repo) / name if name else None
+
+
+def unsettled(repo: Repository) -> tuple[str, ...]:
+    """Return the stages, with their scope, whose link is not where the operation log says. Changes nothing."""
+    return tuple(slot_name(*slot) for slot in sorted(_mismatches(repo, repo.view)))
+
+
+def slot_name(stage: str, scope: str) -> str:
+    """Return a stage with its scope as revisions have it: `prod`, `prod/clinic=C`."""
+    return f"{stage}/{scope}" if scope else stage
+
+
+def settle(repo: Repository, progress: Progress | None = None) -> Settled:
+    """Make every link follow the newest operation; a release that is gone from disk is written again.
+
+    What goes wrong with one stage does not keep the others from being settled.
+    """
+    moved: list[Slot] = []
+    problems: dict[Slot, MlverError] = {}
+    for _ in range(_ATTEMPTS):
+        todo = {slot: live for slot, live in _mismatches(repo, repo.refresh()).items() if slot not in problems}
+        if not todo:
+            break
+        for slot, live in todo.items():
+            try:
+                if live is not None:
+                    _ensure_release(repo, slot[0], live, progress)
+                moved += _follow(repo, slot)
+            except MlverError as error:
+                problems[slot] = error
+    return Settled(tuple(moved), tuple(problems.items()))
+
+
+def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progress | None = None) -> None:
+    """Settle after an operation was recorded.
+
+    Raises OutcomeUnknown, saying what is still to be done, when that fails (for the slot `only`, if given).
+    """
+    for slot, error in settle(repo, progress).problems:
+        if only not in (None, slot):
+            continue
+        raise OutcomeUnknown(
+            f"recorded, but what {slot_name(*slot)} serves could not be swapped: {error.message}",
+            hint=f"put that right, then mlver deployed {slot[0]} finishes it",
+        ) from error
+
+
+def prune(repo: Repository) -> tuple[str, ...]:
+    """Remove releases nobody would go back to at once; return their names.
+
+    Kept are those that are live, and of each stage the last `releases.keep` others that were. So is
+    one that no operation names yet, for a while: somebody may be about to record it.
+    """
+    live = {entry.release for entry in _wanted(repo.view).values()}
+    idle = set(names_on_disk(repo)) - live
+    keep: int = repo.settings.get("releases.keep")
+    if len(idle) <= keep:
+        return ()
+    seen, kept = _recent(repo, idle, keep)
+    doomed = [name for name in sorted(idle - kept) if name in seen or not _fresh(repo, name)]
+    with locked(store_folder(repo) / "lock"):
+        live = {entry.release for entry in _wanted(repo.refresh()).values()}
+        doomed = [name for name in doomed if name not in live]
+        for name in doomed:
+            remove(repo, name)
+    _sweep(repo)
+    return tuple(doomed)
+
+
+def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[str]]:
+    """Walk back through the operations; return which idle releases were seen, and each stage's last `keep`."""
+    seen: set[str] = set()
+    recent: dict[str, list[str]] = {stage: [] for stage in repo.view.stages}
+    for _, operation in repo.operations():
+        for (stage, _), live in _wanted(operation.view).items():
+            if live.release in idle:
+                seen.add(live.release)
+                names = recent.setdefault(stage, [])
+                if live.release not in names and len(names) < keep:
+                    names.append(live.release)
+        if seen == idle or all(len(names) == keep for names in recent.values()):
+            break
+    return seen, {name for names in recent.values() for name in names}
+
+
+def _wanted(view: View) -> dict[Slot, Live]:
+    return {
+        (stage, scope): live for stage, scopes in view.stages.items() for scope, live in scopes.items() if live.release
+    }
+
+
+def _mismatches(repo: Repository, view: View) -> Mapping[Slot, Live | None]:
+    wanted = _wanted(view)
+    found: dict[Slot, Live | None] = {
+        slot: live for slot, live in wanted.items() if linked(repo, *slot) != live.release
+    }
+    return found | dict.fromkeys(slot for slot in _linked_slots(repo) if slot not in wanted)
+
+
+def _linked_slots(repo: Repository) -> list[Slot]:
+    root = repo.dot / "releases"
+    return [
+        (stage, EVERYONE if scope == _ALL else scope)
+        for stage in _names(root)
+        for scope in _names(root / stage)
+        if os.path.lexists(root / stage / scope / _LINK)
+    ]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _ensure_release(repo: Repository, stage: str, live: Live, progress: Progress | None) -> None:
+    release = release_of(repo.snapshot(live.commit), stage)
+    if release.name != live.release:
+        raise Damaged(f"release {live.release} does not follow from commit {live.commit.short}", hint="mlver fsck")
+    ensure(repo, release, progress)
+
+
+def _follow(repo: Repository, slot: Slot) -> list[Slot]:
+    """Swap the link of one slot to what the newest operation says, if that is on disk."""
+    link = link_path(repo, *slot)
+    durable.make_dirs(store_folder(repo))
+    with locked(store_folder(repo) / "lock"):
+        live = _wanted(repo.refresh()).get(slot)
+        if live is None:
+            with contextlib.suppress(FileNotFoundError):
+                durable.remove(link)
+            return [slot]
+        if live.release is None or not (store_folder(repo) / live.release).is_dir():
+            return []  # moved or pruned meanwhile: the next round sees to it
+        durable.make_dirs(link.parent)
+        durable.replace_symlink(link, f"../../.store/{live.release}")
+        return [slot]
+
+
+def _fresh(repo: Repository, name: str) -> bool:
+    try:
+        return time.time() - os.lstat(store_folder(repo) / name).st_ctime < _IN_WORK
+    except FileNotFoundError:
+        return False
+
+
+def _sweep(repo: Repository) -> None:
+    """Remove what a crash left half written, once nobody can be at it any more."""
+    for name in os.listdir(store_folder(repo)):
+        if name.startswith(durable.TEMP_PREFIX) and not _fresh(repo, name):
+            with contextlib.suppress(FileNotFoundError, MlverError):
+                durable.remove_tree(store_folder(repo) / name)

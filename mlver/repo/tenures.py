@@ -1,0 +1,98 @@
+"""Which commit a stage can safely go back to: its tenures, newest first, and what speaks against each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlver.objects.ids import CommitId
+from mlver.objects.state import Live
+from mlver.repo.alert_facts import open_critical
+from mlver.repo.ledger import live_at
+from mlver.repo.note_facts import BAD, marks
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+ROLLBACK, PROMOTE, UNDO = "rollback", "promote", "undo"
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """`live` served from `since` on, until `next` took over by the action `ended` (None: serves now)."""
+
+    live: Live
+    since: datetime
+    next: Live | None = None
+    ended: str | None = None
+
+
+def tenures(repo: Repository, stage: str, scope: str) -> Iterator[Tenure]:
+    """Yield what served `scope` on `stage`, newest first. Reads operations only as far back as is asked for."""
+    current: Live | None = None
+    since, next_, ended = repo.now(), None, None
+    after: Live | None = None
+    by: str | None = None
+    for _, operation in repo.operations():
+        live = live_at(operation.view.stages.get(stage, {}), scope)
+        if live != current:
+            if current is not None:
+                yield Tenure(current, since, next_, ended)
+            current, next_, ended = live, after, by
+        since, after = operation.time, live
+        by = UNDO if operation.undoes else (live.action if live else None)
+    if current is not None:
+        yield Tenure(current, since, next_, ended)
+
+
+class Health:
+    """What is known against commits on one stage, as of now."""
+
+    def __init__(self, repo: Repository, stage: str) -> None:
+        self._marks = marks(repo) if repo.view.facts else {}
+        self._alerts = open_critical(repo) if repo.view.facts else {}
+        self._stage = stage
+
+    def fault(self, commit: CommitId) -> str | None:
+        """Return why nobody should go back to a commit, None when nothing is known against it."""
+        if self._marks.get(commit) == BAD:
+            return "marked bad"
+        alerts = [alert for alert in self._alerts.get(commit, ()) if alert.stage in (None, self._stage)]
+        if not alerts:
+            return None
+        more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+        return f"alert {alerts[0].id} ({alerts[0].severity}) is open{more}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The commit to go back to, None when there is none, and why newer ones were passed over, a line each."""
+
+    commit: CommitId | None
+    passed: tuple[str, ...]
+
+
+def last_good(repo: Repository, stage: str, scope: str, health: Health) -> Choice:
+    """Return the newest earlier commit of the ledger that is healthy and was not rolled back from."""
+    passed: dict[CommitId, str] = {}
+    current: CommitId | None = None
+    for tenure in tenures(repo, stage, scope):
+        commit = tenure.live.commit
+        if current is None:
+            current = commit
+        if commit == current or commit in passed or tenure.ended == UNDO:
+            continue
+        fault = health.fault(commit)
+        if fault is None and tenure.ended == ROLLBACK and tenure.next is not None and tenure.next.commit != commit:
+            fault = _left(tenure.next)
+        if fault is None:
+            return Choice(commit, tuple(passed.values()))
+        passed[commit] = f"{commit.short}: {fault}"
+    return Choice(None, tuple(passed.values()))
+
+
+def _left(next_: Live) -> str:
+    reason = f": {next_.reason}" if next_.reason else ""
+    return f"rolled back from by {next_.actor} at {next_.since:%Y-%m-%d %H:%M}{reason}"
