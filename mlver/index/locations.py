@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from mlver.errors import LocalIO
 from mlver.objects.ids import ID_BYTES, ID_TYPES, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.frames import TYPES
@@ -27,7 +28,6 @@ _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
     "PRAGMA synchronous = OFF",
-    "PRAGMA journal_mode = TRUNCATE",
 )
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -146,7 +146,9 @@ class Locations:
             try:
                 with self._open() as db:
                     return action(db, *args, **kw)
-            except sqlite3.OperationalError:  # locked for long, read-only, disk full: go on in memory
+            except sqlite3.OperationalError as error:  # locked for long, read-only, disk full: go on in memory
+                if self._path is None:
+                    raise LocalIO(f"cannot keep locations in memory: {error}") from error
                 self.close()
                 self._path = None
             except sqlite3.Error:  # damaged

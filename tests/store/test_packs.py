@@ -1,5 +1,6 @@
 """The pack format, byte by byte, and what is left of a pack that was damaged."""
 
+import contextlib
 import struct
 from functools import cache
 
@@ -15,6 +16,7 @@ from mlver.store.pack import list_packs, pack_key, pack_name, read_rows
 from mlver.store.scan import Gap, load_rows, scan
 from tests.store.kit import noise, open_store, packs, put, replace
 
+TREE = b'{"entries":[]}'
 CONTENTS = (b"", b"hello", b"more text, more text, more text, more text, more text", noise(300))
 
 
@@ -107,23 +109,18 @@ def test_names_and_keys_of_packs() -> None:
 
 
 def readable(storage: MemoryStorage) -> dict[bytes, bytes]:
-    """Everything a store gives back of the sample; what is damaged is left out."""
+    """Everything a store gives back of the sample, by what it should be; what is damaged is left out."""
     store, found = open_store(storage), {}
-    for content in CONTENTS:
-        try:
-            found[content] = store.get(BlobId.of(content))
-        except Damaged:
-            continue
-    try:
-        found[b"tree"] = store.get(TreeId.of(b'{"entries":[]}'))
-    except Damaged:
-        pass
+    ids = {content: BlobId.of(content) for content in CONTENTS} | {TREE: TreeId.of(TREE)}
+    for content, id in ids.items():
+        with contextlib.suppress(Damaged):
+            found[content] = store.get(id)
     return found
 
 
 def test_any_flipped_bit_is_found_and_no_read_gives_wrong_bytes() -> None:
     _, data = sample()
-    whole = {content: content for content in CONTENTS} | {b"tree": b'{"entries":[]}'}
+    whole = {content: content for content in (*CONTENTS, TREE)}
     assert readable(damaged(data)) == whole
     for at in range(len(data)):
         bad = bytearray(data)
@@ -146,7 +143,7 @@ def test_every_truncation_is_found_and_what_is_left_is_read() -> None:
         report = open_store(storage).verify()
         assert not report.ok and {problem.key for problem in report.problems} == {key}
         found = readable(storage)
-        assert all(value in (*CONTENTS, b'{"entries":[]}') for value in found.values())
+        assert all(value in (*CONTENTS, TREE) for value in found.values())
         assert len(found) >= before
         before = len(found)
     assert before == len(CONTENTS) + 1

@@ -1,5 +1,5 @@
 import io
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,23 +189,14 @@ def test_an_index_that_lies_never_stops_data_from_being_written() -> None:
 
 
 def test_sessions_at_the_same_time(tmp_path: Path) -> None:
-    problems: list[BaseException] = []
-
     def write(n: int) -> None:
-        try:
-            store = open_store(LocalStorage(tmp_path), tmp_path / "cache" / "objects.db")
-            for k in range(5):
-                put(store, BIG, b"same", b"%d %d" % (n, k))
-            store.close()
-        except BaseException as error:
-            problems.append(error)
+        store = open_store(LocalStorage(tmp_path), tmp_path / "cache" / "objects.db")
+        for k in range(5):
+            put(store, BIG, b"same", b"%d %d" % (n, k))
+        store.close()
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))  # raises what went wrong
     store = open_store(LocalStorage(tmp_path), tmp_path / "cache" / "objects.db")
     assert store.verify().ok
     assert all(store.get(BlobId.of(b"%d %d" % (n, k))) for n in range(4) for k in range(5))
