@@ -89,7 +89,12 @@ def _written(old: FileStat | None, new: FileStat) -> bool:
 def assumed_inputs(kinds: Mapping[str, str], outputs: Iterable[str] = ()) -> list[str]:
     """Return what is taken for the inputs when nothing is known of them: all data, config, rules and code."""
     made = set(outputs)
-    return [p for p, kind in kinds.items() if kind in ASSUMED_INPUTS and p not in made and p not in _OWN_FILES]
+    return [path for path, kind in kinds.items() if path not in made and may_go_in(path, kind)]
+
+
+def may_go_in(path: str, kind: str) -> bool:
+    """Whether an artifact may have gone into a model, for all one knows."""
+    return kind in ASSUMED_INPUTS and path not in _OWN_FILES
 
 
 def code_in_command(repo: Repository, command: Sequence[str], files: Iterable[str], cwd: str) -> list[str]:
