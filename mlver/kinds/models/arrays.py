@@ -77,7 +77,7 @@ class ArrayData:
         if self.dtype.special:
             return flat
         whole = flat.reshape(self.stored, order="F" if self.order == "F" else "C")
-        return np.ascontiguousarray(whole if self.axes is None else whole.transpose(self.axes), self.dtype.packed())
+        return np.asarray(whole if self.axes is None else whole.transpose(self.axes), self.dtype.packed(), order="C")
 
     def pieces(self) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the elements, flat and in C order, about a million at a time."""
@@ -99,16 +99,22 @@ class ArrayData:
 
 
 def describe(array: ArrayData) -> dict[str, Value]:
-    """Return the unit value of an array of numbers, text or records: shape, dtype, digest, and values if few."""
+    """Return the unit value of an array of numbers, text or records: shape, dtype, digest, and values if few.
+
+    Unreadable when numpy cannot make sense of its bytes.
+    """
     digest = blake3.blake3()
-    for piece in array.canonical():
-        digest.update(piece)
+    try:
+        for piece in array.canonical():
+            digest.update(piece)
+        few = array.count <= SMALL_ARRAY and array.dtype.size <= SMALL_TEXT and array.dtype.kind in "biufSUMm"
+        values = _values(array) if few else None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Unreadable("an array whose bytes are no values of its dtype") from error
     value: dict[str, Value] = {"shape": list(array.shape), "dtype": array.dtype.name, "digest": digest.hexdigest()}
     if array.subclass not in ("numpy.ndarray", "numpy.memmap"):
         value["class"] = array.subclass
-    if array.count <= SMALL_ARRAY and array.dtype.size <= SMALL_TEXT and array.dtype.kind in "biufSUMm":
-        value["values"] = _values(array)
-    return value
+    return value | ({"values": values} if few else {})
 
 
 def _values(array: ArrayData) -> Value:

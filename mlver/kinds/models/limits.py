@@ -10,7 +10,8 @@ from typing import Final
 
 MAX_OPCODES: Final = 10_000_000
 MAX_DEPTH: Final = 200  # of paths, in steps
-MAX_UNITS: Final = 300_000
+MAX_UNITS: Final = 500_000
+MAX_VALUES: Final = 30_000_000  # plain values looked at, with repetition
 MAX_PATH_TEXT: Final = 200 << 20  # all unit paths together, in characters
 MAX_LINE: Final = 64 << 20  # one argument in text form, in bytes
 MAX_NAME: Final = 1 << 12  # a module or class name, in bytes
@@ -26,6 +27,7 @@ CHUNK: Final = 1 << 20
 
 SMALL_ARRAY: Final = 16  # arrays of up to so many elements show their values
 SMALL_LIST: Final = 64  # lists of up to so many plain values are one unit that shows them
+MANY: Final = 5_000  # a dict or list of more plain entries is one unit, known by its digest
 SMALL_TEXT: Final = 2_000  # characters
 MAX_NDIM: Final = 32
 

@@ -91,7 +91,7 @@ def _load_pickle(source: Source) -> Loaded:
         walker.walk(lost, DISCARDED)
         trace.oddities["objects made and thrown away"] = None
     if count:
-        walker.units[TRAILING] = {"bytes": count, "digest": digest}
+        walker.put(TRAILING, {"bytes": count, "digest": digest})
         trace.oddities["bytes after the end"] = None
     return Loaded(
         "joblib" if WRAPPER in trace.names else "pickle",

@@ -147,9 +147,10 @@ def _special(piece: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any] | N
 def _same_objects(old: ArrayData, new: ArrayData) -> float | None:
     if old.objects is None or new.objects is None or not new.objects:
         return None
-    from mlver.kinds.models.scalars import value_of
+    from mlver.kinds.models.scalars import Plain
 
-    equal: int = sum(value_of(a) == value_of(b) for a, b in zip(old.objects, new.objects, strict=True))
+    plain = Plain()
+    equal: int = sum(plain.scalar(a) == plain.scalar(b) for a, b in zip(old.objects, new.objects, strict=True))
     return equal / len(new.objects)
 
 

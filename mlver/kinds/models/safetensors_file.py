@@ -14,7 +14,7 @@ from mlver.kinds.models.arrays import ArrayData, describe
 from mlver.kinds.models.dtypes import DType, checked_shape, product
 from mlver.kinds.models.limits import MAX_HEADER, MAX_UNITS
 from mlver.kinds.models.paths import key_text
-from mlver.kinds.models.scalars import value_of
+from mlver.kinds.models.scalars import Plain
 from mlver.kinds.models.values import Span
 
 _PLAIN: Final = {
@@ -46,7 +46,7 @@ def read_safetensors(source: Source) -> tuple[dict[str, Value], dict[str, ArrayD
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise Unreadable("safetensors metadata that is not text")
     for key, text in metadata.items():
-        units[f"metadata.{key_text(key)}"] = value_of(text)
+        units[f"metadata.{key_text(key)}"] = Plain().scalar(text)
     if len(header) + len(units) > MAX_UNITS:
         raise Unreadable(f"more than {MAX_UNITS:,} tensors")
     end = 0

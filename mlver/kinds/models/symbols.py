@@ -21,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
 
 _DATA: Final = _words(
     """
-    numpy.dtype numpy.ndarray numpy.matrix numpy.memmap numpy.bool numpy.bool_ numpy.int8 numpy.int16
+    numpy.dtype numpy.ndarray numpy.matrix numpy.bool numpy.bool_ numpy.int8 numpy.int16
     numpy.int32 numpy.int64 numpy.uint8 numpy.uint16 numpy.uint32 numpy.uint64 numpy.float16 numpy.float32
     numpy.float64 numpy.longdouble numpy.complex64 numpy.complex128 numpy.str_ numpy.bytes_ numpy.void
     numpy.datetime64 numpy.timedelta64 numpy.object_ numpy._core.multiarray._reconstruct
@@ -69,8 +69,8 @@ _RUNNING_PREFIXES: Final = (
 def canonical(module: str, name: str, protocol: int) -> str:
     """Return the dotted name a reference means to today's Python and numpy.
 
-    Old protocols carry Python 2 names, numpy 2 moved `numpy.core` to `numpy._core`, and `os` is
-    `posix` underneath; the same thing has to get the same name.
+    Old protocols carry Python 2 names, and numpy 2 moved `numpy.core` to `numpy._core`; the same
+    thing has to get the same name.
     """
     if protocol < 3:
         if (module, name) in NAME_MAPPING:

@@ -6,15 +6,16 @@ difference; everything else in the file shows up in a unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from mlver.kinds.base import Unreadable, Value
-from mlver.kinds.models import scalars
 from mlver.kinds.models.arrays import ArrayData, describe
 from mlver.kinds.models.limits import MAX_DEPTH, MAX_PATH_TEXT, MAX_UNITS
 from mlver.kinds.models.paths import ROOT_CLASS, ROOT_VALUE, join, key_text
+from mlver.kinds.models.scalars import NOT_PLAIN, Plain, clean
 from mlver.kinds.models.values import Call, Group, Pairs, Symbol
 
 _VERSION: Final = "_sklearn_version"
@@ -37,51 +38,36 @@ class Walker:
     def __init__(self) -> None:
         self.units: dict[str, Value] = {}
         self.arrays: dict[str, ArrayData] = {}
-        self._known: dict[int, Value] = {}
-        self._keep: list[Any] = []
+        self._plain = Plain()
+        self._clashes: dict[str, int] = {}
         self._text = 0
 
     def walk(self, root: Any, path: str = "") -> None:
         """Add the units of `root` under `path`; Unreadable when they are too many or too deep."""
-        todo = [_Place(path, root)]
+        todo: list[Iterator[_Place]] = [iter((_Place(path, root),))]
         while todo:
-            place = todo.pop()
+            place = next(todo[-1], None)
+            if place is None:
+                todo.pop()
+                continue
             if place.depth > MAX_DEPTH:
                 raise Unreadable(f"nested more than {MAX_DEPTH} levels deep")
-            loop = self._loop(place)
+            loop = _loop(place)
             if loop is not None:
-                self._put(place.path or ROOT_VALUE, {"same as": loop or "the model"})
+                self.put(place.path or ROOT_VALUE, {"same as": loop or "the model"})
                 continue
-            children = list(self._visit(place))
-            todo.extend(reversed(children))
+            todo.append(iter(self._visit(place)))
 
-    def _loop(self, place: _Place) -> str | None:
-        if not isinstance(place.thing, (list, dict, Pairs, Call, tuple)):
-            return None
-        above = place.above
-        while above is not None:
-            if above.thing is place.thing and place.thing != ():
-                return above.path
-            above = above.above
-        return None
-
-    def _put(self, path: str, value: Value) -> None:
-        count = 2
-        name = path
-        while name in self.units:  # a key given twice, or a file made to clash: show both
-            name = f"{path}~{count}"
-            count += 1
-        self._text += len(name)
+    def put(self, path: str, value: Value) -> str:
+        """Add a unit and return its key: `path`, or with a number when a file gives the same path again."""
+        while path in self.units:
+            count = self._clashes[path] = self._clashes.get(path, 1) + 1
+            path = f"{path}~{count}"
+        self._text += len(path)
         if len(self.units) >= MAX_UNITS or self._text > MAX_PATH_TEXT:
             raise Unreadable(f"more than {MAX_UNITS:,} parts")
-        self.units[name] = value
-
-    def _once(self, thing: Any, make: Any) -> Value:
-        # a part that is met again and again through sharing is worked out once
-        if id(thing) not in self._known:
-            self._known[id(thing)] = make(thing)
-            self._keep.append(thing)
-        return self._known[id(thing)]
+        self.units[path] = value
+        return path
 
     def _visit(self, place: _Place) -> Iterable[_Place]:
         thing = place.thing.value if isinstance(place.thing, Call) and place.thing.value is not None else place.thing
@@ -89,93 +75,90 @@ class Walker:
             return self._array(place, thing)
         if isinstance(thing, Call):
             return self._object(place, thing)
-        if isinstance(thing, dict) and thing:
-            return [self._child(place, key_text(key), value) for key, value in thing.items()]
-        if isinstance(thing, Pairs) and thing.pairs:
-            return [self._child(place, step, value) for step, value in _entries(thing.pairs)]
         if isinstance(thing, (list, tuple)):
-            return self._sequence(place, thing)
-        if isinstance(thing, Group):
-            return self._group(place, thing)
-        self._put(
-            place.path or ROOT_VALUE,
-            self._once(thing, scalars.value_of) if scalars.is_long(thing) else scalars.value_of(thing),
-        )
+            names = _names(thing)
+            return self._sequence(place, thing) if names is None else self._named(place, names, thing)
+        if isinstance(thing, (dict, Pairs)):
+            pairs = thing.pairs if isinstance(thing, Pairs) else list(thing.items())
+            value = self._plain.once(thing, lambda _: self._plain.mapping(pairs)) if pairs else {}
+            children = self._entries(pairs)
+        elif isinstance(thing, Group):
+            value = self._plain.once(thing, self._plain.group)
+            children = ((str(index), member) for index, member in enumerate(thing.members))
+        else:
+            value, children = self._plain.scalar(thing), iter(())
+        if value is NOT_PLAIN:
+            return self._children(place, children)
+        self.put(place.path or ROOT_VALUE, value)
         return ()
 
-    def _child(self, place: _Place, step: str, thing: Any, version: Any = None) -> _Place:
-        return _Place(
-            join(place.path, step), thing, place, place.depth + 1, version if version is not None else place.version
-        )
+    def _children(self, place: _Place, parts: Iterable[tuple[str, Any]], version: Any = None) -> Iterator[_Place]:
+        version = version if version is not None else place.version
+        return (_Place(join(place.path, step), part, place, place.depth + 1, version) for step, part in parts)
+
+    def _entries(self, pairs: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
+        for index, (key, value) in enumerate(pairs):
+            step = self._plain.step(key)
+            yield (step, value) if step is not None else (f"__items__.{index}", (key, value))
 
     def _array(self, place: _Place, array: ArrayData) -> Iterable[_Place]:
         path = place.path or ROOT_VALUE
-        self.arrays[path] = array
         if array.objects is None:
-            self._put(path, self._once(array, describe))
+            self.arrays[self.put(path, self._plain.once(array, describe))] = array
             return ()
-        value, plain = self._once(array, scalars.objects_value)
-        self._put(path, value)
-        if plain:
+        value, whole = self._plain.once(array, self._plain.objects)
+        path = self.put(path, value)
+        if whole:
+            self.arrays[path] = array
             return ()
-        del self.arrays[path]
-        return [
-            self._child(place, step, member) for step, member in zip(_indices(array.shape), array.objects, strict=False)
-        ]
+        return self._children(place, zip(_indices(array.shape), array.objects, strict=False))
+
+    def _named(self, place: _Place, names: list[str], entries: Any) -> Iterable[_Place]:
+        self.put(place.path or ROOT_VALUE, names)  # their order counts
+        parts = ((key_text(name), entry[1:]) for name, entry in zip(names, entries, strict=True))
+        return self._children(
+            place,
+            ((f"{step}.__columns__" if at else step, part) for step, rest in parts for at, part in enumerate(rest)),
+        )
 
     def _sequence(self, place: _Place, thing: Any) -> Iterable[_Place]:
-        names = _names(thing)
-        if names is not None:
-            self._put(place.path or ROOT_VALUE, names)
-            return [
-                self._child(place, key_text(entry[0]) if at == 1 else f"{key_text(entry[0])}.__columns__", entry[at])
-                for entry in thing for at in range(1, len(entry))
-            ]  # fmt: skip
-        plain = self._once(thing, scalars.plain_list)
-        if plain is not scalars.NOT_PLAIN:
-            self._put(place.path or ROOT_VALUE, plain)
-            return ()
-        return [self._child(place, str(index), member) for index, member in enumerate(thing)]
-
-    def _group(self, place: _Place, thing: Group) -> Iterable[_Place]:
-        plain = self._once(thing, scalars.plain_set)
-        if plain is not scalars.NOT_PLAIN:
-            self._put(place.path or ROOT_VALUE, plain)
-            return ()
-        return [self._child(place, str(index), member) for index, member in enumerate(thing.members)]
+        value = self._plain.once(thing, self._plain.sequence)
+        if value is NOT_PLAIN:
+            return self._children(place, ((str(index), member) for index, member in enumerate(thing)))
+        self.put(place.path or ROOT_VALUE, value)
+        return ()
 
     def _object(self, place: _Place, call: Call) -> Iterable[_Place]:
         attributes, rest = _state(call)
         version = attributes.get(_VERSION)
-        inline = scalars.inline_args(call)
-        value: dict[str, Value] = {"class": call.name}
-        children = []
-        if inline is not None:
-            value |= inline
-        else:
-            children += [(f"__args__.{index}", argument) for index, argument in enumerate(call.args)]
-            children += [
-                (f"__kwargs__.{step}", part) for step, part in _entries(call.kwargs.pairs if call.kwargs else [])
-            ]
-        self._put(place.path or ROOT_CLASS, value)
+        inline = self._plain.inline(call)
+        self.put(place.path or ROOT_CLASS, {"class": clean(call.name)} | (inline or {}))
+        parts: list[Iterable[tuple[str, Any]]] = []
+        if inline is None:
+            keywords = self._entries(call.kwargs.pairs) if call.kwargs else ()
+            parts.append((f"__args__.{index}", argument) for index, argument in enumerate(call.args))
+            parts.append((f"__kwargs__.{step}", part) for step, part in keywords)
         if not isinstance(call.callee, Symbol):
-            children.append(("__callee__", call.callee))
-        said = isinstance(version, str) and version == place.version  # said once, where it begins to hold
-        children += [(key_text(key), part) for key, part in attributes.items() if not (said and key == _VERSION)]
-        children += [(f"__state__.{index}" if index else "__state__", state) for index, state in enumerate(rest)]
-        children += _entries(call.items)
-        children += [(str(index), part) for index, part in enumerate(call.elements)]
-        return [
-            self._child(place, step, part, version if isinstance(version, str) else None) for step, part in children
-        ]
+            parts.append([("__callee__", call.callee)])
+        if isinstance(version, str) and version == place.version:
+            del attributes[_VERSION]  # said once, where it begins to hold
+        parts.append(self._entries(list(attributes.items())))
+        parts.append((f"__state__.{index}" if index else "__state__", state) for index, state in enumerate(rest))
+        parts.append(self._entries(call.items))
+        parts.append((str(index), part) for index, part in enumerate(call.elements))
+        return self._children(place, chain.from_iterable(parts), version if isinstance(version, str) else None)
 
 
-def _entries(pairs: list[tuple[Any, Any]]) -> list[tuple[str, Any]]:
-    steps = [(scalars.step_of(key), key, value) for key, value in pairs]
-    return [
-        (step, value) if step is not None else (f"__items__.{index}", (key, value))
-        for index, (step, key, value) in enumerate(steps)
-    ]
+def _loop(place: _Place) -> str | None:
+    """Return the path of the thing at `place` when it is inside of itself, else None."""
+    if not isinstance(place.thing, (list, dict, Pairs, Call, tuple)):
+        return None
+    above = place.above
+    while above is not None:
+        if above.thing is place.thing and place.thing != ():
+            return above.path
+        above = above.above
+    return None
 
 
 def _state(call: Call) -> tuple[dict[str, Any], list[Any]]:
