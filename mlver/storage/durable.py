@@ -35,6 +35,8 @@ Bytes = bytes | bytearray | memoryview
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_UMASK = os.umask(0o077)  # the system tells the mask only by setting it
+os.umask(_UMASK)
 _WAITS = 1000  # how often a busy write is tried again, a millisecond apart
 
 
@@ -148,8 +150,7 @@ class NewFile:
         """Remove what was written. Harmless after commit."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            with contextlib.suppress(OSError):
-                os_calls.close(fd)
+            close_quietly(fd)
         temp, self._temp = self._temp, Path()
         if temp != Path():
             with contextlib.suppress(OSError):
@@ -168,7 +169,7 @@ class NewFile:
         found = os_calls.fstat(fd).st_size
         if found != self._length:
             raise OSError(errno.EIO, f"wrote {self._length} bytes and found {found}")
-        os_calls.fchmod(fd, mode & ~_umask())
+        os_calls.fchmod(fd, mode & ~_UMASK)
         if self._sync:
             os_calls.fsync(fd)
         else:
@@ -222,7 +223,7 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
                 raise LocalIO(f"cannot read {show(path)}: larger than {limit} bytes")
             return read_range(fd, 0, None)
         finally:
-            os_calls.close(fd)
+            close_quietly(fd)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -242,6 +243,12 @@ def read_range(fd: int, start: int, length: int | None) -> bytes:
         data = os_calls.pread(fd, length, start)
         pieces.append(data)
     return b"".join(pieces)
+
+
+def close_quietly(fd: int) -> None:
+    """Close a file of which nothing is lost any more: read, locked or fsynced."""
+    with contextlib.suppress(OSError):
+        os_calls.close(fd)
 
 
 def make_dirs(path: Path, *, sync: bool = True) -> None:
@@ -325,7 +332,7 @@ def sweep(path: Path, older_than: float) -> bool:
             os_calls.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os_calls.unlink(path)
         finally:
-            os_calls.close(fd)
+            close_quietly(fd)
     except OSError:  # in use, gone already, or on a read-only disk: a leftover does no harm
         return False
     return True
@@ -362,7 +369,7 @@ def _sync_folder(path: Path) -> None:
     try:
         os_calls.fsync(fd)
     finally:
-        os_calls.close(fd)
+        close_quietly(fd)
 
 
 def _lexists(path: Path, at: int | None = None) -> bool:
@@ -378,13 +385,3 @@ def _is_folder(path: Path) -> bool:
         return stat.S_ISDIR(os_calls.stat(path).st_mode)
     except OSError:  # a link to nowhere
         return False
-
-
-_mask: list[int] = []
-
-
-def _umask() -> int:
-    if not _mask:  # the system can only tell the mask by setting it
-        _mask.append(os.umask(0o077))
-        os.umask(_mask[0])
-    return _mask[0]

@@ -80,7 +80,7 @@ class LocalStorage:
             try:
                 return durable.read_range(fd, start, length)
             finally:
-                durable.os_calls.close(fd)
+                durable.close_quietly(fd)
         except _ABSENT:
             raise KeyError(key) from None
         except OSError as error:

@@ -30,7 +30,7 @@ def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
         yield
     finally:
         if fd >= 0:
-            durable.os_calls.close(fd)  # which also unlocks
+            durable.close_quietly(fd)  # which also unlocks
 
 
 def _acquire(fd: int, path: Path, patience: float) -> None:

@@ -22,8 +22,8 @@ _REASONS = {
     errno.ENOLCK: "this file system has no locks",
 }
 _HINTS = {
-    errno.ENOSPC: "free some space and try again; nothing was changed",
-    errno.EDQUOT: "free some space and try again; nothing was changed",
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
     errno.ENOLCK: "keep the repository on a local disk",
 }
 
