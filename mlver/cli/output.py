@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -43,6 +47,63 @@ def write_text(renderable: RenderableType, *, color: bool | None, pager: bool) -
     text = to_text(renderable, **style_of(sys.stdout, color))
     if not (pager and sys.stdout.isatty() and _is_long(text) and _paged(text)):
         write(text)
+
+
+def write_lines(values: Iterable[object]) -> None:
+    """Write one value per line: as it is for programs, escaped for a terminal."""
+    from mlver.render.lines import safe
+
+    plain = sys.stdout.isatty()
+    write("".join(f"{safe(value) if plain else _bytes_kept(str(value))}\n" for value in values))
+
+
+def _bytes_kept(text: str) -> str:
+    return text if "\n" not in text else text.replace("\n", "\\n")  # one value stays one line
+
+
+def write_aside(renderable: RenderableType, *, color: bool | None) -> None:
+    """Lay out and write to stderr."""
+    from mlver.render.console import to_text
+
+    sys.stdout.flush()
+    sys.stderr.write(to_text(renderable, **style_of(sys.stderr, color)))
+    sys.stderr.flush()
+
+
+@contextmanager
+def byte_writer() -> Iterator[Callable[[bytes], Any]]:
+    """Yield a function that writes bytes to stdout: exactly, but on a terminal what could act on it is escaped."""
+    sys.stdout.flush()
+    if not sys.stdout.isatty():
+        binary = sys.stdout.buffer
+        yield binary.write
+        binary.flush()
+        return
+    from mlver.render.lines import safe
+
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def escaped(data: bytes) -> None:
+        text = decoder.decode(data)
+        write("".join(piece if piece in "\n\t" else safe(piece) for piece in re.split(r"([\n\t])", text)))
+
+    yield escaped
+
+
+@contextmanager
+def stdout_spared(wanted: bool) -> Iterator[None]:
+    """While it lasts, what a child process writes to stdout goes to stderr, so that stdout holds our answer alone."""
+    if not wanted:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def style_of(stream: TextIO, color: bool | None) -> dict[str, Any]:

@@ -101,14 +101,21 @@ class Session:
 
     # -- answers -------------------------------------------------------------------------------
 
-    def show(self, result: Result, text: Callable[[], RenderableType], ids: Iterable[object] = ()) -> None:
-        """Answer with `result`: as JSON, as its `ids` alone (--quiet), or as the text that `text()` lays out."""
+    def show(
+        self, result: Result, text: Callable[[], RenderableType], ids: Iterable[object] = (), *, aside: bool = False
+    ) -> None:
+        """Answer with `result`: as JSON, as its `ids` alone (--quiet), or as the text that `text()` lays out.
+
+        `aside` writes the text to stderr: stdout belongs to a command that mlver has run.
+        """
         from mlver.cli import output
 
         if self.json:
             output.write_json(result)
         elif self.quiet:
-            output.write("".join(f"{line}\n" for line in ids))
+            output.write_lines(ids)
+        elif aside:
+            output.write_aside(text(), color=self.color)
         else:
             output.write_text(text(), color=self.color, pager=self.pager)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mlver.errors import UsageError
@@ -33,3 +35,18 @@ def parse_pairs(words: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"{name} is given twice")
         pairs[name] = parse_value(word[cut + 1 :].strip())
     return pairs
+
+
+def read_json(folder: Path, file: Path) -> dict[str, Any]:
+    """Return the JSON object in `file` (`-` is stdin); UsageError naming the file when it holds none."""
+    name = "stdin" if str(file) == "-" else str(file)
+    try:
+        text = sys.stdin.read() if str(file) == "-" else (folder / file).read_text("utf-8")
+        value = json.loads(text)
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {name}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is not JSON: {error}", hint='write {"recall": 0.95}') from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{name} holds no JSON object", hint='write {"recall": 0.95}')
+    return value

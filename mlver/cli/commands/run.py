@@ -1,0 +1,70 @@
+"""`mlver run`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from mlver.cli import complete
+from mlver.cli.command import new_app, verb
+from mlver.cli.options import RECORDED
+from mlver.cli.session import Session
+
+app = new_app()
+
+
+@verb(
+    app,
+    dated=True,
+    passes_through=True,
+    examples=[
+        ("mlver run -- python train.py", "inputs and outputs are observed"),
+        ("mlver run --in data/train.csv --out models/triage.joblib -- python train.py", "they are declared"),
+    ],
+    exits={0: "the command ended with 0; its status otherwise, and then nothing is recorded"},
+)
+def run(
+    session: Session,
+    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="What to run.")],
+    inputs: Annotated[
+        list[str] | None, typer.Option("--in", metavar="PATH", help="It reads this.", autocompletion=complete.path)
+    ] = None,
+    outputs: Annotated[
+        list[str] | None, typer.Option("--out", metavar="PATH", help="It writes this.", autocompletion=complete.path)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call this step.", rich_help_panel=RECORDED)
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
+    ] = None,
+) -> int:
+    """Run a command and record what it read, what it wrote and where.
+
+    The command's own output goes where it always goes, mlver's report to stderr; with --json the
+    report has stdout to itself and the command writes to stderr.
+
+    What was recorded belongs to the files it wrote: the next commit carries it along, and lineage, impact
+    and stale models are known from then on.
+    """
+    from mlver.cli import output
+    from mlver.cli.paths import tree_paths
+    from mlver.cli.values import parse_pairs
+    from mlver.render.run import run_page
+    from mlver.verbs.run import run
+
+    with session.open() as repo, output.stdout_spared(session.json):
+        result = run(
+            repo,
+            command,
+            inputs=tree_paths(repo, session, inputs or []),
+            outputs=tree_paths(repo, session, outputs or []),
+            name=name,
+            parameters=parse_pairs(param or []),
+            cwd=repo.tree_path(".", session.cwd),
+            environment=dict(os.environ),
+        )
+    session.show(result, lambda: run_page(result), [result.derivation] if result.derivation else [], aside=True)
+    return result.exit
