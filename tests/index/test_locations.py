@@ -277,6 +277,7 @@ def test_a_row_of_nonsense_changes_no_answer(storage: LocalStorage, path: Path, 
     assert answers(path, storage) == expected()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # a runner may have threads
 def test_a_forked_child_opens_the_file_for_itself(storage: LocalStorage, path: Path) -> None:
     index = Locations.open(path, storage)
     child = os.fork()
