@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 from types import TracebackType
@@ -100,7 +99,7 @@ class Beneath:
     def link(self, path: str, text: str) -> None:
         """Make `path` a symbolic link to `text`, in place of whatever file or link is there."""
         at, name = self._parent(path), path.rpartition("/")[2]
-        temp = durable.TEMP_PREFIX + secrets.token_hex(8)
+        temp = durable.TEMP_PREFIX + os.urandom(8).hex()
         try:
             durable.os_calls.symlink(text, temp, dir_fd=at)
             durable.os_calls.rename(temp, name, src_dir_fd=at, dst_dir_fd=at)

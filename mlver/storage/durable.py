@@ -13,7 +13,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterable
@@ -88,7 +87,7 @@ class NewFile:
     def __init__(self, folder: Path, *, sync: bool = True, at: int | None = None) -> None:
         self._folder, self._at = folder, at
         self._sync = sync
-        self._temp = self._named(folder / (TEMP_PREFIX + secrets.token_hex(8)))
+        self._temp = self._named(folder / (TEMP_PREFIX + os.urandom(8).hex()))
         self._length = 0
         self._fd: int | None = None
         try:
@@ -281,7 +280,7 @@ def replace_symlink(path: Path, target: str, *, sync: bool = True) -> None:
 
     LocalIO when it failed; OutcomeUnknown when the swap happened and may not survive a power cut.
     """
-    temp = path.parent / (TEMP_PREFIX + secrets.token_hex(8))
+    temp = path.parent / (TEMP_PREFIX + os.urandom(8).hex())
     try:
         os_calls.symlink(target, temp)
         os_calls.rename(temp, path)
@@ -344,7 +343,7 @@ def remove_tree(path: Path, *, sync: bool = True) -> None:
     The folder is renamed to a temporary name first, so that nobody ever sees half of it.
     FileNotFoundError when absent; LocalIO.
     """
-    doomed = path.parent / (TEMP_PREFIX + secrets.token_hex(8))
+    doomed = path.parent / (TEMP_PREFIX + os.urandom(8).hex())
     move(path, doomed, sync=sync)
     try:
         _empty(doomed)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future, wait
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
@@ -11,6 +10,9 @@ from mlver.storage.base import Storage
 from mlver.store import codec
 from mlver.store.frames import FRAME_BYTES, LIST, RAW, TYPES, Bytes, checksum, pack_header
 from mlver.store.pack import FOLDER, FOOTER, FOOTER_BYTES, FOOTER_MAGIC, PACK_HEADER, ROW, Row, pack_key
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 _BATCH = 4 << 20
 
@@ -88,7 +90,7 @@ class PackWriter:
     def abort(self) -> None:
         """Forget the pack. Harmless after `finish`."""
         if self._behind is not None:
-            wait((self._behind,))
+            self._behind.exception()  # waits; what went wrong is being told already
         self._writer.abort()
 
     def flush(self) -> None:

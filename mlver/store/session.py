@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, overload
 
@@ -22,6 +21,8 @@ from mlver.store.packwriter import Frame, PackWriter, make_frame
 from mlver.store.stream import store_stream
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from mlver.store.object_store import ObjectStore
 
 PACK_TARGET = 1 << 30  # a pack that has grown past this many bytes is closed and the next begun
@@ -121,6 +122,8 @@ class StoreSession:
     def pool(self) -> ThreadPoolExecutor:
         """The worker threads of this session."""
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # slow to load, and seldom needed
+
             self._pool = ThreadPoolExecutor(min(8, 1 + (os.cpu_count() or 2)), "mlver-store")
         return self._pool
 

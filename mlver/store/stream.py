@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, BinaryIO
 
 from blake3 import blake3
@@ -20,6 +19,8 @@ from mlver.store.frames import LIST, LIST_ITEM_BYTES, MAX_CHUNK, MAX_LIST, RAW, 
 from mlver.store.packwriter import Frame, make_frame
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mlver.store.session import StoreSession
 
 _BLOB = TYPES["blob"]
