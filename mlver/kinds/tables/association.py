@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlver.kinds.tables.arrays import bits, fixed, positions
 from mlver.kinds.tables.mixing import Mask, Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat
@@ -91,27 +92,25 @@ def _slices(pair: Pair, old: Rows, new: Rows) -> Iterator[tuple[str, tuple[Mask,
         columns = pair.old.column(name), pair.new.column(name)
         if name in pair.key or any(family(column.type) != "text" for column in columns):
             continue
-        sides = [flat(column.take(pa.array(rows))) for column, rows in zip(columns, (old, new), strict=True)]
-        values = pc.unique(sides[1]).drop_null().to_pylist()
+        sides = [flat(column.take(positions(rows))) for column, rows in zip(columns, (old, new), strict=True)]
+        values = pc.unique(sides[1]).drop_null()
         if len(values) > _VALUES:
             continue
-        for value in sorted(values):
-            first, second = (
-                pc.fill_null(pc.equal(side, value), False).to_numpy(zero_copy_only=False) for side in sides
-            )
+        for value in sorted(values, key=str):
+            first, second = (bits(pc.equal(side, value.cast(side.type))) for side in sides)
             yield f"{name}={value}", (first, second)
 
 
 def _matrix(table: Any, names: list[str], rows: Rows) -> Floats:
     """Return the columns as rows of doubles, NaN where a value is missing."""
-    return np.stack([_doubles(table.column(name).take(pa.array(rows))) for name in names])
+    return np.stack([_doubles(table.column(name).take(positions(rows))) for name in names])
 
 
 def _doubles(column: Any) -> Floats:
     array = flat(column)
     if family(array.type) == "bool":
         array = array.cast(pa.uint8())
-    values: Floats = pc.fill_null(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
+    values: Floats = fixed(array.cast(pa.float64(), safe=False), np.float64, np.nan)
     return values
 
 

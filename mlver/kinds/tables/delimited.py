@@ -8,19 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.tables.arrays import fixed, no_value
 from mlver.kinds.tables.lenient import MISSING_WORDS
+from mlver.kinds.tables.mixing import BLOCK
 from mlver.kinds.tables.values import refuse_twins
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _SAMPLE = 1 << 16
 _NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*|[-+]?(nan|inf)", re.IGNORECASE)
 _EXACT = 2.0**53  # from here on neighbouring integers share a double
-_LEADING_ZERO: Final = re.compile(rb"(?:^|[,;\t|\"\n])-?0[0-9]")
+_STEP = 1 << 20  # bytes searched at a time
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def read_delimited(data: Any, path: str, options: Mapping[str, Value]) -> Any:
         encoding = "latin1"
         table = _parse(raw, encoding, layout, {})
     _refuse_open_quote(raw, table, encoding)
-    if doubtful := _doubtful(raw, table):
+    if doubtful := _doubtful(raw, table, layout.delimiter):
         texts = _parse(raw, encoding, layout, dict.fromkeys(doubtful, pa.string()))
         for name in doubtful:
             if _loses_digits(texts.column(name)):
@@ -132,6 +135,7 @@ def _parse(raw: memoryview, encoding: str, layout: Layout, types: Mapping[str, A
             true_values=["true", "True", "TRUE"],
             false_values=["false", "False", "FALSE"],
             column_types=dict(types),
+            include_columns=list(types),  # none: all of them
         ),
     )
 
@@ -146,20 +150,30 @@ def _refuse_open_quote(raw: memoryview, table: Any, encoding: str) -> None:
         raise Unreadable("a quote is opened and never closed")
 
 
-def _doubtful(raw: memoryview, table: Any) -> list[str]:
+def _doubtful(raw: memoryview, table: Any, delimiter: str) -> list[str]:
     """Return the number columns whose text might say more than their numbers."""
-    found = []
-    zeros = _LEADING_ZERO.search(raw) is not None
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    found = whole if whole and _zero_leads(raw, delimiter) else []
     for field in table.schema:
-        column = table.column(field.name)
-        if pa.types.is_integer(field.type) and zeros:
-            found.append(field.name)
-        elif pa.types.is_floating(field.type):
-            finite = pc.if_else(pc.is_finite(column), column, 0.0)
-            top = pc.max(pc.abs(finite)).as_py()
-            if top is not None and top >= _EXACT:
+        if pa.types.is_floating(field.type):
+            chunks = [fixed(chunk, np.float64, 0.0) for chunk in table.column(field.name).chunks]
+            if any(bool((np.isfinite(part) & (np.abs(part) >= _EXACT)).any()) for part in chunks):
                 found.append(field.name)
     return found
+
+
+def _zero_leads(raw: memoryview, delimiter: str) -> bool:
+    """Whether some cell starts with 0 and another digit. A regular expression takes 20 times as long."""
+    data = np.frombuffer(raw, dtype=np.uint8)
+    starts = np.zeros(256, dtype=bool)
+    starts[list(b'\n\r"-' + delimiter.encode("latin-1", "replace"))] = True
+    for begin in range(0, max(len(data) - 1, 1), _STEP):
+        part = data[max(begin - 1, 0) : begin + _STEP + 1]
+        zeros = np.flatnonzero(part[:-1] == ord("0"))
+        zeros = zeros[(part[zeros + 1] >= ord("0")) & (part[zeros + 1] <= ord("9"))]
+        if starts[part[np.maximum(zeros - 1, 0)]].any():
+            return True
+    return False
 
 
 def _loses_digits(texts: Any) -> bool:
@@ -174,7 +188,7 @@ def _tidy(table: Any) -> Any:
         if pa.types.is_floating(field.type) and is_whole(column):
             column = column.cast(pa.int64())
         elif pa.types.is_string(field.type):
-            column = pc.if_else(pc.equal(column, ""), pa.scalar(None, field.type), column)
+            column = pc.if_else(pc.binary_length(column).cast(pa.bool_()), column, no_value(field.type))
         else:
             continue
         table = table.set_column(number, field.name, column)
@@ -184,9 +198,8 @@ def _tidy(table: Any) -> Any:
 def is_whole(column: Any) -> bool:
     """Whether a float column holds nothing but whole numbers that int64 holds exactly (and nulls)."""
     for chunk in column.chunks:
-        for begin, size in ((0, 1024), (1024, len(chunk))):
-            part = chunk.slice(begin, size)
-            whole = pc.and_(pc.equal(pc.trunc(part), part), pc.less(pc.abs(part), _EXACT))
-            if pc.all(whole).as_py() is False:
+        for begin in range(0, len(chunk), BLOCK):
+            part = fixed(chunk.slice(begin, BLOCK), np.float64, 0.0)
+            if not ((np.trunc(part) == part) & (np.abs(part) < _EXACT)).all():
                 return False
     return True

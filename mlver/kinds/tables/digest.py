@@ -30,6 +30,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlver.kinds.tables.arrays import bits, fixed, texts
+from mlver.kinds.tables.arrays import missing as where_null
 from mlver.kinds.tables.mixing import BLOCK, U64, Lanes, Mask, key, mix
 from mlver.kinds.tables.strings import hash_strings
 
@@ -81,7 +83,7 @@ def cell_digests(array: Any, name: str) -> Lanes:
 
 def _mixed(payload: _Payload, array: Any, name: str) -> Lanes:
     out = np.empty((2, len(array)), dtype=np.uint64)
-    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    missing = where_null(array) if array.null_count else None
     for lane in (0, 1):
         words = np.bitwise_xor(payload.lanes[lane], key(lane, payload.tag, name), out=out[lane])
         for tag, where in payload.others:
@@ -116,7 +118,7 @@ def _repeats(array: Any) -> bool:
 
 def _through_dictionary(array: Any, name: str) -> Lanes:
     values = np.concatenate([cell_digests(array.dictionary, name), cell_digests(pa.nulls(1), name)], axis=1)
-    codes = pc.fill_null(array.indices.cast(pa.int64()), values.shape[1] - 1).to_numpy()
+    codes = fixed(array.indices.cast(pa.int64()), np.int64, values.shape[1] - 1)
     taken: Lanes = np.take(values, codes, axis=1)
     return taken
 
@@ -126,10 +128,10 @@ def _scalars(array: Any) -> _Payload:
     if pa.types.is_integer(kind):
         return _integers(array)
     if pa.types.is_floating(kind):
-        return _floats(_values(array, np.dtype(f"f{kind.bit_width // 8}")).astype(np.float64))
+        return _floats(fixed(array, np.dtype(f"f{kind.bit_width // 8}")).astype(np.float64))
     if pa.types.is_boolean(kind):
-        bits = pc.fill_null(array, False).to_numpy(zero_copy_only=False).astype(np.uint64)
-        return _Payload((bits, bits), "bool")
+        words = bits(array).astype(np.uint64)
+        return _Payload((words, words), "bool")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         lanes = hash_strings(array)
         return _Payload((lanes[0], lanes[1]), "text")
@@ -140,23 +142,18 @@ def _scalars(array: Any) -> _Payload:
         return _decimals(array)
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         return _times(array)
-    texts = [None if item is None else str(item) for item in array.to_pylist()]
-    lanes = hash_strings(pa.array(texts, pa.large_string()))
+    return _as_texts(array)
+
+
+def _as_texts(array: Any) -> _Payload:
+    lanes = hash_strings(texts(None if item is None else str(item) for item in array.to_pylist()))
     return _Payload((lanes[0], lanes[1]), "text")
-
-
-def _values(array: Any, dtype: np.dtype[Any]) -> Any:
-    """Return the fixed-width values as numpy sees them, with anything at all where there is a null."""
-    buffer = array.buffers()[1]
-    if buffer is None:
-        return np.zeros(len(array), dtype=dtype)
-    return np.frombuffer(buffer, dtype=dtype, count=array.offset + len(array))[array.offset :]
 
 
 def _integers(array: Any) -> _Payload:
     kind = array.type
     signed = pa.types.is_signed_integer(kind)
-    words = _values(array, np.dtype(f"{'i' if signed else 'u'}{kind.bit_width // 8}"))
+    words = fixed(array, np.dtype(f"{'i' if signed else 'u'}{kind.bit_width // 8}"))
     words = words.astype(np.int64).view(np.uint64) if signed else words.astype(np.uint64)
     if signed or kind.bit_width < 64 or not (big := words >> np.uint64(63) != 0).any():
         return _Payload((words, words), "int")
@@ -181,22 +178,22 @@ def _floats(doubles: Any) -> _Payload:
 
 def _decimals(array: Any) -> _Payload:
     """Decimals of few digits are numbers like any other; longer ones are compared as exact text."""
-    texts = array.cast(pa.string())
-    digits = pc.utf8_ltrim(pc.utf8_rtrim(pc.replace_substring_regex(texts, r"[eE].*|[^0-9]", ""), "0"), "0")
-    simple = _floats(pc.fill_null(texts.cast(pa.float64()), 0.0).to_numpy())
-    long = pc.fill_null(pc.greater(pc.utf8_length(digits), _EXACT_DIGITS), False).to_numpy(zero_copy_only=False)
+    spelled = array.cast(pa.string())
+    digits = pc.utf8_ltrim(pc.utf8_rtrim(pc.replace_substring_regex(spelled, r"[eE].*|[^0-9]", ""), "0"), "0")
+    simple = _floats(fixed(spelled.cast(pa.float64()), np.float64, 0.0))
+    long = fixed(pc.utf8_length(digits), np.int32, 0) > _EXACT_DIGITS
     if not long.any():
         return simple
-    pairs = zip(texts.to_pylist(), long, strict=True)
+    pairs = zip(spelled.to_pylist(), long, strict=True)
     exact = [format(Decimal(text).normalize(), "f") if is_long else "" for text, is_long in pairs]
-    lanes = hash_strings(pa.array(exact, pa.large_string()))
+    lanes = hash_strings(texts(exact))
     words = (np.where(long, lanes[0], simple.lanes[0]), np.where(long, lanes[1], simple.lanes[1]))
     return _Payload(words, simple.tag, (*simple.others, ("decimal", long)))
 
 
 def _times(array: Any) -> _Payload:
     kind = array.type
-    ticks = _values(array, np.dtype(f"i{kind.bit_width // 8}")).astype(np.int64)
+    ticks = fixed(array, np.dtype(f"i{kind.bit_width // 8}")).astype(np.int64)
     if pa.types.is_date32(kind):
         unit, tag, ticks = 1, "time", ticks * 86_400
     else:
@@ -219,16 +216,14 @@ def _nested(array: Any) -> _Payload:
         for number, child in enumerate(array.flatten()):
             cells = cell_digests(child, array.type.field(number).name)
             if child.null_count:  # readers fill fields that a record does not have with nulls
-                cells[:, child.is_null().to_numpy(zero_copy_only=False)] = 0
+                cells[:, where_null(child)] = 0
             total += cells
         return _Payload((total[0], total[1]), "struct")
     if pa.types.is_union(array.type):
-        texts = pa.array([None if item is None else str(item) for item in array.to_pylist()], pa.large_string())
-        lanes = hash_strings(texts)
-        return _Payload((lanes[0], lanes[1]), "text")
+        return _as_texts(array)
     if pa.types.is_map(array.type):
         array = array.cast(pa.list_(pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])))
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths = fixed(pc.list_value_length(array).cast(pa.int64()), np.int64, 0)
     ends = np.cumsum(lengths)
     starts = ends - lengths
     items = cell_digests(array.flatten(), "")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.mixing import Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat, numbers
@@ -96,14 +96,23 @@ def vanished(pair: Pair) -> list[tuple[str, str, list[str]]]:
 
 def _only_here(here: Any, there: Any, rows: Rows) -> list[str]:
     """Return the values of `here` that `there` lacks; they can only be in `rows`. Identifiers have no categories."""
-    candidates = pc.unique(flat(here.take(pa.array(rows)))).drop_null()
-    if not len(candidates) or len(candidates) > _CATEGORIES:
+    if not _sorts(here):
         return []
-    if pc.count_distinct(flat(here)).as_py() > max(len(here) // 4, 2):
+    candidates = pc.unique(flat(here.take(positions(rows)))).drop_null()
+    if not len(candidates) or len(candidates) > _CATEGORIES:
         return []
     there = flat(there)
     known = pc.unique(there.filter(pc.is_in(there, candidates.cast(there.type))))
     return sorted(set(plain(candidates)) - set(plain(known)))
+
+
+def _sorts(column: Any) -> bool:
+    """Whether a text column sorts rows into categories, rather than naming each."""
+    sample = flat(column.slice(len(column) // 2, 4 * _CATEGORIES))
+    if pc.count_distinct(sample).as_py() > min(_CATEGORIES, max(len(sample) // 2, 2)):
+        return False
+    limit: int = min(_CATEGORIES, max(len(column) // 4, 2))
+    return bool(pc.count_distinct(flat(column)).as_py() <= limit)
 
 
 def _column(pair: Pair, name: str) -> Drift | None:
@@ -136,8 +145,10 @@ def _numeric(name: str, shares: tuple[float, float], sides: list[Floats]) -> Dri
 
 def _psi_of_texts(old: Any, new: Any) -> float | None:
     """Return the index over categories; None when the column names things rather than sorting them."""
+    if not (_sorts(old) and _sorts(new)):
+        return None
     counted = [pc.value_counts(flat(side).drop_null()) for side in (old, new)]
-    if not all(map(len, counted)) or max(map(len, counted)) > min(_CATEGORIES, max(len(old) // 4, 2)):
+    if not all(map(len, counted)):
         return None
     by_name: list[dict[str, int]] = [
         dict(zip(plain(side.field("values")), side.field("counts").to_pylist(), strict=True)) for side in counted

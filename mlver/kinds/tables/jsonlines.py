@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.tables.arrays import fixed
 from mlver.kinds.tables.delimited import is_whole
 
 _PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
@@ -80,9 +81,7 @@ def _rounded(kind: Any, column: Any) -> bool:
     """Whether some number may have been an integer with more digits than a double holds."""
     if not pa.types.is_floating(kind):
         return False
-    numbers = pc.if_else(pc.is_nan(column), 0.0, column)
-    top = pc.max(pc.abs(numbers)).as_py()
-    return top is not None and top >= _EXACT
+    return any(bool((np.abs(fixed(chunk, np.float64, 0.0)) >= _EXACT).any()) for chunk in column.chunks)
 
 
 def _plain(raw: bytes) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlver.kinds.base import Unreadable
+from mlver.kinds.tables.arrays import positions, texts
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.mixing import U64, Lanes, Rows
 from mlver.kinds.tables.values import family, key_texts, logical
@@ -82,7 +83,7 @@ class ColumnKeying(Keying):
 
     def texts(self, rows: Rows) -> list[str]:
         """Return the values of the key columns as text, joined by `|` when there are several."""
-        taken = self._keys.take(pa.array(rows))
+        taken = self._keys.take(positions(rows))
         if len(self.columns) == 1:
             return key_texts(taken.column(0))
         parts = [[_escape(text) for text in key_texts(column)] for column in taken.columns]
@@ -95,7 +96,7 @@ class ColumnKeying(Keying):
             return None
         try:
             types = self._keys.schema.types
-            arrays = [pa.array([part]).cast(logical(kind)) for part, kind in zip(parts, types, strict=True)]
+            arrays = [texts([part]).cast(logical(kind)) for part, kind in zip(parts, types, strict=True)]
         except pa.ArrowException:
             return None
         wanted = self._digest(pa.table(arrays, names=list(self.columns)))

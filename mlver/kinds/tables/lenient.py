@@ -2,6 +2,7 @@
 
 `17` in a column of numbers and `17` in a column that also holds `n/a` are the same cell. When two
 versions give a column as text and as something else, the text is read the way the other side was.
+Likewise 0.1 in 32 bits is 0.1 in 64 bits: doubles are rounded before they meet short floats.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlver.kinds.tables.arrays import bits, fixed, missing, no_value, texts
 from mlver.kinds.tables.digest import cell_digests
 from mlver.kinds.tables.mixing import Lanes
-from mlver.kinds.tables.values import decoded, family
+from mlver.kinds.tables.values import decoded, family, logical
 
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>")
 
@@ -34,6 +36,9 @@ _READERS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
 
 def readable_as(old: Any, new: Any) -> str | None:
     """Return the family in which the text side should be read, None when the types compare as they are."""
+    short = [pa.types.is_float32(kind) or pa.types.is_float16(kind) for kind in (logical(old), logical(new))]
+    if short[0] != short[1] and all(pa.types.is_floating(logical(kind)) for kind in (old, new)):
+        return "short float"
     families = family(old), family(new)
     if families[0] == families[1] or "text" not in families:
         return None
@@ -43,26 +48,28 @@ def readable_as(old: Any, new: Any) -> str | None:
 
 def lenient_digests(column: Any, name: str, other: str) -> Lanes:
     """Return the digests of a column's cells, with texts that say a value of family `other` as that value."""
+    if other == "short float":
+        column = column.cast(pa.float32(), safe=False)
     if family(column.type) != "text":
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         return np.concatenate([np.empty((2, 0), np.uint64), *(cell_digests(c, name) for c in chunks)], axis=1)
     distinct = decoded(pa.chunked_array([column]) if isinstance(column, pa.Array) else column).dictionary_encode()
     distinct = distinct.unify_dictionaries().combine_chunks()
     distinct = distinct if isinstance(distinct, pa.Array) else distinct.chunk(0)
-    texts = distinct.dictionary
-    lanes = cell_digests(texts, name)
+    words = distinct.dictionary
+    lanes = cell_digests(words, name)
     for pattern, kind in reversed(_READERS[other]):
-        chosen = pc.match_substring_regex(texts, pattern)
+        chosen = pc.match_substring_regex(words, pattern)
         try:
-            values = pc.if_else(chosen, texts, pa.scalar(None, texts.type)).cast(kind)
+            values = pc.if_else(chosen, words, no_value(words.type)).cast(kind)
         except pa.ArrowInvalid:  # such as a 31st of June, or a year that 64 bits of nanoseconds don't reach
             continue
-        where = values.is_valid().to_numpy(zero_copy_only=False)
+        where = ~missing(values)
         lanes[:, where] = cell_digests(values, name)[:, where]
-    missing = pc.is_in(texts, pa.array(MISSING_WORDS, texts.type)).to_numpy(zero_copy_only=False)
+    absent = bits(pc.is_in(words, texts(MISSING_WORDS).cast(words.type)))
     nothing = cell_digests(pa.nulls(1), name)
-    lanes[:, missing] = nothing
+    lanes[:, absent] = nothing
     with_null = np.concatenate([lanes, nothing], axis=1)
-    codes = pc.fill_null(distinct.indices.cast(pa.int64()), with_null.shape[1] - 1).to_numpy()
+    codes = fixed(distinct.indices.cast(pa.int64()), np.int64, with_null.shape[1] - 1)
     taken: Lanes = np.take(with_null, codes, axis=1)
     return taken

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mlver.kinds.base import Delta
 from mlver.kinds.tables.align import Alignment
+from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.digest import column_digests
 from mlver.kinds.tables.lenient import lenient_digests
 from mlver.kinds.tables.mixing import Mask, Rows
@@ -71,7 +71,7 @@ class Pair:
                 continue
             sides = []
             for table, rows in ((self.old, self.changed_old), (self.new, self.changed_new)):
-                column = table.column(name).take(pa.array(rows))
+                column = table.column(name).take(positions(rows))
                 reading = self.readings.get(name)
                 sides.append(lenient_digests(column, name, reading) if reading else column_digests(column, name))
             differs: Mask = np.any(sides[0] != sides[1], axis=0)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.kinds.base import Units, Value
+from mlver.kinds.tables.arrays import as_array, fixed
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import decoded, family, plain, type_name
 
@@ -50,7 +51,7 @@ def column_profile(column: Any) -> dict[str, Value]:
         said |= _numbers(numbers(column))
     elif kind not in ("bytes", "span"):
         ends = pc.min_max(column)
-        said["min"], said["max"] = (plain(pa.array([ends[side].as_py()], column.type))[0] for side in ("min", "max"))
+        said["min"], said["max"] = (plain(as_array(ends[side]))[0] for side in ("min", "max"))
     if said["distinct"] <= min(_LOW, max(said["count"] // 2, 2)):
         said["top"] = top_values(column)
     return said
@@ -71,7 +72,7 @@ def numbers(array: Any) -> Floats:
         array = array.cast(pa.uint8())
     elif pa.types.is_decimal(array.type):
         array = array.cast(pa.string())
-    values: Floats = array.drop_null().cast(kind, safe=False).to_numpy()
+    values: Floats = fixed(array.drop_null().cast(kind, safe=False), np.float64)
     return values
 
 

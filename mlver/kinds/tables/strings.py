@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from mlver.kinds.tables.arrays import missing
 from mlver.kinds.tables.mixing import U64, Lanes, Rows, key
 
 SHORT: Final = 64
@@ -77,5 +78,5 @@ def _buffers(array: Any) -> tuple[Any, Rows, Rows]:
         data[: last - first] = np.frombuffer(data_buffer, dtype=np.uint8)[first:last]
     lengths: Rows = offsets[1:] - offsets[:-1]
     if array.null_count:
-        lengths[array.is_null().to_numpy(zero_copy_only=False)] = 0
+        lengths[missing(array)] = 0
     return data, offsets[:-1] - first, lengths

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.kinds.base import Unreadable, Value, short_json
+from mlver.kinds.tables.arrays import fixed
 
 _NAMES: Final = {
     "double": "float64",
@@ -153,7 +154,7 @@ def _nested(array: Any) -> list[Value]:
     elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
         array = array.cast(pa.large_list(kind.value_field))
     items = plain(array.flatten())
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    lengths = fixed(pc.list_value_length(array).cast(pa.int64()), np.int64, 0)
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()
     lists = [items[begin:end] for begin, end in pairwise(bounds)]
     return [None if gone else value for gone, value in zip(missing, lists, strict=True)]

@@ -7,8 +7,11 @@ import gzip
 import json
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -239,6 +242,37 @@ def test_only_values_count_not_how_they_are_stored(write: Callable[[pa.Table], b
     stored = SMALL.set_column(0, "id", SMALL["id"].combine_chunks().dictionary_encode()).select(["x", "id", "n"])
     delta, comparison = change(read("t.x", write(SMALL), ("id",)), read("t.x", write(stored), ("id",)))
     assert nothing(delta) and comparison.same_meaning
+
+
+COMPARE = """
+import sys
+from tests.kinds.byte_source import source
+from mlver.kinds.base import Spec
+from mlver.kinds.data import DataKind
+
+kind = DataKind()
+texts = [
+    "id,clinic,x,label,day,zip,word\\n"
+    + "".join(
+        f"p{n},{'AB'[n % 2]},{n / 8 + s},{n % 2},2024-01-0{n % 9 + 1},0{n},{n or s}\\n" for n in range(60 + 20 * s)
+    )
+    for s in (0, 1)
+]
+texts[1] = texts[1].replace("p5,B", "p5,C").replace("2024-01-01,03", "someday,03")
+old, new = (kind.units(source("t.csv", text), Spec()) for text in texts)
+delta = old.delta(new)
+assert kind.compare(old, new, delta).counts["rows_added"] == 20
+assert [new.get(key) for key in delta.added] and [old.get(key) for key in delta.changed]
+kind.summary(new)
+assert "pyarrow" in sys.modules and "pandas" not in sys.modules, "pandas was loaded"
+"""
+
+
+def test_pandas_is_not_loaded_to_compare_tables() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE], cwd=Path(__file__).parents[3], env={"PYTHONPATH": "."}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_the_head_of_a_table_is_read_without_the_rest() -> None:

@@ -135,6 +135,12 @@ def test_one_bad_cell_does_not_change_a_column_of_numbers() -> None:
     assert changed_cells(back) == changed_cells(delta)
 
 
+def test_short_floats_and_their_text_are_the_same_numbers() -> None:
+    short = pa.table({"id": ["a", "b", "c"], "x": pa.array([0.1, 2.0, None], pa.float32())})
+    delta, _ = change(read("t.parquet", parquet(short)), read("t.csv", "id,x\na,0.1\nb,2\nc,7\n"))
+    assert list(delta.changed) == ["columns.x", "c"]
+
+
 def test_keys_that_turn_to_text_still_match() -> None:
     old, new = read("t.csv", "id,x\n1,1\n2,2\n", ("id",)), read("t.csv", "id,x\n1,1\n2,5\nN3,3\n", ("id",))
     delta, _ = change(old, new)

@@ -1,0 +1,72 @@
+"""Between Arrow and numpy without pandas.
+
+`pa.array`, `pa.scalar` and `to_numpy` import pandas when it is installed, which takes longer than
+most diffs; these few helpers work on the buffers instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlver.kinds.tables.mixing import Mask, Rows
+
+
+def positions(rows: Rows) -> Any:
+    """Return row positions as an Arrow array, for `take`."""
+    rows = np.ascontiguousarray(rows, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
+
+
+def texts(values: Iterable[str | None]) -> Any:
+    """Return strings as an Arrow array of large_string."""
+    encoded = [None if value is None else value.encode() for value in values]
+    lengths = np.array([0] + [len(value or b"") for value in encoded], dtype=np.int64)
+    valid = np.packbits([value is not None for value in encoded], bitorder="little")
+    buffers = [pa.py_buffer(valid), pa.py_buffer(np.cumsum(lengths)), pa.py_buffer(b"".join(v or b"" for v in encoded))]
+    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
+
+
+def no_value(kind: Any) -> Any:
+    """Return the null scalar of a type."""
+    return pa.nulls(1, kind)[0]
+
+
+def as_array(scalar: Any) -> Any:
+    """Return an Arrow array that holds one Arrow scalar."""
+    return pa.nulls(1, scalar.type).fill_null(scalar) if scalar.is_valid else pa.nulls(1, scalar.type)
+
+
+def fixed(array: Any, dtype: np.dtype[Any] | type, fill: Any = None) -> Any:
+    """Return fixed-width values as numpy sees them; `fill` stands for nulls (None: anything at all)."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), dtype=dtype)
+    values = np.frombuffer(buffer, dtype=dtype, count=array.offset + len(array))[array.offset :]
+    if fill is not None and array.null_count:
+        values = values.copy()
+        values[missing(array)] = fill
+    return values
+
+
+def bits(array: Any) -> Mask:
+    """Return a boolean array as numpy sees it, False for nulls."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), dtype=bool)
+    end = array.offset + len(array)
+    packed = np.frombuffer(buffer, dtype=np.uint8)
+    values: Mask = np.unpackbits(packed, count=end, bitorder="little")[array.offset :].astype(bool)
+    if array.null_count:
+        values &= ~missing(array)
+    return values
+
+
+def missing(array: Any) -> Mask:
+    """Return where an array has nulls."""
+    if not array.null_count:
+        return np.zeros(len(array), dtype=bool)
+    return bits(array.is_null())
