@@ -70,20 +70,31 @@ def _measure(path: str, shape: str, old: ArrayData, new: ArrayData) -> Move:
                 numbers = False
                 equal += int(np.count_nonzero(a == b)) if a.dtype == b.dtype else 0
                 continue
-            rows = (len(a), -1)
-            same = (x == y) | ((x != x) & (y != y))
-            equal += int(np.count_nonzero(same.reshape(rows).all(axis=1)))
-            change = np.abs(y - x)[~same]
-            change = change[np.isfinite(change)]
-            square += float(np.sum(change * change))
-            largest = max(largest, float(change.max(initial=0.0)))
-            size = np.abs(x[np.isfinite(x)])
-            base += float(np.sum(size * size))
+            same, change, size, far = _sums(x, y)
+            equal, square, base, largest = equal + same, square + change, base + size, max(largest, far)
     unchanged = equal / count if count else None
     if not numbers:
         return Move(path, shape, unchanged=unchanged)
     relative = math.sqrt(square) / math.sqrt(base) if base and math.isfinite(base) else None
     return Move(path, shape, math.sqrt(square), relative, largest, unchanged)
+
+
+def _sums(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[int, float, float, float]:
+    """Return the number of equal elements, the squared norms of the change and of `x`, and the largest change."""
+    import numpy as np
+
+    if x.ndim == 1 and x.dtype.kind == "f" and x.shape == y.shape:
+        step = y - x
+        square, base = float(step @ step), float(x @ x)
+        if math.isfinite(square) and math.isfinite(base):  # then every element is: the usual case, four times as fast
+            far = max(float(step.max(initial=0.0)), -float(step.min(initial=0.0)))
+            return len(x) - int(np.count_nonzero(step)), square, base, far
+    same = (x == y) | ((x != x) & (y != y))
+    change = np.abs(y - x)[~same]
+    change = change[np.isfinite(change)]
+    size = np.abs(x[np.isfinite(x)])
+    equal = int(np.count_nonzero(same.reshape((len(x), -1)).all(axis=1)))
+    return equal, float(np.sum(change * change)), float(np.sum(size * size)), float(change.max(initial=0.0))
 
 
 def _pairs(old: Iterator[np.ndarray[Any, Any]], new: Iterator[np.ndarray[Any, Any]]) -> Iterator[tuple[Any, Any]]:

@@ -86,18 +86,12 @@ def test_the_verdict_names_what_a_file_would_do(case: str) -> None:
 
 @pytest.mark.parametrize("case", PAYLOADS)
 def test_the_payload_shows_up_in_a_unit(case: str) -> None:
-    marks = {"second pickle": "__trailing__", "missing module": "boom", "module that acts on import": "antigravity",
-             "by attribute": "ModelKind.units", "call of a call": "getcwd", "python 2 names": "builtins.eval"}  # fmt: skip
-    shown = json.dumps(values(read(PAYLOADS[case])))
-    assert (
-        marks.get(
-            case,
-            "system"
-            if case not in ("eval", "exec", "subprocess", "nested")
-            else case.replace("nested", "pickle.loads"),
-        )
-        in shown
-    )
+    marks = {
+        "eval": "builtins.eval", "exec": "builtins.exec", "subprocess": "subprocess.Popen", "nested": "pickle.loads",
+        "second pickle": "__trailing__", "missing module": "boom", "module that acts on import": "antigravity",
+        "by attribute": "ModelKind.units", "call of a call": "getcwd", "python 2 names": "builtins.eval",
+    }  # fmt: skip
+    assert marks.get(case, "system") in json.dumps(values(read(PAYLOADS[case])))
 
 
 def test_a_payload_that_leaves_the_model_as_it_was_is_no_same_model() -> None:
@@ -239,7 +233,7 @@ def test_joblib_fields_nobody_writes_are_unreadable() -> None:
 )
 def test_bombs_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlver.kinds.models.walk.MAX_UNITS", 20_000)
-    with pytest.raises(Unreadable, match="more than|deep"):
+    with pytest.raises(Unreadable, match=r"more than|deep"):
         read(data)
 
 
