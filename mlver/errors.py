@@ -6,21 +6,31 @@ The table of exit codes lives here and nowhere else; `cli` maps an exception to 
 
 from __future__ import annotations
 
+_LONGEST = 1000  # characters of a message
+
 
 class MlverError(Exception):
     """Base of all errors of mlver.
 
-    `message` is one line that names the path or id at fault, `hint` the next command to type,
-    `code` a stable word for scripts, `exit_code` what the process ends with.
+    `message` is one printable line that names the path or id at fault, `hint` the next command to
+    type, `code` a stable word for scripts, `exit_code` what the process ends with.
     """
 
     code = "error"
     exit_code = 7
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        message = one_line(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else one_line(hint)
+
+
+def one_line(text: str) -> str:
+    """Return `text` with all that is not printable, line breaks among it, written out; the middle of a giant is cut."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 4 :]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class NegativeAnswer(MlverError):

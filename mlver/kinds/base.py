@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
+from mlver.errors import one_line
 from mlver.objects.result import jsonable
 
 Value = Any  # JSON-like: None, bool, int, float (NaN is a value), str, list, dict
@@ -30,6 +31,9 @@ class Unreadable(Exception):
 
     Callers fall back to comparing size and hash and show the reason.
     """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason))  # libraries quote what they stumbled over
 
 
 class Source(Protocol):

@@ -23,9 +23,9 @@ def parse_time(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UsageError(f"not a time: {text!r}", hint="write 2024-04-22T03:07Z, 2024-04-22 or 2h") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _no_time(text) from None
 
 
 def parse_when(text: str, now: datetime) -> datetime:
@@ -37,5 +37,12 @@ def parse_when(text: str, now: datetime) -> datetime:
         day: date = now.date() - timedelta(days=word == "yesterday")
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
     if match := _RELATIVE.fullmatch(word):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        try:
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        except (ValueError, OverflowError):  # before the year 1
+            raise _no_time(text) from None
     return parse_time(text)
+
+
+def _no_time(text: str) -> UsageError:
+    return UsageError(f"not a time: {text[:80]!r}", hint="write 2024-04-22T03:07Z, 2024-04-22 or 2h")

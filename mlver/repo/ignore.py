@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.storage import durable
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".mlverignore"
+_LIMIT = 1 << 20  # bytes
 
 # Tools' own folders, caches and virtual environments; and what must never be published by accident.
 _CACHES = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
@@ -33,11 +35,11 @@ class Ignore:
     def load(cls, root: Path) -> Ignore:
         """Read `.mlverignore` of the work tree; UsageError when it is not UTF-8 or has a bad pattern."""
         try:
-            lines = (root / IGNORE_FILE).read_text("utf-8").splitlines()
+            lines = durable.read_file(root / IGNORE_FILE, limit=_LIMIT).decode("utf-8").splitlines()
         except FileNotFoundError:
             return cls()
-        except (UnicodeDecodeError, IsADirectoryError) as error:
-            raise UsageError(f"{IGNORE_FILE} cannot be read: {error}") from None
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{IGNORE_FILE} is not UTF-8: {error}") from None
         from pathspec import GitIgnoreSpec
 
         try:

@@ -11,6 +11,7 @@ import unicodedata
 from mlver.errors import Refused, UsageError
 
 MAX_DEPTH = 256
+MAX_REF = 200  # characters; stages and scopes become names of folders
 _PROTECTED = (".mlver", ".git")
 _SHORT_NAMES = re.compile(r"(?:mlver|git)~\d+$")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,200}[A-Za-z0-9_]|[A-Za-z0-9_]")
@@ -59,7 +60,7 @@ def check_ref(name: str, what: str = "branch") -> str:
     """Return `name` if it can be a branch, tag or stage; UsageError otherwise."""
     parts = name.split("/")
     bad = not _REF.fullmatch(name) or ".." in name or any(p in ("", ".") or p.endswith((".", ".lock")) for p in parts)
-    if bad or name.upper() == "HEAD":
+    if bad or len(name) > MAX_REF or name.upper() == "HEAD":
         raise UsageError(f"not a valid {what} name: {name[:80]!r}", hint="use letters, digits and . _ - / =")
     if _HEX.fullmatch(name):
         raise UsageError(f"not a valid {what} name: {name!r} reads like a commit id")

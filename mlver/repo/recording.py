@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def outputs_of(repo: Repository, before: Before, after: Before, patterns: Sequen
     for pattern in patterns:
         path = repo.tree_path(pattern)
         if not any(path == "" or matches(file, path) for file in after.files):
-            if (repo.root / path).exists():
+            if os.path.lexists(repo.root / path):
                 raise UsageError(f"output {pattern} is left out by {IGNORE_FILE}; nothing was recorded")
             raise UsageError(
                 f"output {pattern} was not written; nothing was recorded", hint="check the path after --out"

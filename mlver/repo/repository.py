@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat as statmod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +34,7 @@ from mlver.store.object_store import ObjectStore
 FOLDER = ".mlver"
 FORMAT = b"mlver repository format 1\n"
 Clock = Callable[[], datetime]
+_OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
 
 
 def system_clock() -> datetime:
@@ -69,8 +71,7 @@ class Repository:
         """
         start = _whole(start)
         for folder in (start, *start.parents):
-            if (folder / FOLDER / "format").exists():
-                _check_format(folder / FOLDER)
+            if _has_format(folder / FOLDER):
                 return cls(folder, actor=actor, clock=clock, user_config=user_config)
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
@@ -81,7 +82,7 @@ class Repository:
         """Make a repository in `path`, or open the one that is there; also return whether it is new."""
         root = _whole(path)
         dot = root / FOLDER
-        if (dot / "format").exists():
+        if _has_format(dot):
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
         storage = LocalStorage(dot)
         for folder in ("packs", "ops", "cache"):
@@ -212,10 +213,17 @@ class Repository:
     def project(self) -> Project:
         """The mlver.toml of the work tree; an empty one when there is none."""
         try:
-            data = (self.root / PROJECT_FILE).read_bytes()
-        except (FileNotFoundError, IsADirectoryError):
+            data = durable.read_file(self.root / PROJECT_FILE, limit=_OWN_FILE_LIMIT)
+        except FileNotFoundError:
             return Project()
         return parse_project(data, PROJECT_FILE)
+
+    def in_work_tree(self, path: str) -> bool:
+        """Whether a file stands at this tree path now. Links are none, and neither is what no disk can name."""
+        try:
+            return statmod.S_ISREG(os.lstat(self.root / path).st_mode)
+        except (OSError, ValueError):
+            return False
 
     def _kind(self, path: str, id: BlobId, known: Mapping[str, Artifact], project: Project) -> str:
         """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
@@ -232,6 +240,8 @@ class Repository:
 
     def tree_path(self, text: str, cwd: Path | None = None) -> str:
         """Return the tree path of a user's path; UsageError when it lies outside the work tree."""
+        if "\0" in text:
+            raise UsageError(f"not a path: {text!r}")
         full = Path(os.path.normpath((cwd or self.root) / text))
         try:
             path = full.relative_to(self.root).as_posix()
@@ -253,10 +263,16 @@ def _whole(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
-def _check_format(dot: Path) -> None:
-    data = (dot / "format").read_bytes()
+def _has_format(dot: Path) -> bool:
+    """Whether `dot` is a repository's folder; Refused when it is a newer one's, Damaged when it says something else."""
+    if not os.path.isdir(dot):
+        return False
+    try:
+        data = durable.read_file(dot / "format", limit=_OWN_FILE_LIMIT)
+    except FileNotFoundError:
+        return False
     if data == FORMAT:
-        return
+        return True
     if data.startswith(b"mlver repository format "):
         raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
     raise Damaged(f"{dot / 'format'} is damaged", hint="mlver fsck")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r"(?P<base>.*?)(?P<step>~\d*|\^\d*|@\{[^{}]+\}|@\d{4}-\d\d-\d\d[0-9T:.Z+-]*)$", re.DOTALL)
 _HEX = re.compile(r"[0-9a-f]{4,64}$")
+_LONGEST = 500  # characters of a revision
+_DIGITS = 9  # of a number in one
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,30 @@ class Target:
 
 def resolve(repo: Repository, text: str) -> CommitId:
     """Return the commit that `text` names; UnknownRevision, with what comes close, otherwise."""
-    match = _STEP.fullmatch(text)
-    if match and match["base"]:
-        base, step = match["base"], match["step"]
+    base, steps = text[:_LONGEST], list[str]()
+    if text != base:
+        raise UnknownRevision(f"unknown revision {text[:80]!r}…", hint="mlver log")
+    while (match := _STEP.fullmatch(base)) and match["base"]:
+        base = match["base"]
+        steps.append(match["step"])
+    first = steps.pop()[1:].strip("{}") if steps and steps[-1][0] == "@" else None
+    id = _named(repo, base) if first is None else _before(repo, base, first, text)
+    for step in reversed(steps):
+        if step[0] == "@":
+            raise UnknownRevision(f"unknown revision {text!r}: {step} follows names alone", hint="mlver deployed")
+        number = _count(step[1:] or "1", text)
         if step[0] == "~":
-            id = resolve(repo, base)
-            for _ in range(int(step[1:] or 1)):
+            for _ in range(number):
                 id = _parent(repo, id, 1, text)
-            return id
-        if step[0] == "^":
-            number = int(step[1:] or 1)
-            return _parent(repo, resolve(repo, base), number, text) if number else resolve(repo, base)
-        return _before(repo, base, step[1:].strip("{}"), text)
-    return _named(repo, text)
+        elif number:
+            id = _parent(repo, id, number, text)
+    return id
+
+
+def _count(digits: str, text: str) -> int:
+    if len(digits) > _DIGITS:
+        raise UnknownRevision(f"no such commit: {text}", hint="mlver log")
+    return int(digits)
 
 
 def exists(repo: Repository, text: str) -> bool:
@@ -114,7 +127,7 @@ def _before(repo: Repository, base: str, step: str, text: str) -> CommitId:
     if not history:
         raise UnknownRevision(f"no stage or branch {base!r} has a history", hint="mlver deployed")
     if step.isdecimal():
-        if int(step) >= len(history):
+        if _count(step, text) >= len(history):
             raise UnknownRevision(f"{base} has only {len(history)} entries, asked for {text}", hint="mlver op log")
         return history[int(step)][1]
     moment = parse_when(step, repo.now())
@@ -175,6 +188,6 @@ def _clean(repo: Repository, path: str) -> str:
 def _is_path(repo: Repository, text: str) -> bool:
     try:
         path = repo.tree_path(text)
-        return bool(path) and ((repo.root / path).is_file() or path in repo.head_snapshot().artifacts)
+        return bool(path) and (repo.in_work_tree(path) or path in repo.head_snapshot().artifacts)
     except (MlverError, OSError, ValueError):
         return False

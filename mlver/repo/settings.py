@@ -31,6 +31,7 @@ KNOWN: dict[str, Known] = {
 
 
 _DIGITS = 9  # of a whole number
+_LIMIT = 1 << 20  # bytes of a config file
 
 
 class Settings:
@@ -81,11 +82,11 @@ def parse_value(name: str, text: str) -> Any:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        plain = tomllib.loads(path.read_text("utf-8"))
+        plain = tomllib.loads(durable.read_file(path, limit=_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:  # of TOML and UTF-8
+        raise UsageError(f"{durable.show(path)}: {error}") from None
     try:
         return {name: parse_value(name, _text(name, value)) for name, value in _flatten(plain)}
     except UsageError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as statmod
 import time
@@ -123,6 +124,8 @@ def open_regular(root: Path, path: str) -> BinaryIO:
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise Refused(f"not a regular file: {path}") from None
         raise LocalIO(f"cannot read {path}: {error.strerror}", hint="check its permissions") from None
     if not statmod.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -133,19 +136,20 @@ def open_regular(root: Path, path: str) -> BinaryIO:
 def read_stable(root: Path, path: str, consume: Callable[[BinaryIO], BlobId]) -> tuple[BlobId, Stat]:
     """Let `consume` read the file until it did not change meanwhile; return the blob id and its stat data.
 
-    Raises NegativeAnswer when the file kept changing.
+    Raises NegativeAnswer when the file kept changing or went away, LocalIO when it cannot be read.
     """
     for _ in range(_ATTEMPTS):
         seen = time.time_ns()
-        with open_regular(root, path) as stream:
-            before = os.fstat(stream.fileno())
-            blob = consume(stream)
-            after = os.fstat(stream.fileno())
-        if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-            after.st_size,
-            after.st_mtime_ns,
-            after.st_ctime_ns,
-        ):
+        try:
+            with open_regular(root, path) as stream:
+                before = os.fstat(stream.fileno())
+                blob = consume(stream)
+                after = os.fstat(stream.fileno())
+        except UsageError:
+            raise NegativeAnswer(f"{path} went away while it was read", hint="try again") from None
+        except OSError as error:
+            raise LocalIO(f"cannot read {path}: {error.strerror}", hint="check the disk") from error
+        if _stamp(before) == _stamp(after):
             return blob, Stat(after.st_size, after.st_mtime_ns, after.st_ctime_ns, after.st_ino, seen, bytes(blob))
     raise NegativeAnswer(f"{path} changed while it was read", hint="wait until its writer is done, then try again")
 
@@ -164,7 +168,10 @@ def hash_stream(stream: BinaryIO) -> BlobId:
 
 def link_text(root: Path, path: str) -> bytes:
     """Return the text of a symbolic link, which is all that is ever stored of it."""
-    return os.fsencode(os.readlink(root / path))
+    try:
+        return os.fsencode(os.readlink(root / path))
+    except OSError as error:
+        raise NegativeAnswer(f"{path} is no symbolic link any more: {error.strerror}", hint="try again") from None
 
 
 class WorkTree:

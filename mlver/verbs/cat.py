@@ -54,7 +54,7 @@ def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str |
         snapshot = repo.snapshot(repo.resolve(parsed.rev))
     else:
         snapshot = repo.head_snapshot()
-        if parsed.path not in snapshot and (repo.root / parsed.path).is_file():
+        if parsed.path not in snapshot and repo.in_work_tree(parsed.path):
             snapshot = repo.work_snapshot()
     snapshot[parsed.path]  # raises, naming what comes close
     return snapshot, parsed.path, parsed.unit

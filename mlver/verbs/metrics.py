@@ -134,7 +134,7 @@ def _dataset(repo: Repository, commit: CommitId, text: str) -> tuple[str, BlobId
     target = parse_target(repo, text)
     if target.path is None or target.unit is not None:
         raise UsageError(f"not a dataset: {text}", hint="name a file of the commit or the work tree")
-    if target.rev is None and (repo.root / target.path).is_file():
+    if target.rev is None and repo.in_work_tree(target.path):
         with open_regular(repo.root, target.path) as stream:
             return target.path, hash_stream(stream)
     snapshot = repo.snapshot(repo.resolve(target.rev) if target.rev else commit)

@@ -99,7 +99,7 @@ def _subject(repo: Repository, target: Target) -> dict[str, str]:
 
 def _versions(repo: Repository, path: str) -> Iterator[Snapshot]:
     """Yield one snapshot for each version of an artifact: the work tree, then every commit that changed it."""
-    if (repo.root / path).is_file():
+    if repo.in_work_tree(path):
         yield repo.work_snapshot()
     seen = set()
     for id in ancestors(repo, all_heads(repo)):
