@@ -95,7 +95,8 @@ def test_random_bytes_never_break_the_reader(data: bytes) -> None:
 
 _OPCODES = st.sampled_from(
     [b"(", b"N", b"]", b"}", b")", b"K\x01", b"\x8c\x01a", b"t", b"l", b"d", b"0", b"1", b"2", b"a", b"e", b"s", b"u",
-     b"b", b"R", b"\x81", b"\x85", b"\x86", b"\x87", b"\x8f", b"\x90", b"\x91", b"\x93", b"\x94", b"h\x00", b"q\x00", b"o",
+     b"b", b"R", b"\x81", b"\x85", b"\x86", b"\x87", b"\x8f", b"\x90", b"\x91", b"\x93", b"\x94", b"h\x00",
+     b"q\x00", b"o",
      b"cnumpy\ndtype\n", b"cnumpy\nndarray\n", b"cnumpy._core.multiarray\n_reconstruct\n", b"C\x02ab", b"\x8c\x02f8",
      b"cnumpy._core.multiarray\nscalar\n", b"cbuiltins\nset\n", b"ccopyreg\n_reconstructor\n", b"cbuiltins\nobject\n",
      b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n", b"cdatetime\ndatetime\n", b"c_codecs\nencode\n", b"\x88", b"\x92"]
