@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlver.store.object_store import ObjectStore
 
-PACK_TARGET = 1 << 30  # a pack that has grown past this many bytes is closed and the next begun
+PACK_TARGET = 2 << 30  # a pack that has grown past this many bytes is closed and the next begun
 _BLOB = TYPES["blob"]
 _ID_OF: dict[type, type[ObjectId]] = {
     Tree: TreeId,
