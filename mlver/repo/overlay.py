@@ -155,7 +155,7 @@ def carry_out(
         remove_paths(folder, early)
     _drop_empty_folders(folder, new)
     write_artifacts(store, new, folder, progress=progress)
-    remove_paths(folder, gone)
+    remove_paths(folder, set(gone).difference(early))
 
 
 def _makes_room(path: str, new: Sequence[Artifact]) -> bool:

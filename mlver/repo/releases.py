@@ -133,7 +133,7 @@ def prune(repo: Repository) -> tuple[str, ...]:
 def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[str]]:
     """Walk back through the operations; return which idle releases were seen, and each stage's last `keep`."""
     seen: set[str] = set()
-    recent: dict[str, list[str]] = {stage: [] for stage in repo.view.stages}
+    recent: dict[str, list[str]] = {}
     for _, operation in repo.operations():
         for (stage, _), live in _wanted(operation.view).items():
             if live.release in idle:
@@ -141,7 +141,7 @@ def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[
                 names = recent.setdefault(stage, [])
                 if live.release not in names and len(names) < keep:
                     names.append(live.release)
-        if seen == idle or all(len(names) == keep for names in recent.values()):
+        if seen == idle:
             break
     return seen, {name for names in recent.values() for name in names}
 

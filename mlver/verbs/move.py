@@ -126,7 +126,8 @@ def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
     if _changes(view, move):
         _record(repo, move, _own(view, move), release)
     settle_after(repo, only=slot, progress=progress)
-    prune(repo)
+    if move.action != ROLLBACK:  # going back is urgent, tidying up is not
+        prune(repo)
     result = _result(repo, move, view, release, written)
     return replace(result, warnings=(*result.warnings, *trouble))
 
