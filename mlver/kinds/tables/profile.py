@@ -37,9 +37,10 @@ def column_profile(column: Any) -> dict[str, Value]:
     `distinct`, `min`, `max`; for numbers also `mean`, `p5`, `p50`, `p95` and `nan` (NaN are counted
     as values and left out of all the rest); for few values that repeat `top`, as [value, count] pairs.
     """
+    name = type_name(column.type)
     column = flat(column)
     said: dict[str, Value] = {
-        "type": type_name(column.type),
+        "type": name,
         "count": len(column) - column.null_count,
         "nulls": column.null_count,
     }
@@ -58,11 +59,17 @@ def column_profile(column: Any) -> dict[str, Value]:
 
 
 def flat(column: Any) -> Any:
-    """Return a column as one plain array: no chunks, no dictionary."""
+    """Return a column as one plain array: no chunks, no dictionary, no type Arrow can't count."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # too large for one piece
-        return pa.chunked_array([decoded(chunk) for chunk in array.chunks])
-    return decoded(array)
+        return pa.chunked_array([_countable(decoded(chunk)) for chunk in array.chunks])
+    return _countable(decoded(array))
+
+
+def _countable(array: Any) -> Any:
+    if pa.types.is_float16(array.type):
+        return array.cast(pa.float32())
+    return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
 
 
 def numbers(array: Any) -> Floats:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
@@ -115,6 +116,11 @@ def _checked(table: Any) -> Any:
 def _storage(column: Any) -> Any:
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    if pa.types.is_run_end_encoded(column.type):
+        column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
+    kind = column.type
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        column = column.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
     if _has_extension(column.type):
         raise Unreadable(f"extension type inside {column.type}")
     return column

@@ -21,6 +21,9 @@ MASK = (1 << 64) - 1
 MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
 
+VIEWS = (pa.string_view(),) if int(pa.__version__.split(".")[0]) >= 19 else ()  # before, nothing casts them
+
+
 def hexes(array: pa.Array, name: str = "x") -> list[str]:
     lanes = cell_digests(array, name)
     return [f"{first:016x}{second:016x}" for first, second in lanes.T.tolist()]
@@ -131,7 +134,7 @@ def test_floats_follow_the_scheme(values: list[float | None]) -> None:
 @given(st.lists(st.one_of(st.none(), st.text(max_size=100)), max_size=20), st.integers(0, 3))
 def test_strings_follow_the_scheme_in_every_encoding(values: list[str | None], skip: int) -> None:
     expected = [referenced(value) for value in values[skip:]]
-    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+    for kind in (pa.string(), pa.large_string(), *VIEWS):
         assert hexes(pa.array(values, kind).slice(skip)) == expected
     assert hexes(pa.array(values, pa.string()).dictionary_encode().slice(skip)) == expected
 

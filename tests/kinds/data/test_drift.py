@@ -97,7 +97,7 @@ def test_profiles_count_nan_apart_and_are_json() -> None:
         pa.array([math.nan]), pa.array([], pa.string()), pa.nulls(3), pa.array([[1], None]), pa.array([b"a"]),
         pa.array([True, False, None]), pa.array(["x", "y"] * 60).dictionary_encode(), pa.array([1, 2], pa.date32()),
         pa.array(["1.10", "2.25"]).cast(pa.decimal128(5, 2)), pa.array([1, 2], pa.duration("s")),
-        pa.array([math.inf, 1.0]), pa.array([1], pa.timestamp("us", "UTC")), pa.array([1.5], pa.float16()),
+        pa.array([math.inf, 1.0]), pa.array([1], pa.timestamp("us", "UTC")), pa.array([np.float16(1.5)]),
     ):  # fmt: skip
         json.dumps(column_profile(array))
     assert column_profile(pa.array(["x", "y", "x"] * 9))["top"] == [["x", 18], ["y", 9]]
