@@ -1,7 +1,7 @@
 """Between Arrow and numpy without pandas.
 
 `pa.array`, `pa.scalar` and `to_numpy` import pandas when it is installed, which takes longer than
-most diffs; these few helpers work on the buffers instead.
+most diffs; these few functions work on the buffers instead.
 """
 
 from __future__ import annotations
