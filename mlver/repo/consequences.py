@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId, CommitId, DerivationId
@@ -63,7 +64,7 @@ class Consequences:
                 yield one
 
     def of(self, starts: Iterable[Used]) -> list[Outcome]:
-        """Return everything made from `starts`, directly or not, by the number of steps and by path."""
+        """Return everything made from `starts`, directly or not: by the number of steps, then the oldest first."""
         level = list(starts)
         seen = {one.id for one in level}
         found: list[Outcome] = []
@@ -76,9 +77,12 @@ class Consequences:
                     if output.id not in seen:
                         following.setdefault(output.id, Outcome(output, commit, steps, source))
             seen |= following.keys()
-            found += sorted(following.values(), key=lambda outcome: outcome.artifact.path)
+            found += sorted(following.values(), key=self._when)
             level = [outcome.artifact for outcome in following.values()]
         return found
+
+    def _when(self, outcome: Outcome) -> tuple[datetime, str]:
+        return self._past.repo.commit(outcome.commit).time, outcome.artifact.path
 
     def _from(self, one: Used) -> Iterator[tuple[Used, CommitId, str]]:
         yield from self._made.get(one.id, ())

@@ -98,16 +98,16 @@ def may_go_in(path: str, kind: str) -> bool:
     return kind in ASSUMED_INPUTS and path not in _OWN_FILES
 
 
-def code_in_command(repo: Repository, command: Sequence[str], files: Iterable[str], cwd: str) -> list[str]:
-    """Return the files of the work tree that words of a command name: the scripts it runs."""
-    known, found = set(files), []
+def files_in_command(repo: Repository, command: Sequence[str], files: Iterable[str], cwd: str) -> set[str]:
+    """Return the files of the work tree that words of a command name: scripts it runs, perhaps outputs."""
+    known, found = set(files), set[str]()
     for word in command:
         try:
             path = repo.tree_path(word, repo.root / cwd)
         except (UsageError, ValueError):  # outside of the work tree, or no path at all
             continue
         if path in known:
-            found.append(path)
+            found.add(path)
     return found
 
 

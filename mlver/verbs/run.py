@@ -21,7 +21,7 @@ from mlver.repo.recording import (
     Before,
     assumed_inputs,
     begin,
-    code_in_command,
+    files_in_command,
     keep,
     measured,
     named,
@@ -127,16 +127,16 @@ def record(
     seconds, after = before.seconds, begin(repo)
     made = outputs_of(repo, before, after, outputs)
     read = {path for path in seen.read if path in before.ids} if seen else set()
-    scripts = code_in_command(repo, command, before.ids, cwd)
     observed = not inputs and bool(read)
+    hinted = read | files_in_command(repo, command, before.ids, cwd)
+    code = {one.path for one in used(repo, before, hinted) if one.kind == CODE}.difference(made)
     if inputs:
-        code = [used_.path for used_ in used(repo, before, read) if used_.kind == CODE]
-        chosen = [*named(repo, inputs, before.ids), *code, *scripts]
+        chosen = {*named(repo, inputs, before.ids), *code}
     elif read:
-        chosen = [*read, *scripts]
+        chosen = read | code
     else:
-        kinds = {used_.path: used_.kind for used_ in used(repo, before, before.ids)}
-        chosen = [*assumed_inputs(kinds, made), *scripts]
+        kinds = {one.path: one.kind for one in used(repo, before, before.ids)}
+        chosen = {*assumed_inputs(kinds, made), *code}
     went_in, came_out = used(repo, before, chosen), used(repo, after, made)
     derivation = Derivation(
         source=source,

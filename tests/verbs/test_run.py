@@ -140,6 +140,13 @@ def test_declared_inputs_count_and_code_that_was_read_joins_them(bench: Bench) -
     assert (result.observed, result.undeclared) == (False, ("data/other.csv",))
 
 
+def test_an_output_named_in_the_command_is_no_input(bench: Bench) -> None:
+    bench.write("model.txt", "old")
+    bench.write("train.sh", "cat $1 > $2")
+    command = ["sh", "train.sh", "data/train.csv", "model.txt"]
+    assert paths(run(bench.repo, command, inputs=["config"]))[0] == ["config/pipeline.json", "train.sh"]
+
+
 def test_folders_and_globs_name_what_is_in_them(bench: Bench) -> None:
     bench.write("train.sh", "mkdir models; echo 1 > models/a.txt; echo 2 > models/b.txt")
     result = run(bench.repo, ["sh", "train.sh"], inputs=["data", "config/*.json"], outputs=["models"])
