@@ -6,13 +6,15 @@ from functools import cache
 
 import pytest
 from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from mlver.errors import Damaged
 from mlver.objects.ids import BlobId, TreeId
 from mlver.objects.tree import Tree
 from mlver.storage.memory import MemoryStorage
-from mlver.store.pack import list_packs, pack_key, pack_name, read_rows
+from mlver.store.pack import Row, list_packs, pack_key, pack_name, read_rows
 from mlver.store.scan import Gap, load_rows, scan
 from tests.store.kit import noise, open_store, packs, put, replace
 
@@ -197,3 +199,31 @@ def test_a_pack_under_another_name_is_found() -> None:
     storage.create(pack_key("00" * 32), data)
     report = open_store(storage).verify()
     assert [problem.message for problem in report.problems] == ["pack does not match the hash that is its name"]
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_any_bytes_as_a_pack_are_survived(data: bytes, magic: bool) -> None:
+    storage = damaged(b"MLVRPACK\x01\0\0\0\0\0\0\0" + data if magic else data)
+    assert not open_store(storage).verify().ok
+    assert readable(storage) == {}
+
+
+@given(st.integers(0, 2000), st.binary(min_size=1, max_size=100))
+def test_any_damage_hurts_what_it_hits_and_nothing_else(at: int, wound: bytes) -> None:
+    _, data = sample()
+    at %= len(data)
+    bad = (data[:at] + wound + data[at + len(wound) :])[: len(data)]
+    storage = damaged(bad)
+    hit = {row.id for row in _rows() if bad[row.offset : row.end] != data[row.offset : row.end]}
+    report = open_store(storage).verify()
+    assert report.ok == (bad == data)
+    assert len(readable(storage)) == len(CONTENTS) + 1 - len(hit)
+    assert {bytes(id) for id in report.lost} <= hit
+    if bad[_rows()[-1].end :] == data[_rows()[-1].end :]:  # the key table still names them all
+        assert {bytes(id) for id in report.lost} == hit
+
+
+@cache
+def _rows() -> list[Row]:
+    storage = damaged(sample()[1])
+    return sorted(read_rows(storage, next(iter(list_packs(storage))))[1], key=lambda row: row.offset)
