@@ -68,6 +68,10 @@ class ModelKind(Kind):
             return _visible(value["class"] if inside == "{}" else f"{value['class']} {inside}")
         return _visible(short_json(value))
 
+    def change_text(self, key: str, old: Value, new: Value) -> tuple[str, str]:
+        """See `Kind.change_text`; of arrays the whole is told, how far they moved is in `compare`."""
+        return self.text(key, old), self.text(key, new)
+
     def summary(self, units: Units) -> Mapping[str, Value]:
         """See `Kind.summary`: class, format, library version, counts, and the verdict on loading the file."""
         from mlver.kinds.models.describe import facts

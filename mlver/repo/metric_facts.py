@@ -139,7 +139,10 @@ def metric_values(
     if files and (as_of is None or repo.commit(commit).time <= as_of):
         from mlver.repo.metric_files import file_metrics
 
-        found = [*file_metrics(repo, commit), *found]
+        recorded = {(value.name, value.slice, str(value.value)) for value in found}
+        in_files = file_metrics(repo, commit)
+        # what was recorded from a file is the same knowledge, and says more of itself
+        found = [*(v for v in in_files if (v.name, v.slice, str(v.value)) not in recorded), *found]
     wanted = [MetricName.parse(name) for name in names]
     found = [v for v in found if not wanted or any(name.covers(v.name, v.slice) for name in wanted)]
     moment = as_of or repo.now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlver.kinds.base import Unreadable
+from mlver.kinds.base import Unreadable, Value
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
@@ -65,8 +65,12 @@ def data_warnings(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -
             continue  # committed as bytes; diff says why it cannot be read
         details = new.kind(change.path).compare(a, b, a.delta(b)).details
         for detail in (d for d in details if d.title == WARNING_TITLE):
-            warnings += [
-                f"{change.path}: " + ", ".join(f"{c} {v}" for c, v in zip(detail.columns, row, strict=True))
-                for row in detail.rows
-            ]
+            warnings += [f"{change.path}: {_association(row)}" for row in detail.rows]
     return tuple(warnings)
+
+
+def _association(row: tuple[Value, ...]) -> str:
+    """Say one row of the detail: column, where, feature, correlation in the old and in the new rows, how many."""
+    column, where, feature, old, new, rows = row
+    of = f" where {where}" if where else ""
+    return f"{column} goes against {feature} in {rows} new rows{of} (r {old:.2f} before, {new:.2f} there)"
