@@ -80,7 +80,7 @@ def _option(option: TyperOption) -> tuple[str, str]:
 
 def help_page(help: Help) -> RenderableType:
     """Usage, what it does, arguments and options by panel, examples, exit codes."""
-    from mlver.render.lines import columns, indented, line, paragraphs
+    from mlver.render.lines import Columns, indented, line, paragraphs
 
     blocks: list[Any] = [line(("usage: ", "quiet"), (help.usage, "head"), wrap=True), line(help.summary, wrap=True)]
     blocks += [line(" ".join(paragraph.split()), wrap=True) for paragraph in help.text.split("\n\n") if paragraph]
@@ -91,7 +91,7 @@ def help_page(help: Help) -> RenderableType:
         blocks.append([line(("Examples", "head")), *(indented(text) for text in _examples(help.examples))])
     if help.exits:
         rows_ = [[str(code), what] for code, what in help.exits.items()]
-        blocks.append([line(("Exit codes besides the common ones", "head")), indented(columns(rows_))])
+        blocks.append([line(("Exit codes besides the common ones", "head")), indented(Columns(rows_))])
     return paragraphs(*blocks)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
+from rich.text import Text
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, many, when, who
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ def alerts_page(result: AlertsResult, *, full: bool = False) -> RenderableType:
         return line("no alerts")
     if full and len(result.alerts) <= _FULL:
         return paragraphs(*(_alert(alert) for alert in result.alerts))
-    rows: list[list[Part | None]] = [
-        [
-            (alert.id, "unit"),
-            when(alert.at),
-            alert.type,
-            (alert.severity, "warning" if alert.severity in ("page", "critical") else "quiet"),
+    rows: list[list[Part | None] | Text] = []
+    for alert in result.alerts:
+        serious = alert.severity in ("page", "critical")
+        row: list[Part | None] = [(alert.id, "unit"), when(alert.at), alert.type]
+        row += [(alert.severity, "warning" if serious else "quiet")]
+        row += [
             (alert.state, "warning" if alert.state == "open" else "quiet"),
             (alert.live.short if alert.live else "", "id"),
-            _last(alert),
         ]
-        for alert in result.alerts
-    ]
-    return columns(rows, head=("alert", "at", "type", "severity", "state", "live", "done"), grow=6)
+        rows.append(row)
+        if told := _last(alert):
+            rows.append(line(f"       {told}"))
+    return Columns(rows, head=("alert", "at", "type", "severity", "state", "live then"), grow=2)
 
 
 def imported_page(result: AlertsResult) -> RenderableType:
@@ -70,29 +71,21 @@ def stats_page(result: AlertStatsResult) -> RenderableType:
     """Types most worth looking at first: how often they fired and mattered, what was done last."""
     if not result.types:
         return line("no alerts")
-    rows: list[list[Part | None]] = []
+    rows: list[list[Part | None] | Text] = []
     for stats in result.types:
         label = "good" if stats.share >= 0.5 else "" if stats.acted else "quiet"
-        rows.append(
-            [
-                (stats.type, label),
-                str(stats.fired),
-                str(stats.acted),
-                (f"{stats.share:.0%}", label),
-                (f"{stats.low:.0%}–{stats.high:.0%}", "quiet"),
-                (str(stats.open), "warning") if stats.open else ("0", "quiet"),
-                day(stats.last_fired),
-                _last_action(stats.last_action, stats.last_action_alert),
-            ]
-        )
-    head = ("type", "fired", "acted", "share", "95 %", "open", "last", "last action")
+        row: list[Part | None] = [(stats.type, label), str(stats.fired), str(stats.acted)]
+        row += [(f"{stats.share:.0%}", label), (f"{stats.low:.0%}–{stats.high:.0%}", "quiet")]
+        row += [(str(stats.open), "warning" if stats.open else "quiet"), (day(stats.last_fired), "quiet")]
+        rows.append(row)
+        if stats.last_action:
+            rows.append(line("    ", _last_action(stats.last_action, stats.last_action_alert)))
+    head = ("type", "fired", "acted on", "share", "95 %", "open", "last fired")
     share = f" ({result.acted / result.fired:.0%})" if result.fired else ""
     total = f"{many(result.fired, 'alert')}, {result.acted} acted on{share}"
-    return paragraphs(columns(rows, head=head, right=(1, 2, 3, 4, 5), grow=7, wrap=(7,)), line((total, "quiet")))
+    return paragraphs(Columns(rows, head=head, right=(1, 2, 3, 4, 5), grow=0), line((total, "quiet")))
 
 
-def _last_action(action: Action | None, alert: str | None) -> str:
-    if action is None:
-        return ""
-    made = " → " + " ".join(commit.short for commit in action.commits) if action.commits else ""
-    return f"{_did(action)}{made}" + (f", {alert}" if alert else "")
+def _last_action(action: Action, alert: str | None) -> Text:
+    made = f" → {' '.join(commit.short for commit in action.commits)}" if action.commits else ""
+    return line((f"last: {alert} " if alert else "last: ", "quiet"), _did(action), (made, "id"))

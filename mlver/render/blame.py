@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import count, groupby
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.units import SIGNS, value_change
 from mlver.render.values import brief, day, many, when, who
 
@@ -14,8 +16,15 @@ if TYPE_CHECKING:
     from mlver.verbs.blame import BlamedUnit, BlameResult
 
 
-def blame_page(result: BlameResult) -> RenderableType:
-    """A table of parts; for a single unit, each of its changes with what it was and became."""
+_MANY = 40
+
+
+def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
+    """A table of parts; for a single unit, each of its changes with what it was and became.
+
+    Of an artifact with many units, those that stand together and have the same last change share a
+    line, unless `every` one is wanted.
+    """
     if not result.units:
         return line("nothing to blame: no such unit was removed" if result.rev else "nothing to blame")
     blocks: list[RenderableType | list[RenderableType] | None] = [line((result.live, "stage")) if result.live else None]
@@ -24,7 +33,7 @@ def blame_page(result: BlameResult) -> RenderableType:
         blocks.append(line((first.kind, "kind"), " ", (f"{first.path}#{first.unit}", "path")))
         blocks += [_change(unit) for unit in result.units]
     else:
-        blocks.append(_parts(result))
+        blocks.append(_parts(result, every))
     if result.truncated:
         blocks.append(line(("… more, cut (--limit)", "quiet")))
     return paragraphs(*blocks)
@@ -36,18 +45,35 @@ def is_history(result: BlameResult) -> bool:
     return len(names) == 1 and result.units[0].unit is not None and "#" in result.target
 
 
-def _parts(result: BlameResult) -> RenderableType:
+def _parts(result: BlameResult, every: bool) -> RenderableType:
     one_path = len({unit.path for unit in result.units}) == 1
     rows: list[list[Part | None]] = []
-    for unit in result.units:
+    grouped = one_path and not every and len(result.units) > _MANY
+    for unit, last, length in _runs(result.units, grouped):
         name = unit.path if unit.unit is None else unit.unit if one_path else f"{unit.path}#{unit.unit}"
-        if unit.count > 1:
+        if last is not unit:
+            name = f"{name} – {last.unit} ({length})"
+        elif unit.count > 1:
             name = f"{name} ({many(unit.count, 'row')})" if unit.unit else many(unit.count, "row")
         rows.append([_sign(unit) or None, name, *_commit_cells(unit), line(*_why(unit), wrap=True)])
     if not any(row[0] for row in rows):
         rows = [row[1:] for row in rows]
-        return columns(rows, head=("part", "commit", "who", "when", "why"), grow=4, wrap=(4,))
-    return columns(rows, head=("", "part", "commit", "who", "when", "why"), grow=5, wrap=(5,))
+        return Columns(rows, head=("part", "commit", "who", "when", "why"), grow=4, wrap=(4,))
+    return Columns(rows, head=("", "part", "commit", "who", "when", "why"), grow=5, wrap=(5,))
+
+
+def _runs(units: Sequence[BlamedUnit], grouped: bool) -> Iterator[tuple[BlamedUnit, BlamedUnit, int]]:
+    """Yield first, last and number of the units of each run with the same change; each alone unless `grouped`."""
+    number = count()
+
+    def key(unit: BlamedUnit) -> object:
+        return (
+            (unit.commit, unit.change == "removed", str(unit.unit).startswith("columns.")) if grouped else next(number)
+        )
+
+    for _, run in groupby(units, key=key):
+        found = list(run)
+        yield found[0], found[-1], len(found)
 
 
 def _sign(unit: BlamedUnit) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.theme import Theme
 
 # Labels say what a piece of text is; only this table says how that looks.
@@ -31,8 +31,7 @@ THEME = Theme(
         "head": "bold",
         "quiet": "dim",
         "command": "bold",
-    },
-    inherit=False,
+    }
 )
 
 
@@ -52,5 +51,5 @@ def to_text(renderable: RenderableType, *, width: int = 80, color: bool = False)
         legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(renderable, crop=False)
+        console.print(Group(renderable), crop=False)  # alone, a Text would forget that it must not wrap
     return "".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines())

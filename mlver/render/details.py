@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line
+from mlver.render.lines import Columns, Part, indented, line
 from mlver.render.metric_rows import delta_text
+from mlver.render.units import common_prefix
 from mlver.render.values import number
 
 if TYPE_CHECKING:
@@ -23,10 +24,20 @@ def detail_block(detail: Detail, most: int) -> list[RenderableType]:
         return _code(detail, most)
     if detail.columns[-2:] == ("delta", "verdict"):
         return _metrics(detail, most)
-    rows = [[_cell(value) for value in row] for row in detail.rows[:most]]
+    rows: list[list[Part | None]] = [[_cell(value) for value in row] for row in detail.rows[:most]]
+    title = detail.title
+    if title == "arrays":
+        names = [str(row[0]) for row in detail.rows[:most]]
+        prefix = common_prefix(names)
+        rows = [[name.removeprefix(prefix), *row[1:]] for name, row in zip(names, rows, strict=True)]
+        title = f"arrays of {prefix.rstrip('.')}" if prefix else title
     right = [i for i in range(len(detail.columns)) if detail.rows and all(_is_number(row, i) for row in detail.rows)]
-    head = [detail.title if i == 0 else name for i, name in enumerate(detail.columns)]
-    return [columns(rows, head=head, right=right, grow=0), *_rest(detail, most)]
+    wide = max((line(row[0] or "").cell_len for row in rows), default=0)
+    fits = len(title) <= max(wide, len(detail.columns[0]))
+    head = [title if fits else detail.columns[0], *detail.columns[1:]]
+    table = Columns(rows, head=head, right=right, grow=0, tail=(0,) if detail.title == "arrays" else ())
+    page: list[RenderableType] = [table] if fits else [line((title, "quiet")), indented(table)]
+    return [*page, *_rest(detail, most)]
 
 
 def _rest(detail: Detail, most: int) -> list[RenderableType]:
@@ -67,7 +78,7 @@ def _metrics(detail: Detail, most: int) -> list[RenderableType]:
         rows.append(
             [name, number(old), ("→", "quiet"), (number(new), label), (delta_text(delta), label), (verdict, label)]
         )
-    return [columns(rows, right=(1, 3, 4), grow=0), *_rest(detail, most)]
+    return [Columns(rows, right=(1, 3, 4), grow=0), *_rest(detail, most)]
 
 
 def details_block(details: Sequence[Detail], most: int) -> list[RenderableType]:

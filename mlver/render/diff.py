@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
 from mlver.render.details import details_block
-from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
+from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.metric_rows import metric_blocks
 from mlver.render.units import arrow, pick, unit_table
 from mlver.render.values import many, number, size, when
 
 if TYPE_CHECKING:
-    from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
+    from mlver.verbs.diff import ArtifactDiff, DiffResult, Side, UnitChange
 
 # How many units (or lines of code) of one artifact one screen has room for.
 ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 6, "model": 6, "code": 14, "file": 0}
@@ -22,20 +23,21 @@ _DETAIL_ROWS = 5
 _METRICS = 14
 _ARTIFACTS = 24
 _PACKAGES = 8
+_SAMPLES = 3
 _TOLD_WHEN_NEW = {"rules", "config"}
 WORDS = {"added": "new", "removed": "gone", "renamed": "renamed"}
 LABELS = {"added": "added", "removed": "removed"}
 
 
-def diff_page(result: DiffResult, *, room: int | None = None) -> RenderableType:
+def diff_page(result: DiffResult, *, room: int | None = None, short: bool = False) -> RenderableType:
     """Both sides, then metrics, artifacts, environment and code commit.
 
     `room` sets how many units of each artifact are shown; without it, what one screen holds, or
-    forty when only one artifact differs.
+    forty when only one artifact differs and the page need not be `short`.
     """
     meaningful = [artifact for artifact in result.artifacts if artifact.change != "rewritten"]
     rewritten = [artifact for artifact in result.artifacts if artifact.change == "rewritten"]
-    if room is None and len(meaningful) == 1:
+    if room is None and len(meaningful) == 1 and not short:
         room = 40
     blocks: list[RenderableType | list[RenderableType]] = [_sides(result), metric_blocks(result.metrics, _METRICS)]
     blocks += [_artifact(result, artifact, room) for artifact in meaningful[:_ARTIFACTS]]
@@ -49,7 +51,7 @@ def diff_page(result: DiffResult, *, room: int | None = None) -> RenderableType:
 
 
 def _sides(result: DiffResult) -> RenderableType:
-    return columns([_side("from", result.old), _side("to", result.new)], grow=5)
+    return Columns([_side("from", result.old), _side("to", result.new)], grow=5)
 
 
 def _side(word: str, side: Side) -> list[Part | None]:
@@ -72,13 +74,8 @@ def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> l
     if artifact.unreadable or (whole_thing and artifact.kind not in _TOLD_WHEN_NEW and room is None):
         return block
     most = ROOM.get(artifact.kind, 6) if room is None else room
-    told = {detail.title for detail in artifact.details}
-    changes = artifact.changes
-    if artifact.kind == "code" and "lines" in told:
-        changes = ()
-    elif artifact.kind == "metrics" and "metrics" in told:
-        changes = tuple(change for change in changes if change.change != "changed")
-    shown = pick(changes, most)
+    samples = _SAMPLES if room is None and artifact.kind == "data" else None
+    shown = pick(listed_changes(artifact), most, samples)
     if shown:
         block.append(indented(unit_table(shown, artifact.kind)))
     if artifact.kind not in ("code", "metrics"):
@@ -92,29 +89,48 @@ def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> l
     return block
 
 
+def listed_changes(artifact: ArtifactDiff) -> tuple[UnitChange, ...]:
+    """Return the changes that no detail table tells better: not lines, metric values and arrays that have one."""
+    told = {detail.title for detail in artifact.details}
+    if artifact.kind == "code" and "lines" in told:
+        return ()
+    if artifact.kind == "metrics" and "metrics" in told:
+        return tuple(change for change in artifact.changes if change.change != "changed")
+    if artifact.kind == "model" and "arrays" in told:
+        return tuple(change for change in artifact.changes if not _is_array(change.new))
+    return artifact.changes
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, Mapping) and "digest" in value
+
+
 def _title(artifact: ArtifactDiff) -> RenderableType:
-    parts: list[Part] = [(f"{artifact.kind:<8}", "kind"), (artifact.path, "path")]
+    path: list[Part] = [(artifact.path, "path")]
     if artifact.was is not None:
-        parts.append((f"  was {artifact.was}", "quiet"))
+        path.append((f"  was {artifact.was}", "quiet"))
     elif artifact.change in WORDS:
-        parts.append((f"  {WORDS[artifact.change]}", LABELS.get(artifact.change, "changed")))
+        path.append((f"  {WORDS[artifact.change]}", LABELS.get(artifact.change, "changed")))
+    said: Part = artifact.summary
     if artifact.unreadable:
         sizes = " → ".join(size(count) for count in (artifact.old_size, artifact.new_size) if count is not None)
-        parts += [f"  {sizes}  ", (f"not read as {artifact.kind}: {artifact.unreadable}", "warning")]
-    else:
-        parts.append(f"  {artifact.summary}")
-    return line(*parts, wrap=True)
+        said = line(f"{sizes}  ", (f"not read as {artifact.kind}: {artifact.unreadable}", "warning"))
+    return Columns([[(f"{artifact.kind:<6}", "kind"), line(*path), said]], wrap=(2,))
 
 
 def _rewritten(artifact: ArtifactDiff) -> RenderableType:
-    return line((f"{artifact.kind:<8}{artifact.path}  {artifact.summary}", "quiet"))
+    return line((f"{artifact.kind:<6}  {artifact.path}  {artifact.summary}", "quiet"))
 
 
 def _narrower(result: DiffResult, path: str) -> str:
     """The command that shows one artifact alone."""
-    revisions = [result.old.name] if result.old.commit else []
-    revisions += [result.new.name] if result.new.commit else []
+    revisions = [_name(side) for side in (result.old, result.new) if side.commit]
     return shlex.join(["mlver", "diff", *revisions, "--", path])
+
+
+def _name(side: Side) -> str:
+    """How the side was named, an id by its short form."""
+    return side.commit.short if side.commit and side.commit.hex().startswith(side.name) else side.name
 
 
 def _environment(result: DiffResult) -> list[RenderableType]:
@@ -129,7 +145,7 @@ def _environment(result: DiffResult) -> list[RenderableType]:
         ("environment", "kind"),
         f"  {many(len(result.environment), 'package')} differ{'s' if len(result.environment) == 1 else ''}",
     )
-    return [title, indented(columns(rows)), *more]
+    return [title, indented(Columns(rows)), *more]
 
 
 def _git(result: DiffResult) -> list[RenderableType]:
@@ -154,7 +170,7 @@ def stat_lines(result: DiffResult) -> list[RenderableType]:
         present = [size(count) for count in (artifact.old_size, artifact.new_size) if count is not None]
         summary = artifact.summary or " → ".join(dict.fromkeys(present))
         rows.append([(artifact.change, label), (artifact.kind, "kind"), artifact.path, summary])
-    return [columns(rows, grow=3, wrap=(3,))] if rows else []
+    return [Columns(rows, grow=3, wrap=(3,))] if rows else []
 
 
 def names_page(result: DiffResult) -> RenderableType:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.metric_rows import metric_blocks, metric_name
 from mlver.render.values import UNKNOWN, number, when, who
 
@@ -36,7 +36,7 @@ def metrics_page(result: MetricsResult) -> RenderableType:
                 row.append((f"known {when(value.known)}", "quiet"))
             rows.append(row)
         on: list[Part] = [("on ", "quiet"), (dataset, "path")] if dataset else [("metrics", "kind")]
-        blocks += [line(*on), indented(columns(rows, right=(1,), grow=0))]
+        blocks += [line(*on), indented(Columns(rows, right=(1,), grow=0))]
     return paragraphs(head, blocks)
 
 

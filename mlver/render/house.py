@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, many, number, size
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def config_page(result: ConfigResult) -> RenderableType:
         ]
         for setting in result.settings
     ]
-    return columns(rows, wrap=(3,))
+    return Columns(rows, wrap=(3,))
 
 
 def _value(value: object) -> str:

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.tree import Tree
 
 from mlver.objects.ids import BlobId
-from mlver.render.lines import Part, columns, indented, line, paragraphs
-from mlver.render.values import brief, lasted, many, when, who
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
+from mlver.render.values import brief, day, lasted, many, span, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.impact import ImpactResult
@@ -33,7 +33,7 @@ def lineage_page(result: LineageResult) -> RenderableType:
     tops = [root for root in result.roots if root not in used] or list(result.roots)
     trees = [_tree(root, "", nodes, inputs, seen) for root in tops if root in nodes]
     head = line((result.target, "path"), "  in ", (result.commit.short, "id"))
-    return paragraphs(head, trees or [line("no artifacts")], _where(result))
+    return paragraphs(head, *(trees if trees else [line("no artifacts")]), _where(result))
 
 
 def _tree(
@@ -91,7 +91,7 @@ def _where(result: LineageResult) -> list[RenderableType]:
         rows.append([("environment", "quiet"), text])
     if result.git:
         rows.append([("git", "quiet"), ", ".join(f"{key} {value}" for key, value in result.git.items() if value)])
-    return [columns(rows, wrap=(1,))] if rows else []
+    return [Columns(rows, wrap=(1,))] if rows else []
 
 
 def impact_page(result: ImpactResult) -> RenderableType:
@@ -116,12 +116,12 @@ def _affected(result: ImpactResult) -> list[RenderableType]:
             (item.kind, "kind"),
             item.path,
             (item.id.short, "id"),
-            f"{item.commit.short} {when(item.time)}",
+            f"{item.commit.short} {day(item.time)}",
             (f"{many(item.steps, 'step')}, {item.source}" if item.source else many(item.steps, "step"), "quiet"),
         ]
         for item in result.affected
     ]
-    return [line(("made from it", "head")), indented(columns(rows, grow=1))]
+    return [line(("made from it", "head")), indented(Columns(rows, grow=1))]
 
 
 def _served(result: ImpactResult) -> list[RenderableType]:
@@ -130,9 +130,12 @@ def _served(result: ImpactResult) -> list[RenderableType]:
     rows: list[list[Part | None]] = []
     for item in result.served:
         name = f"{item.stage}/{item.scope}" if item.scope else item.stage
-        span = f"{when(item.since)} – {when(item.until) if item.until else 'now'}"
-        live = ("live", "worse") if item.until is None else (lasted((item.until - item.since).total_seconds()), "quiet")
-        rows.append(
-            [(name, "stage"), span, live, (item.commit.short if item.commit else "", "id"), ", ".join(item.paths)]
+        row: list[Part | None] = [(name, "stage"), span(item.since, item.until)]
+        row.append(
+            ("live", "worse") if item.until is None else (lasted((item.until - item.since).total_seconds()), "quiet")
         )
-    return [line(("served", "head")), indented(columns(rows))]
+        more = f" +{len(item.paths) - 1}" if len(item.paths) > 1 else ""
+        rows.append(
+            [*row, (item.commit.short if item.commit else "", "id"), f"{item.paths[0]}{more}" if item.paths else ""]
+        )
+    return [line(("served", "head")), indented(Columns(rows, wrap=(4,)))]

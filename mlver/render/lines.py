@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -63,44 +63,85 @@ def indented(renderable: RenderableType, by: int = 2) -> RenderableType:
     return Padding(renderable, (0, 0, 0, by))
 
 
-def columns(
-    rows: Iterable[Sequence[Part | None]],
-    *,
-    head: Sequence[str] = (),
-    right: Sequence[int] = (),
-    grow: int = -1,
-    wrap: Sequence[int] = (),
-    gap: int = 2,
-) -> RenderableType:
-    """Return `rows` in aligned columns without rules or boxes.
+class Columns:
+    """Rows in aligned columns without rules or boxes.
 
-    `right` names the columns that are aligned to the right, `grow` the one that gives way first when
-    the page is narrow (the last, unless said otherwise). Cells are cut at the edge, those of the columns
-    in `wrap` go on below.
+    `right` names the columns that are aligned to the right; `grow` the one that gives way first when
+    the page is narrow (the last, unless said otherwise), after it the widest do. Cells are cut at the
+    edge, those of the columns in `wrap` go on below. Cells of the columns in `tail` lose
+    their beginning rather than their end. A row that is a Text goes across all columns.
     """
-    rows = [list(row) for row in rows]
-    count = max((len(row) for row in rows), default=len(head))
-    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-    widths = [max((cell_width(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
-    for index in range(count):
-        gives_way = index == (grow % count if count else 0)
-        table.add_column(
-            justify="right" if index in right else "left",
-            no_wrap=index not in wrap,
-            overflow="fold" if index in wrap else "ellipsis",
-            min_width=8 if gives_way else min(max(widths[index], len(head[index]) if head else 0), 32),
-        )
-    if head:
-        table.add_row(*(Text(title, style="quiet", no_wrap=True) for title in head))
-    for row in rows:
-        cells = [line("" if cell is None else cell, wrap=index in wrap) for index, cell in enumerate(row)]
-        table.add_row(*cells)
-    return table
+
+    def __init__(
+        self,
+        rows: Iterable[Sequence[Part | None] | Text],
+        *,
+        head: Sequence[str] = (),
+        right: Sequence[int] = (),
+        grow: int = -1,
+        wrap: Sequence[int] = (),
+        tail: Sequence[int] = (),
+        gap: int = 2,
+    ) -> None:
+        self._rows: list[list[Text] | Text] = [[line((title, "quiet")) for title in head]] if head else []
+        for row in rows:
+            if isinstance(row, Text):
+                self._rows.append(row)
+            else:
+                self._rows.append([line("" if cell is None else cell, wrap=i in wrap) for i, cell in enumerate(row)])
+        self._count = max((len(row) for row in self._rows if not isinstance(row, Text)), default=0)
+        self._right, self._wrap, self._tail, self._gap = right, wrap, tail, gap
+        self._grow = grow % self._count if self._count else 0
+
+    def _widths(self, room: int) -> list[int]:
+        """Return the width of each column so that all fit in `room`, as far as they can."""
+        rows = [row for row in self._rows if not isinstance(row, Text)]
+        widths = [max((row[i].cell_len for row in rows if i < len(row)), default=0) for i in range(self._count)]
+        excess = sum(widths) + self._gap * (self._count - 1) - room
+        if excess > 0:
+            least = min(widths[self._grow], 20 if self._grow in self._wrap else 10)
+            given = min(excess, widths[self._grow] - least)
+            widths[self._grow] -= given
+            excess -= given
+        while excess > 0 and max(widths) > 8:
+            widths[widths.index(max(widths))] -= 1
+            excess -= 1
+        return widths
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the rows out for the width at hand."""
+        widths = self._widths(options.max_width)
+        table: Table | None = None
+        for row in self._rows:
+            if isinstance(row, Text):
+                if table:
+                    yield table
+                yield row
+                table = None
+                continue
+            table = table or self._grid(widths)
+            for index in self._tail:
+                _keep_end(row[index], widths[index])
+            table.add_row(*row)
+        if table:
+            yield table
+
+    def _grid(self, widths: Sequence[int]) -> Table:
+        table = Table.grid(padding=(0, self._gap, 0, 0), pad_edge=False)
+        for index, width in enumerate(widths):
+            wraps = index in self._wrap
+            table.add_column(
+                justify="right" if index in self._right else "left",
+                no_wrap=not wraps,
+                overflow="fold" if wraps else "ellipsis",
+                width=width,
+            )
+        return table
 
 
-def cell_width(part: Part | None) -> int:
-    """Return how many terminal columns a cell takes."""
-    return 0 if part is None else line(part).cell_len
+def _keep_end(text: Text, width: int) -> None:
+    while text.cell_len > width and len(text) > 2:
+        text.plain = f"…{text.plain[2:] if text.plain.startswith('…') else text.plain[1:]}"
 
 
 def paragraphs(*blocks: RenderableType | Sequence[RenderableType] | None) -> Group:

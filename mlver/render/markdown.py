@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from mlver.render.diff import ROOM, WORDS
+from mlver.render.diff import ROOM, WORDS, listed_changes
 from mlver.render.lines import safe
-from mlver.render.metric_rows import delta_text, metric_name
+from mlver.render.metric_rows import delta_text, metric_name, values_text
 from mlver.render.units import SIGNS, pick, said
 from mlver.render.values import number, when
 
@@ -48,7 +48,7 @@ def _side(side: Side) -> str:
 
 def _metrics(result: DiffResult) -> list[str]:
     rows = [
-        (metric_name(m.name, m.slice), number(m.old), number(m.new), delta_text(m.delta), m.verdict, m.dataset or "")
+        (metric_name(m.name, m.slice), *values_text(m), delta_text(m.delta), m.verdict, m.dataset or "")
         for m in result.metrics
     ]
     return ["**metrics**", "", *_table(("metric", "old", "new", "delta", "verdict", "on"), rows), ""]
@@ -65,7 +65,7 @@ def _artifact(artifact: ArtifactDiff) -> list[str]:
             fence = "`" * max(3, 1 + max((_longest_run(text) for text in body), default=0))
             lines += [f"{fence}diff", *body, fence, ""]
         return lines
-    shown = pick(artifact.changes, ROOM.get(artifact.kind, 6))
+    shown = pick(listed_changes(artifact), ROOM.get(artifact.kind, 6))
     for change in shown:
         sign, _ = SIGNS[change.change]
         lines.append(f"- {_code(sign)} {_code(change.unit)} {_escaped(said(change, artifact.kind).plain)}")

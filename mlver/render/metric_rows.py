@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line
+from mlver.render.lines import Columns, Part, indented, line
 from mlver.render.values import UNKNOWN, number, signed
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> li
     for dataset in dict.fromkeys(metric.dataset for metric in shown):
         rows = [_row(metric) for metric in shown if metric.dataset == dataset]
         on: list[Part] = [("  on ", "quiet"), (dataset, "path")] if dataset else []
-        blocks += [line(("metrics", "kind"), *on), indented(columns(rows, right=(1, 3, 4), grow=0))]
+        blocks += [line(("metrics", "kind"), *on), indented(Columns(rows, right=(1, 3, 4), grow=0))]
     for note in dict.fromkeys(metric.note for metric in shown if metric.note):
         blocks.append(indented(line((f"beware: {note}", "warning"), wrap=True)))
     if len(shown) < len(metrics):
@@ -38,8 +38,7 @@ def metric_name(name: str, slice: str) -> str:
 
 def _row(metric: MetricDelta) -> list[Part | None]:
     label = _LABELS.get(metric.verdict, "quiet")
-    old = "" if metric.verdict == "new" else number(metric.old)
-    new = "" if metric.verdict == "gone" else number(metric.new)
+    old, new = values_text(metric)
     return [
         metric_name(metric.name, metric.slice),
         (old, "quiet" if old == UNKNOWN else ""),
@@ -51,19 +50,23 @@ def _row(metric: MetricDelta) -> list[Part | None]:
     ]
 
 
+def values_text(metric: MetricDelta) -> tuple[str, str]:
+    """Return both values; the side that never had one is empty, one not known yet is `unknown`."""
+    old = "" if metric.verdict == "new" else number(metric.old)
+    return old, "" if metric.verdict == "gone" else number(metric.new)
+
+
 def delta_text(delta: float | None) -> str:
-    """Return `↓ -0.625`, `↑ +0.1`, `=`; nothing when there is no difference to speak of."""
-    if delta is None or delta != delta:
+    """Return `↓ -0.625` or `↑ +0.1`; nothing when there is no difference to speak of."""
+    if not delta or delta != delta:
         return ""
-    if delta == 0:
-        return "="
     return f"{'↑' if delta > 0 else '↓'} {signed(delta)}"
 
 
 def _sizes(metric: MetricDelta) -> str:
     if metric.old_n is None and metric.new_n is None:
         return ""
-    if metric.old_n == metric.new_n:
-        return f"n {number(metric.new_n)}"
+    if metric.old_n == metric.new_n or metric.verdict in ("new", "gone"):
+        return f"n {number(metric.old_n if metric.verdict == 'gone' else metric.new_n)}"
     old, new = ("?" if n is None else number(n) for n in (metric.old_n, metric.new_n))
     return f"n {old} → {new}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.status import change_table
 from mlver.render.values import day, many, size, who
 
@@ -35,7 +35,7 @@ def refs_page(result: RefsResult) -> RenderableType:
     ]
     if result.type != "branch":
         rows = [row[1:] for row in rows]
-    return columns(rows)
+    return Columns(rows)
 
 
 def ref_moved_page(result: RefMoved) -> RenderableType:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import lasted, many
 
 if TYPE_CHECKING:
@@ -38,4 +38,4 @@ def _files(title: str, files: Sequence[Used]) -> list[RenderableType]:
     rows: list[list[Part | None]] = [[(f.kind, "kind"), f.path, (f.id.short, "id")] for f in files[:_SHOWN]]
     left = len(files) - _SHOWN
     more = [indented(line((f"… {left} more", "quiet")))] if left > 0 else []
-    return [line(title), *([indented(columns(rows, grow=1))] if rows else []), *more]
+    return [line(title), *([indented(Columns(rows, grow=1))] if rows else []), *more]

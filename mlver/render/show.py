@@ -11,16 +11,18 @@ from rich.text import Text
 
 from mlver.objects.result import jsonable
 from mlver.render.diff import diff_page
-from mlver.render.lines import Part, columns, indented, line, paragraphs, safe, whole
+from mlver.render.lines import Columns, Part, indented, line, paragraphs, safe, whole
 from mlver.render.log import commit_lines
-from mlver.render.values import brief, many, number, size, when, who
+from mlver.render.metric_rows import metric_name
+from mlver.render.values import brief, many, number, size, span, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.cat import CatResult
-    from mlver.verbs.show import ShowResult, ShowUnitResult
+    from mlver.verbs.show import FactInfo, ShowResult, ShowUnitResult
 
 _FACTS = 12
 _ARTIFACTS = 20
+_PROFILE = ("type", "nulls", "distinct", "min", "mean", "max")  # of a column; --json has all
 
 
 def show_page(result: ShowResult) -> RenderableType:
@@ -32,7 +34,7 @@ def show_page(result: ShowResult) -> RenderableType:
         _served(result),
         _facts(result),
         _artifacts(result) if first else None,
-        diff_page(result.diff) if result.diff is not None and not first else None,
+        diff_page(result.diff, short=True) if result.diff is not None and not first else None,
     )
 
 
@@ -49,30 +51,49 @@ def _context(result: ShowResult) -> list[RenderableType]:
         rows.append([("git", "quiet"), line((result.git.commit[:10], "id"), f"{branch}{patch}")])
     if result.parameters:
         rows.append([("parameters", "quiet"), brief(result.parameters, 400)])
-    return [columns(rows, wrap=(1,))] if rows else []
+    return [Columns(rows, wrap=(1,))] if rows else []
 
 
 def _served(result: ShowResult) -> list[RenderableType]:
     rows: list[list[Part | None]] = []
     for served in result.served:
         name = f"{served.stage}/{served.scope}" if served.scope else served.stage
-        until = when(served.until) if served.until else "now"
-        span = f"{when(served.since)} – {until}"
-        rows.append([(name, "stage"), span, (who(served.actor), "who"), f"{served.action}: {served.reason}"])
-    return [line(("live on", "head")), indented(columns(rows, wrap=(3,)))] if rows else []
+        rows.append(
+            [
+                (name, "stage"),
+                span(served.since, served.until),
+                (who(served.actor), "who"),
+                f"{served.action}: {served.reason}",
+            ]
+        )
+    return [line(("live on", "head")), indented(Columns(rows, wrap=(3,)))] if rows else []
 
 
 def _facts(result: ShowResult) -> list[RenderableType]:
     if not result.facts:
         return []
     rows: list[list[Part | None]] = [
-        [(fact.type, "kind"), when(fact.known), (who(fact.by), "who"), fact.text] for fact in result.facts[:_FACTS]
+        [(fact.type, "kind"), when(fact.known), (who(fact.by), "who"), _fact_text(fact)]
+        for fact in result.facts[:_FACTS]
     ]
     left = len(result.facts) - _FACTS
     more = (
         [indented(line((f"… {left} more (mlver metrics show, mlver alerts, mlver note)", "quiet")))] if left > 0 else []
     )
-    return [line(("learned since", "head")), indented(columns(rows)), *more]
+    return [line(("learned since", "head")), indented(Columns(rows)), *more]
+
+
+def _fact_text(fact: FactInfo) -> str:
+    """What a fact says, in words rather than JSON where its form is known."""
+    body = fact.body
+    about = " ".join(word.partition("=")[2] for word in fact.text.partition(" {")[0].split())
+    if fact.type == "metric" and "name" in body:
+        on = f" on {body['dataset']}" if body.get("dataset") else ""
+        return f"{metric_name(str(body['name']), str(body.get('slice') or ''))} {number(body.get('value'))}{on}"
+    if fact.type in ("alert", "action"):
+        words = ("type", "severity", "summary", "outcome", "did", "ticket")
+        return " ".join(filter(None, [about, *(str(body[word]) for word in words if body.get(word))]))
+    return fact.text
 
 
 def _artifacts(result: ShowResult) -> list[RenderableType]:
@@ -84,7 +105,7 @@ def _artifacts(result: ShowResult) -> list[RenderableType]:
     more = [indented(line((f"… {left} more (--json lists all)", "quiet")))] if left > 0 else []
     total = sum(artifact.size for artifact in result.artifacts)
     title = f"{many(len(result.artifacts), 'artifact')}, {size(total)}"
-    return [line((title, "head")), indented(columns(rows, grow=1, right=(2,))), *more]
+    return [line((title, "head")), indented(Columns(rows, grow=1, right=(2,))), *more]
 
 
 def show_unit_page(result: ShowUnitResult) -> RenderableType:
@@ -97,17 +118,40 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
         head.append(("  in the work tree", "quiet"))
     body: list[RenderableType] = []
     if isinstance(result.value, Mapping):
-        rows: list[list[Part | None]] = [[(str(key), "quiet"), _cell(value)] for key, value in result.value.items()]
-        body = [columns(rows, wrap=(1,))]
+        tables = {key: value for key, value in result.value.items() if _is_table(value)}
+        plain = [(key, value) for key, value in result.value.items() if key not in tables]
+        rows: list[list[Part | None]] = [[(str(key), "quiet"), _cell(value)] for key, value in plain]
+        body = [Columns(rows, wrap=(1,)), *(_table(str(key), value) for key, value in tables.items())]
     else:
         body = [whole(_cell(result.value))]
     text = line(result.text, wrap=True) if result.unit is not None and isinstance(result.value, Mapping) else None
     return paragraphs(line(*head), text, body)
 
 
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Mapping) for item in value.values())
+
+
+def _table(title: str, value: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """A map of maps, such as the profile of each column, as a table."""
+    names = list(
+        dict.fromkeys(name for row in value.values() for name, item in row.items() if not isinstance(item, list))
+    )
+    rows: list[list[Part | None]] = [[key, *(_short(row.get(name)) for name in names)] for key, row in value.items()]
+    return Columns(rows, head=(title, *names), right=range(2, len(names) + 1), grow=0)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
     return value if isinstance(value, str) else brief(value, 2000)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from mlver.render.diff import stat_lines
-from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
-from mlver.render.metric_rows import metric_blocks
-from mlver.render.values import brief, lasted, many, size, when, who
+from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
+from mlver.render.metric_rows import metric_blocks, metric_name
+from mlver.render.values import brief, lasted, many, number, size, span, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.deployed import DeployedResult, LedgerResult
@@ -37,7 +38,7 @@ def _move(result: MoveResult) -> list[RenderableType]:
     if result.old:
         rows.append([("was", "quiet"), (result.old.short, "id"), result.old_subject or ""])
     rows.append([(verb, "quiet" if result.dry_run else "good"), (result.new.short, "id"), result.new_subject])
-    return [line(name), indented(columns(rows))]
+    return [line(name), indented(Columns(rows))]
 
 
 def _about(result: MoveResult) -> list[RenderableType]:
@@ -47,7 +48,7 @@ def _about(result: MoveResult) -> list[RenderableType]:
     if result.mixed:
         lines.append(line(("mixed: ", "warning"), result.mixed, wrap=True))
     files = f"{many(result.files, 'file')}, {size(result.bytes)}"
-    if result.dry_run:
+    if result.dry_run and result.changed:
         lines.append(line((f"{files}, {size(result.bytes_written)} to write; nothing moved (dry run)", "quiet")))
     elif result.changed:
         written = size(result.bytes_written) + " written" if result.bytes_written else "on disk already"
@@ -65,16 +66,31 @@ def _changes(result: MoveResult) -> list[RenderableType]:
 def deployed_page(result: DeployedResult) -> RenderableType:
     """What is live, since when, by whom and why; where it is served from."""
     name = stage_name(result.stage, result.scope)
-    span = f"since {when(result.since)}" if result.until is None else f"{when(result.since)} – {when(result.until)}"
+    time = f"since {when(result.since)}" if result.until is None else span(result.since, result.until)
     lines: list[RenderableType] = [
         line((name, "stage"), "  ", (result.commit.short, "id"), f"  {result.subject}", wrap=True),
-        indented(line(span, f", {result.action} by ", (who(result.actor), "who"), f": {result.reason}", wrap=True)),
+        indented(line(time, f", {result.action} by ", (who(result.actor), "who"), f": {result.reason}", wrap=True)),
     ]
-    if result.evidence:
-        lines.append(indented(line(("on the evidence of ", "quiet"), brief(result.evidence, 300), wrap=True)))
+    if said := _evidence(result.evidence):
+        lines.append(indented(line(("on the evidence of ", "quiet"), said, wrap=True)))
     if result.path:
         lines.append(indented(whole(("served from ", "quiet"), (result.path, "path"))))
     return paragraphs(lines)
+
+
+def _evidence(evidence: Any) -> str:
+    """What was known when the move was made; metrics as `recall{clinic=C} 0.375`."""
+    if not isinstance(evidence, Mapping):
+        return "" if evidence is None else brief(evidence, 300)
+    rest = {key: value for key, value in evidence.items() if value and key != "metrics"}
+    told = [_metric(metric) for metric in evidence.get("metrics") or ()]
+    return ", ".join([*told, *([brief(rest, 300)] if rest else [])])
+
+
+def _metric(metric: Any) -> str:
+    if not isinstance(metric, Mapping) or "name" not in metric:
+        return brief(metric)
+    return f"{metric_name(str(metric['name']), str(metric.get('slice') or ''))} {number(metric.get('value'))}"
 
 
 def ledger_page(result: LedgerResult) -> RenderableType:
@@ -94,4 +110,4 @@ def ledger_page(result: LedgerResult) -> RenderableType:
                 f"{entry.action}: {entry.reason}",
             ]
         )
-    return columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))
+    return Columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))

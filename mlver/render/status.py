@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Part, columns, indented, line, paragraphs, whole
+from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import many, size, when
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def change_table(changes: tuple[FileChange, ...]) -> RenderableType:
         sizes = f"{old} → {new}" if old and new and old != new else new or old
         label = SIGNS.get(change.change, "changed")
         rows.append([(change.change, label), (change.kind, "kind"), path, (sizes, "quiet")])
-    return columns(rows, grow=2)
+    return Columns(rows, grow=2)
 
 
 def _odd(result: StatusResult) -> list[RenderableType]:
     if not result.odd:
         return []
     rows: list[list[Part | None]] = [[(odd.path, "path"), odd.reason] for odd in result.odd]
-    return [line(("a commit would refuse these:", "warning")), indented(columns(rows))]
+    return [line(("a commit would refuse these:", "warning")), indented(Columns(rows))]
 
 
 def _stale(result: StatusResult) -> list[RenderableType]:
@@ -77,7 +77,7 @@ def _stale(result: StatusResult) -> list[RenderableType]:
     rows: list[list[Part | None]] = [
         [(stale.kind, "kind"), stale.path, ("← " + ", ".join(stale.because), "quiet")] for stale in result.stale
     ]
-    return [line((title, "warning")), indented(columns(rows))]
+    return [line((title, "warning")), indented(Columns(rows))]
 
 
 def _live(result: StatusResult) -> list[RenderableType]:
@@ -89,7 +89,7 @@ def _live(result: StatusResult) -> list[RenderableType]:
         behind = f"{live.behind} behind" if live.behind else ""
         row: list[Part | None] = [(name, "stage"), (live.commit.short, "id"), live.subject]
         rows.append([*row, when(live.since), (live.actor, "who"), (behind, "quiet")])
-    return [line(("live:", "head")), indented(columns(rows, grow=2))]
+    return [line(("live:", "head")), indented(Columns(rows, grow=2))]
 
 
 def _waiting(result: StatusResult) -> list[RenderableType]:

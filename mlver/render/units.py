@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mlver.kinds.base import same
-from mlver.render.lines import Part, line
-from mlver.render.values import brief
+from mlver.render.lines import Columns, Part, line
+from mlver.render.values import brief, briefs
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import UnitChange
@@ -20,14 +20,17 @@ SIGNS = {"added": ("+", "added"), "removed": ("-", "removed"), "changed": ("~", 
 _ORDER = ("changed", "removed", "added")
 _BY_FIELD = {"data", "rules", "alerts", "config"}
 _WRAPPED = {"rules", "config", "alerts"}
-_UNIT_WIDTH = 30
 
 
-def pick(changes: Sequence[UnitChange], most: int) -> list[UnitChange]:
-    """Return at most `most` changes: some of each sort, changed units first, each sort in its own order."""
+def pick(changes: Sequence[UnitChange], most: int, samples: int | None = None) -> list[UnitChange]:
+    """Return at most `most` changes: some of each sort, changed units first, each sort in its own order.
+
+    `samples` limits how many added and how many removed units are among them.
+    """
     sorts = [[change for change in changes if change.change == sort] for sort in _ORDER]
+    sorts[1:] = [sort[:samples] for sort in sorts[1:]]
     taken = [0, 0, 0]
-    left = min(most, len(changes))
+    left = min(most, sum(map(len, sorts)))
     while left:
         for index, sort in enumerate(sorts):
             if left and taken[index] < len(sort):
@@ -38,17 +41,20 @@ def pick(changes: Sequence[UnitChange], most: int) -> list[UnitChange]:
 
 def unit_table(changes: Sequence[UnitChange], kind: str) -> RenderableType:
     """One row per unit; rules, settings and alerts are told in full, the rest is cut at the edge."""
-    table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(no_wrap=True, min_width=1)
-    widest = max((len(change.unit) for change in changes), default=0)
-    table.add_column(no_wrap=True, overflow="ellipsis", min_width=min(widest, _UNIT_WIDTH), max_width=_UNIT_WIDTH)
-    table.add_column(no_wrap=kind not in _WRAPPED, overflow="fold" if kind in _WRAPPED else "ellipsis")
+    rows: list[list[Part | None]] = []
     for change in changes:
         sign, label = SIGNS[change.change]
-        text = said(change, kind)
-        text.no_wrap = kind not in _WRAPPED
-        table.add_row(line((sign, label)), line((change.unit, label)), text)
-    return table
+        rows.append([line((sign, label), " ", (change.unit, label)), said(change, kind)])
+    return Columns(rows, wrap=(1,) if kind in _WRAPPED else ())
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """Return the dotted path all names share, with its last dot; empty for a single name."""
+    if len(names) < 2:
+        return ""
+    folders = [name.split(".")[:-1] for name in names]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "".join(f"{parts[0]}." for parts in shared)
 
 
 def said(change: UnitChange, kind: str) -> Text:
@@ -59,7 +65,7 @@ def said(change: UnitChange, kind: str) -> Text:
         return line(text_new, wrap=wrap)
     if change.change == "removed":
         return line(text_old, wrap=wrap)
-    if kind in _BY_FIELD:
+    if kind in _BY_FIELD or (_is_number(change.old) and _is_number(change.new)):
         return line(*value_change(change.old, change.new), wrap=wrap)
     return line(*arrow(text_old, text_new), wrap=wrap)
 
@@ -68,7 +74,11 @@ def value_change(old: Any, new: Any) -> list[Part]:
     """Return how a value changed: field by field for two maps, else `old → new`."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return _fields(old, new)
-    return arrow(brief(old), brief(new))
+    return arrow(*briefs(old, new))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def arrow(old: str, new: str) -> list[Part]:
@@ -88,5 +98,5 @@ def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Part]:
         elif name not in new:
             parts.append((f"-{brief(old[name])}", "removed"))
         else:
-            parts += arrow(brief(old[name]), brief(new[name]))
+            parts += arrow(*briefs(old[name], new[name]))
     return parts

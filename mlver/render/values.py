@@ -56,7 +56,9 @@ def when(moment: datetime | None) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """Return a duration in its two largest units: `69 min`, `3 d 4 h`, `1.4 s`."""
+    """Return a duration in its two largest units: `69 min`, `3 d 4 h`, `1.4 s`, `98 ms`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"
     if seconds < 2 * 3600:
@@ -76,12 +78,27 @@ def many(count: int, noun: str, plural: str | None = None) -> str:
 def brief(value: Any, limit: int = 120) -> str:
     """Return any value as one short line; text in quotes, so that "-1" and -1 differ."""
     if isinstance(value, float):
-        return number(value)
+        text = f"{value:.6g}"
+        return f"{text}.0" if text.lstrip("-").isdecimal() else text.replace("nan", "NaN").replace("inf", "Infinity")
     if isinstance(value, Mapping):
         text = ", ".join(f"{key} {brief(item)}" for key, item in value.items())
     else:
         text = json.dumps(jsonable(value), ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def briefs(old: Any, new: Any) -> tuple[str, str]:
+    """Return two values that differ as short texts that differ, too."""
+    texts = brief(old), brief(new)
+    return texts if texts[0] != texts[1] else (repr(old), repr(new))
+
+
+def span(since: datetime, until: datetime | None) -> str:
+    """Return `2024-04-22 02:00Z – 03:09Z`, the second day only when it is another; `– now` when it has no end."""
+    if until is None:
+        return f"{when(since)} – now"
+    end = when(until)
+    return f"{when(since)} – {end[11:] if day(since) == day(until) else end}"
 
 
 def who(author: str | None) -> str:

@@ -41,7 +41,7 @@ def blame(
     ] = None,
     column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="Only this field of it.")] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="What is gone: who removed it, why it once came.")] = False,
-    units: Annotated[bool, typer.Option("--units", help="Every unit of every artifact, not just artifacts.")] = False,
+    units: Annotated[bool, typer.Option("--units", help="Every unit, one line each.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most N entries.")] = 1000,
 ) -> None:
     """Show who last changed each part, when and why.
@@ -59,4 +59,4 @@ def blame(
         target = any_target(repo, session.cwd, target) + (f"#{row}" if row is not None else "")
         result = blame(repo, target, rev=rev, column=column, deleted=deleted, expand=units, limit=limit)
     ids = [unit.commit for unit in result.units if unit.commit]
-    session.show(result, lambda: blame_page(result), dict.fromkeys(ids))
+    session.show(result, lambda: blame_page(result, every=units), dict.fromkeys(ids))
