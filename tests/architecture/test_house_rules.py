@@ -40,7 +40,7 @@ def test_every_folder_of_modules_is_a_package_and_so_part_of_the_wheel() -> None
 
 
 def test_nothing_below_cli_reads_its_surroundings_or_prints() -> None:
-    below_cli = modules(without=("mlver/cli/", "mlver/demo/", "mlver/testing.py", "mlver/__main__.py"))
+    below_cli = modules(without=("mlver/cli/", "mlver/demo/", "mlver/testing.py", "mlver/__main__.py", OBSERVER))
     assert broken(findings.uses_surroundings, below_cli) == []
 
 
@@ -50,7 +50,7 @@ def test_nothing_runs_code_out_of_bytes() -> None:
 
 
 def test_only_the_durable_primitive_changes_files() -> None:
-    others = modules(without=(*WRITERS, "mlver/demo/", "mlver/testing.py"))
+    others = modules(without=(*WRITERS, "mlver/demo/", "mlver/testing.py", OBSERVER))
     assert broken(findings.writes_files, others) == []
 
 
