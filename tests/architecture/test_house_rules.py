@@ -19,6 +19,10 @@ LINES_PER_FUNCTION = 60
 # lock, and SQLite caches that are thrown away when damaged.
 WRITERS = ("mlver/storage/durable.py", "mlver/storage/beneath.py", "mlver/storage/locks.py", "mlver/index/")
 
+# Runs inside the programs that `mlver run` starts, never inside mlver: their environment tells it where
+# to write down what they read.
+OBSERVER = "mlver/repo/observer/"
+
 
 def modules(*, without: tuple[str, ...] = ()) -> dict[str, str]:
     """Source by path, of the whole package but the folders and files named."""
