@@ -52,7 +52,10 @@ class Ignore:
         if self._spec is not None and (verdict := self._spec.check_file(path).include) is not None:
             return verdict
         return (
-            name in FILES or name.endswith(SUFFIXES) or (name.startswith(".env.") and not name.endswith(_ENV_EXAMPLES))
+            name in FILES
+            or name.endswith(SUFFIXES)
+            or name.startswith(durable.TEMP_PREFIX)  # left by a restore that was cut short
+            or (name.startswith(".env.") and not name.endswith(_ENV_EXAMPLES))
         )
 
     def folder(self, path: str, name: str) -> bool:

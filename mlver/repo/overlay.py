@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat as statmod
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from mlver.repo.names import check_path
 from mlver.repo.snapshot import Artifact
 from mlver.repo.worktree import FileStat, WorkTree
 from mlver.storage.beneath import Beneath
-from mlver.storage.durable import show
+from mlver.storage.durable import TEMP_PREFIX, show
 from mlver.store.object_store import ObjectStore
 
 _SHOWN = 5
+_SWEEP_AFTER = 3600.0  # seconds; a younger temporary file may be somebody's who is at it
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,9 @@ def refuse_overwriting(plan: Plan, *, force: bool, blocked: Sequence[str], hint:
         raise Refused(f"uncommitted work would be overwritten: {shown}{more}", hint=hint)
 
 
-def carry_out(
-    store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None
-) -> None:
+def carry_out(store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None) -> None:
     """Write and remove. New content comes first, so that a full disk or a broken object costs no file."""
+    _sweep(folder, steps)
     gone = [step.path for step in steps if step.new is None]
     new = [step.new for step in steps if step.new]
     early = [path for path in gone if _makes_room(path, new)]
@@ -156,6 +157,17 @@ def carry_out(
     _drop_empty_folders(folder, new)
     write_artifacts(store, new, folder, progress=progress)
     remove_paths(folder, set(gone).difference(early))
+
+
+def _sweep(folder: Path, steps: Sequence[Step]) -> None:
+    """Remove what an earlier run that was cut short left half written in the folders we come to."""
+    with Beneath(folder) as root:
+        for parent in {step.path.rpartition("/")[0] for step in steps}:
+            for name in root.names(parent):
+                path = f"{parent}/{name}" if parent else name
+                seen = root.look(path) if name.startswith(TEMP_PREFIX) else None
+                if seen and statmod.S_ISREG(seen[1].st_mode) and time.time() - seen[1].st_mtime > _SWEEP_AFTER:
+                    root.remove(path)
 
 
 def _makes_room(path: str, new: Sequence[Artifact]) -> bool:

@@ -113,4 +113,3 @@ def file_steps(steps: Sequence[Step]) -> tuple[FileChange, ...]:
         )
         for step in steps
     )
-

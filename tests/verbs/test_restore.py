@@ -272,3 +272,13 @@ def test_looking_at_some_paths_does_not_make_the_cache_forget_the_others(bench: 
     with sqlite3.connect(bench.root / ".mlver/cache/stats.db") as db:
         known = {row[0] for row in db.execute("select path from stats")}
     assert "models/triage.joblib" in known
+
+
+def test_what_a_crash_left_half_written_is_neither_committed_nor_kept(bench: Bench) -> None:
+    old, young = bench.root / "models/.tmp-0123456789abcdef", bench.root / "models/.tmp-fedcba9876543210"
+    old.write_bytes(b"half")
+    young.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    assert status(bench.repo).clean
+    restore(bench.repo, ["models"], rev="HEAD~1")
+    assert not old.exists() and young.exists()

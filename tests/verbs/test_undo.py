@@ -82,7 +82,7 @@ def test_an_operation_is_named_by_number_or_by_the_start_of_its_id(bench: Bench)
     log = op_log(bench.repo).operations
     by_prefix = undo(bench.repo, log[0].id.hex()[:12])
     assert by_prefix.undone.id == log[0].id
-    for name in ("99", "ffffff", "", "no such", "#", "１"):
+    for name in ("99", "ffffff", "", "no such", "#", "\uff11"):
         with pytest.raises(UnknownRevision):
             undo(bench.repo, name)
 
