@@ -67,9 +67,9 @@ def _runs(units: Sequence[BlamedUnit], grouped: bool) -> Iterator[tuple[BlamedUn
     number = count()
 
     def key(unit: BlamedUnit) -> object:
-        return (
-            (unit.commit, unit.change == "removed", str(unit.unit).startswith("columns.")) if grouped else next(number)
-        )
+        if not grouped:
+            return next(number)
+        return unit.commit, unit.change == "removed", str(unit.unit).startswith("columns.")
 
     for _, run in groupby(units, key=key):
         found = list(run)

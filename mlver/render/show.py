@@ -134,9 +134,8 @@ def _is_table(value: Any) -> bool:
 
 def _table(title: str, value: Mapping[str, Mapping[str, Any]]) -> RenderableType:
     """A map of maps, such as the profile of each column, as a table."""
-    names = list(
-        dict.fromkeys(name for row in value.values() for name, item in row.items() if not isinstance(item, list))
-    )
+    known = dict.fromkeys(name for row in value.values() for name, item in row.items() if not isinstance(item, list))
+    names = [name for name in _PROFILE if name in known] or list(known)
     rows: list[list[Part | None]] = [[key, *(_short(row.get(name)) for name in names)] for key, row in value.items()]
     return Columns(rows, head=(title, *names), right=range(2, len(names) + 1), grow=0)
 
