@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from itertools import count
 from pathlib import Path
 
 from mlver.demo import check_installed
@@ -23,13 +24,18 @@ STATIC = "python evaluate.py data/val/static.csv --out metrics/static.json"
 RECORD = "mlver metrics add HEAD --from metrics/static.json --on data/val/static.csv"
 
 
-def run(directory: Path | None, pause: bool, seed: int = SEED) -> int:
-    """Play the story in `directory` (default: `mlver-demo` here); returns the exit code.
+def new_folder(parent: Path) -> Path:
+    """Return the first of `mlver-demo`, `mlver-demo-2` ... that does not exist in `parent` yet."""
+    names = ("mlver-demo" + (f"-{n}" if n > 1 else "") for n in count(1))
+    return next(parent / name for name in names if not (parent / name).exists())
+
+
+def run(folder: Path, pause: bool, seed: int = SEED) -> int:
+    """Play the story in `folder`; returns the exit code.
 
     Raises UsageError when scikit-learn is missing, Refused when the directory holds something.
     """
     check_installed()
-    folder = (directory or Path("mlver-demo")).absolute()
     if folder.exists() and any(folder.iterdir()):
         raise Refused(f"{folder} is not empty", hint="mlver demo OTHER-FOLDER")
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
 from mlver.kinds import recognise
 from mlver.kinds.base import Kind
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _GROUP = "mlver.kinds"
 _BUILT_IN: Mapping[str, str] = {
@@ -76,6 +79,8 @@ def detect(path: str, read_head: Callable[[], bytes]) -> str:
 @cache
 def _plugins() -> dict[str, EntryPoint]:
     """Return the installed kinds by name; a built-in kind cannot be replaced."""
+    from importlib.metadata import entry_points  # 25 ms that most commands do not need
+
     found = entry_points(group=_GROUP)
     return {point.name: point for point in sorted(found, key=lambda point: point.name) if point.name not in _BUILT_IN}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat as statmod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,10 +96,10 @@ def ensure(repo: Repository, release: Release, progress: Progress | None = None)
     store = store_folder(repo)
     durable.make_dirs(store)
     with locked(_lock(repo)):
-        if _files_match(store / release.name, release):
+        if files_match(repo, release):
             _write_manifest(repo, release)
             return 0
-    temp = store / (durable.TEMP_PREFIX + secrets.token_hex(8))
+    temp = store / (durable.TEMP_PREFIX + os.urandom(8).hex())
     durable.make_dirs(temp)
     try:
         files = release.artifacts
@@ -147,13 +146,14 @@ def _publish(repo: Repository, release: Release, temp: Path) -> None:
             return  # somebody else has just written the same release
         quarantine = repo.dot / "quarantine"
         durable.make_dirs(quarantine)
-        durable.move(target, quarantine / f"release-{release.name}-{secrets.token_hex(4)}")
+        durable.move(target, quarantine / f"release-{release.name}-{os.urandom(4).hex()}")
     durable.move(temp, target)
     _write_manifest(repo, release)
 
 
-def _files_match(folder: Path, release: Release) -> bool:
-    """Read every file of a release; whether they are those it names and no others."""
+def files_match(repo: Repository, release: Release) -> bool:
+    """Read every file of a release on disk; whether they are those it names and no others."""
+    folder = store_folder(repo) / release.name
     if not folder.is_dir() or folder.is_symlink():
         return False
     found = dict(_walk(folder))

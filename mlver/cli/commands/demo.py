@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +9,8 @@ import typer
 
 from mlver.cli.command import new_app, verb
 from mlver.cli.session import Session
-from mlver.errors import UsageError
 
 app = new_app()
-_NEEDS = ("sklearn", "pandas", "joblib")
 
 
 @verb(
@@ -35,10 +32,6 @@ def demo(
     with scikit-learn, shows each command and its output, and leaves a repository to explore. Takes
     under a minute, needs no network.
     """
-    if missing := [name for name in _NEEDS if importlib.util.find_spec(name) is None]:
-        raise UsageError(
-            f"the demo trains a real model and needs {', '.join(missing)}", hint="pip install 'mlver[demo]'"
-        )
-    from mlver.demo.story import run
+    from mlver.demo.story import new_folder, run
 
-    return run(session.cwd / folder if folder else None, pause)
+    return run(session.cwd / folder if folder else new_folder(session.cwd), pause)
