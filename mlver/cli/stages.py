@@ -27,3 +27,5 @@ def report_move(session: Session, result: MoveResult) -> None:
     session.warn(*result.warnings)
     if result.changed and not result.dry_run:
         session.hint(f"to take it back: {result.undo}")
+    elif result.hint and not result.changed:
+        session.hint(result.hint)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from mlver.errors import Damaged, MlverError, OutcomeUnknown
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
-from mlver.repo.release_store import ensure, names_on_disk, release_of, remove, store_folder
+from mlver.repo.release_store import ensure, files_match, names_on_disk, release_of, remove, store_folder
 from mlver.storage import durable
 from mlver.storage.locks import locked
 
@@ -106,6 +106,21 @@ def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progre
             f"recorded, but what {slot_name(*slot)} serves could not be swapped: {error.message}",
             hint=f"put that right, then mlver deployed {slot[0]} finishes it",
         ) from error
+
+
+def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
+    """Read every file that is served now; return the stages and scopes that serve something else than they should."""
+    found = []
+    for slot, live in sorted(_wanted(repo.view).items(), key=lambda item: item[0]):
+        if linked(repo, *slot) != live.release:
+            found.append((slot, "the link is not where the operation log says"))
+            continue
+        try:
+            if not files_match(repo, release_of(repo.snapshot(live.commit), slot[0])):
+                found.append((slot, f"the files of release {live.release} are not those of commit {live.commit.short}"))
+        except Damaged as error:
+            found.append((slot, f"cannot be compared with its commit: {error.message}"))
+    return found
 
 
 def prune(repo: Repository) -> tuple[str, ...]:

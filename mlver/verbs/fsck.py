@@ -10,6 +10,7 @@ from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.ids import BlobId, CommitId, ObjectId
 from mlver.objects.result import Result
 from mlver.repo.head import SLOTS, parse_slot, read_slots
+from mlver.repo.releases import damaged_releases, slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import walk_tree
 from mlver.verbs.common import Progress
@@ -69,6 +70,10 @@ def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
     for id, hurts in harm.by_object.items():
         if id not in named:
             problems.append(Problem(f"{id.type_name} {id}", "is missing", tuple(hurts)))
+    problems += [
+        Problem(f"what {slot_name(*slot)} serves", what, (slot_name(*slot),), repairable=True)
+        for slot, what in damaged_releases(repo)
+    ]
     return FsckResult(
         ok=not problems,
         objects=report.objects,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from mlver.errors import UsageError
+from mlver.errors import UnknownRevision, UsageError
 from mlver.index.stats import StatCache
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -79,6 +79,8 @@ def restore(
 def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> list[str]:
     for path in paths:
         if repo.tree_path(path) and not repo.expand([path], snapshot):
+            if repo.is_revision(path):
+                raise UnknownRevision(f"{path} is a revision, not an artifact", hint=f"mlver restore --rev {path}")
             snapshot[repo.tree_path(path)]  # raises, and names what comes close
     return repo.expand(paths, snapshot)
 

@@ -18,6 +18,7 @@ from mlver.storage import durable
 from mlver.testing import faulty_calls
 from mlver.verbs.config import set_config
 from mlver.verbs.deployed import deployed, ledger
+from mlver.verbs.fsck import fsck
 from mlver.verbs.metrics import add_metrics
 from mlver.verbs.promote import promote
 from mlver.verbs.status import status
@@ -349,3 +350,15 @@ def test_what_all_stages_serve_now(night: tuple) -> None:
     promote(clinic.repo, "prod", str(ids["v2"]), scope="clinic=C")
     now = {(entry.stage, entry.scope): entry.commit for entry in ledger(clinic.repo).entries}
     assert now == {("prod", ""): ids["bad"], ("prod", "clinic=C"): ids["v2"], ("dev", ""): ids["v1"]}
+
+
+def test_fsck_names_the_stage_whose_files_were_changed(night: tuple) -> None:
+    clinic, _ = night
+    assert fsck(clinic.repo).ok
+    file = link_of(clinic).resolve() / "rules/rules.json"
+    os.chmod(file, 0o644)
+    file.write_text("[]")
+    (problem,) = fsck(clinic.repo).problems
+    assert problem.what == "what prod serves" and problem.repairable and problem.hurts == ("prod",)
+    promote(clinic.repo, "prod")
+    assert fsck(clinic.repo).ok

@@ -126,6 +126,9 @@ def test_an_unknown_path_is_named_with_what_comes_close(bench: Bench) -> None:
     with pytest.raises(UnknownRevision, match=r"config/pipelin\.json") as caught:
         restore(bench.repo, ["config/pipelin.json"])
     assert "config/pipeline.json" in str(caught.value.hint)
+    with pytest.raises(UnknownRevision, match="is a revision") as caught:
+        restore(bench.repo, ["HEAD~1"])
+    assert str(caught.value.hint) == "mlver restore --rev HEAD~1"
 
 
 def test_a_part_of_a_bundle_alone_is_said_to_be_mixed(bench: Bench) -> None:

@@ -17,7 +17,7 @@ app = new_app()
 @verb(
     app,
     examples=[
-        ("mlver restore config/pipeline.json", "throw my edit away"),
+        ("mlver restore -f config/pipeline.json", "throw my edit away"),
         ("mlver restore -r v2 models/ config/", "the model of v2 with its settings"),
         ("mlver restore -r prod --to /tmp/prod", "what is live, in another folder"),
     ],
