@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -60,71 +60,91 @@ def decode(cls: type[_T], data: bytes) -> _T:
 
 def to_plain(value: Any) -> Plain:
     """Return `value` as JSON-ready data: ids as hex, moments as RFC 3339, dataclasses as objects."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, ObjectId):
-        return value.hex()
-    if isinstance(value, datetime):
-        return format_time(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        if hasattr(value, "to_row"):
-            return value.to_row()
-        return {
-            field.name: to_plain(item)
-            for field in dataclasses.fields(value)
-            if (item := getattr(value, field.name)) != _default(field)
-        }
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [to_plain(item) for item in value]
-    raise TypeError(f"cannot encode {type(value).__name__}")
+    return _writer(type(value))(value)
 
 
 def from_plain(hint: Any, plain: Plain) -> Any:
     """Return `plain` read as the type `hint`; TypeError, KeyError or ValueError if it is not one."""
-    origin = get_origin(hint)
-    if hint is Any:
-        return plain
-    if origin in (Union, types.UnionType):
-        if plain is None:
-            return None
-        (inner,) = [arg for arg in get_args(hint) if arg is not type(None)]
-        return from_plain(inner, plain)
-    if origin is tuple:
-        return tuple(from_plain(get_args(hint)[0], item) for item in _expect(list, plain))
-    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        item_type = get_args(hint)[1]
-        return {key: from_plain(item_type, item) for key, item in _expect(dict, plain).items()}
-    if isinstance(hint, type) and issubclass(hint, ObjectId):
-        return hint.parse(_expect(str, plain))
-    if hint is datetime:
-        return parse_time(_expect(str, plain))
-    if dataclasses.is_dataclass(hint):
-        if hasattr(hint, "from_row"):
-            return hint.from_row(_expect(list, plain))
-        return _dataclass_from(hint, _expect(dict, plain))  # type: ignore[arg-type]
-    return _expect(hint, plain)
+    return _reader(hint)(plain)
 
 
-def _dataclass_from(cls: type, plain: dict[str, Any]) -> Any:
-    hints = _hints(cls)
-    if unknown := plain.keys() - hints.keys():
-        raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
-    return cls(**{name: from_plain(hints[name], item) for name, item in plain.items()})
-
-
-def _expect(kind: type, plain: Plain) -> Any:
-    if kind is float and type(plain) is int:
-        return plain
-    if type(plain) is not kind:
-        raise TypeError(f"expected {kind.__name__}, found {type(plain).__name__}")
-    return plain
+# A batch of facts holds many values of few types, so what to do with a type is found out once.
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _writer(cls: Any) -> Callable[[Any], Plain]:
+    if issubclass(cls, (types.NoneType, str, bool, int, float)):
+        return _same
+    if issubclass(cls, ObjectId):
+        return ObjectId.hex
+    if issubclass(cls, datetime):
+        return format_time
+    if dataclasses.is_dataclass(cls):
+        if hasattr(cls, "to_row"):
+            return cls.to_row  # type: ignore[no-any-return]
+        return _dataclass_writer(cls)
+    if issubclass(cls, Mapping):
+        return lambda value: {str(key): to_plain(item) for key, item in value.items()}
+    if issubclass(cls, (tuple, list)):
+        return lambda value: [to_plain(item) for item in value]
+    raise TypeError(f"cannot encode {cls.__name__}")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _dataclass_writer(cls: type) -> Callable[[Any], Plain]:
+    fields = [(field.name, _default(field)) for field in dataclasses.fields(cls)]
+
+    def write(value: Any) -> Plain:
+        items = ((name, getattr(value, name), default) for name, default in fields)
+        return {name: to_plain(item) for name, item, default in items if item != default}
+
+    return write
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Plain], Any]:
+    origin = get_origin(hint)
+    if hint is Any:
+        return _same
+    if origin in (Union, types.UnionType):
+        (inner,) = [arg for arg in get_args(hint) if arg is not type(None)]
+        read = _reader(inner)
+        return lambda plain: None if plain is None else read(plain)
+    if origin is tuple:
+        read = _reader(get_args(hint)[0])
+        return lambda plain: tuple(map(read, _expect(list, plain)))
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        read = _reader(get_args(hint)[1])
+        return lambda plain: {key: read(item) for key, item in _expect(dict, plain).items()}
+    if isinstance(hint, type) and issubclass(hint, ObjectId):
+        return lambda plain: hint.parse(_expect(str, plain))
+    if hint is datetime:
+        return lambda plain: parse_time(_expect(str, plain))
+    if dataclasses.is_dataclass(hint):
+        if hasattr(hint, "from_row"):
+            return lambda plain: hint.from_row(_expect(list, plain))
+        return _dataclass_reader(hint)  # type: ignore[arg-type]
+    return lambda plain: _expect(hint, plain)
+
+
+def _dataclass_reader(cls: type) -> Callable[[Plain], Any]:
+    readers = {name: _reader(hint) for name, hint in get_type_hints(cls).items()}
+
+    def read(plain: Plain) -> Any:
+        if unknown := _expect(dict, plain).keys() - readers.keys():
+            raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+        return cls(**{name: readers[name](item) for name, item in plain.items()})
+
+    return read
+
+
+def _expect(kind: type, plain: Plain) -> Any:
+    if type(plain) is not kind and not (kind is float and type(plain) is int):
+        raise TypeError(f"expected {kind.__name__}, found {type(plain).__name__}")
+    return plain
 
 
 _NO_DEFAULT = object()
