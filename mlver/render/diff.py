@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
 from mlver.render.details import details_block
-from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
+from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.metric_rows import metric_blocks
 from mlver.render.units import arrow, pick, unit_table
-from mlver.render.values import many, number, size, when
+from mlver.render.values import many, number, size, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side, UnitChange
@@ -63,7 +62,7 @@ def _side(word: str, side: Side) -> list[Part | None]:
         (name, "ref"),
         (side.commit.short, "id"),
         when(side.time),
-        (side.author or "", "who"),
+        (who(side.author), "who"),
         side.subject or "",
     ]
 
@@ -125,7 +124,7 @@ def _rewritten(artifact: ArtifactDiff) -> RenderableType:
 def _narrower(result: DiffResult, path: str) -> str:
     """The command that shows one artifact alone."""
     revisions = [_name(side) for side in (result.old, result.new) if side.commit]
-    return shlex.join(["mlver", "diff", *revisions, "--", path])
+    return command_line("mlver", "diff", *revisions, "--", path)
 
 
 def _name(side: Side) -> str:

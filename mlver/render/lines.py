@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 Part = str | tuple[object, str] | Text
+_TYPED = re.compile(r"[\w@%+=:,./-][\w@%+=:,./{}~^-]*", re.ASCII)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 
 
@@ -164,3 +167,8 @@ def message_lines(word: str, label: str, message: str, hint: str | None = None) 
     if hint:
         lines.append(whole(("hint: ", "hint"), hint))
     return Group(*lines)
+
+
+def command_line(*words: str) -> str:
+    """Return words as one would type them; `prod~1` and `prod@{1}` need no quotes in a shell."""
+    return " ".join(word if _TYPED.fullmatch(word) else shlex.quote(word) for word in words)

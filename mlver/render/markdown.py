@@ -11,7 +11,7 @@ from mlver.render.diff import ROOM, WORDS, listed_changes
 from mlver.render.lines import safe
 from mlver.render.metric_rows import delta_text, metric_name, values_text
 from mlver.render.units import SIGNS, pick, said
-from mlver.render.values import number, when
+from mlver.render.values import number, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
@@ -42,7 +42,7 @@ def _side(side: Side) -> str:
     if side.commit is None:
         return _escaped(side.name)
     name = "" if side.commit.hex().startswith(side.name) else f"{_escaped(side.name)} "
-    about = f"{side.author or ''}, {when(side.time)}: {side.subject or ''}"
+    about = f"{who(side.author)}, {when(side.time)}: {side.subject or ''}"
     return f"{name}{_code(side.commit.short)} ({_escaped(about)})"
 
 
@@ -61,7 +61,7 @@ def _artifact(artifact: ArtifactDiff) -> list[str]:
     lines = [f"**{artifact.kind}** {_code(artifact.path)}{word}{was}: {_escaped(summary)}", ""]
     if artifact.kind == "code":
         for detail in artifact.details:
-            body = [f"{sign} {safe(text)}" for sign, text in detail.rows]
+            body = [f"{sign} {safe(str(text).expandtabs(4))}" for sign, text in detail.rows]
             fence = "`" * max(3, 1 + max((_longest_run(text) for text in body), default=0))
             lines += [f"{fence}diff", *body, fence, ""]
         return lines

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from mlver.render.diff import stat_lines
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.metric_rows import metric_blocks, metric_name
-from mlver.render.values import brief, lasted, many, number, size, span, when, who
+from mlver.render.values import brief, end, lasted, many, number, size, span, when, who
 
 if TYPE_CHECKING:
     from mlver.verbs.deployed import DeployedResult, LedgerResult
@@ -99,13 +99,13 @@ def ledger_page(result: LedgerResult) -> RenderableType:
         return line("nothing was ever promoted")
     rows: list[list[Part | None]] = []
     for entry in result.entries:
-        until = "" if entry.until is None else when(entry.until)
+        until: Part = ("live", "good") if entry.until is None else end(entry.since, entry.until)
         rows.append(
             [
                 (stage_name(entry.stage, entry.scope), "stage"),
                 (entry.commit.short, "id"),
                 when(entry.since),
-                until or ("live", "good"),
+                until,
                 (who(entry.actor), "who"),
                 f"{entry.action}: {entry.reason}",
             ]

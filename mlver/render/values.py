@@ -41,7 +41,7 @@ def size(count: int | None) -> str:
         return ""
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if amount < 1000 or unit == "TiB":
+        if amount < (1024 if unit == "B" else 999.5) or unit == "TiB":
             return f"{count} B" if unit == "B" else f"{amount:.3g} {unit}"
         amount /= 1024
     raise AssertionError("unreachable")
@@ -97,8 +97,13 @@ def span(since: datetime, until: datetime | None) -> str:
     """Return `2024-04-22 02:00Z – 03:09Z`, the second day only when it is another; `– now` when it has no end."""
     if until is None:
         return f"{when(since)} – now"
-    end = when(until)
-    return f"{when(since)} – {end[11:] if day(since) == day(until) else end}"
+    return f"{when(since)} – {end(since, until)}"
+
+
+def end(since: datetime, until: datetime) -> str:
+    """Return when something ended that began at `since`: the time alone on the same day."""
+    text = when(until)
+    return text[11:] if day(since) == day(until) else text
 
 
 def who(author: str | None) -> str:
