@@ -30,7 +30,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ask(folder: Path, *words: str) -> Any:
     """Return the JSON document a command answers with."""
-    done = subprocess.run([sys.executable, "-m", "mlver", *words, "--json"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "mlver", "--json", *words], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema"].startswith("mlver.")

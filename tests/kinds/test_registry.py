@@ -123,7 +123,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         EntryPoint("drawing", f"{__name__}:DrawingKind", "mlver.kinds"),
         EntryPoint("rules", "nowhere:Nothing", "mlver.kinds"),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     monkeypatch.setattr(EntryPoint, "load", lambda self: DrawingKind if self.name == "drawing" else 1 / 0)
     registry._plugins.cache_clear()
     registry.get.cache_clear()
