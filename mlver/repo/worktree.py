@@ -21,6 +21,7 @@ from mlver.repo.ignore import Ignore
 from mlver.repo.names import MAX_DEPTH, check_name
 
 _BUFFER = 8 << 20
+_SMALL = 256 << 10
 _ATTEMPTS = 3
 _SPECIAL = {
     statmod.S_IFIFO: "a pipe (FIFO)",
@@ -160,9 +161,13 @@ def _stamp(info: os.stat_result) -> tuple[int, int, int]:
 
 def hash_stream(stream: BinaryIO) -> BlobId:
     """Return the blob id of all bytes of a stream, using every core for large files."""
+    data = stream.read(_BUFFER)
+    if len(data) < _SMALL:  # waking other threads would take longer than hashing
+        return BlobId.of(data + stream.read())
     hasher = blake3(max_threads=blake3.AUTO)
-    while data := stream.read(_BUFFER):
+    while data:
         hasher.update(data)
+        data = stream.read(_BUFFER)
     return BlobId(hasher.digest())
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Chunks = Sequence[tuple[BlobId, int]]
 _RUN = 8 << 20  # bytes of neighbouring frames read at once
+_FEW = 8  # chunks
 
 
 class BlobReader(io.RawIOBase):
@@ -84,7 +85,8 @@ def copy_chunks(
     Chunks that lie behind each other are read at once and checked against their checksums only:
     the hash of the whole says more than theirs. `load` returns a chunk that this way does not give.
     """
-    whole = blake3(max_threads=2)
+    # below a few chunks, waking a second thread takes longer than hashing
+    whole = blake3(max_threads=2 if len(chunks) > _FEW else 1)
     for run in _runs(chunks, find):
         data = _read_run(run, storage, load)
         whole.update(data)
