@@ -73,4 +73,4 @@ def test_what_is_no_setting_is_refused_and_nothing_is_written(bench: Bench, name
 def test_a_file_that_is_wrong_is_named(bench: Bench, text: str) -> None:
     (bench.root / ".mlver/config.toml").write_text(text)
     with pytest.raises(UsageError, match=r"config\.toml"):
-        bench.reopen()
+        get_config(Repository.open(bench.root))
