@@ -50,6 +50,7 @@ def _method(verb: Callable[Concatenate[Repository, _P], _R]) -> Callable[Concate
 
     @functools.wraps(verb)
     def method(self: _Bound, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        self.repository.refresh()  # others may have moved the state since the last call
         return verb(self.repository, *args, **kwargs)
 
     return method

@@ -80,6 +80,10 @@ class Locations:
             found = self._run(_select, _FIND, (id, type))
         return [Location(name, Row(bytes(id), type, *numbers)) for name, *numbers in found if _sane(name, numbers)]
 
+    def absent(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Return those of `ids` that no pack holds as far as is known, whatever their type. One query for all."""
+        return self._run(_absent, list(ids))
+
     def prefix(self, hex_prefix: str, types: Iterable[str]) -> list[ObjectId]:
         """Return the ids of the named types that begin with these hex digits, sorted; none if they are no hex."""
         text = hex_prefix.lower()
@@ -213,6 +217,15 @@ def _delete(path: Path) -> bool:
 
 def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
     return db.execute(query, arguments).fetchall()
+
+
+def _absent(db: sqlite3.Connection, ids: list[bytes]) -> set[bytes]:
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (id BLOB PRIMARY KEY) WITHOUT ROWID")
+    db.execute("BEGIN")
+    db.execute("DELETE FROM asked")
+    db.executemany("INSERT OR IGNORE INTO asked VALUES (?)", ((bytes(id),) for id in ids))
+    query = "SELECT id FROM asked WHERE NOT EXISTS (SELECT 1 FROM objects WHERE objects.id = asked.id)"
+    return {id for (id,) in db.execute(query)}
 
 
 def _sane(name: object, numbers: list[object]) -> bool:

@@ -196,21 +196,27 @@ class WorkTree:
         files: dict[str, FileStat],
         *,
         read: Callable[[str, FileStat], tuple[BlobId, Stat | None]] | None = None,
-        known: Callable[[BlobId], bool] = lambda _: True,
+        lacking: Callable[[set[BlobId]], set[BlobId]] = lambda _: set(),
+        plan: Callable[[int], None] = lambda _: None,
         every: bool = True,
     ) -> dict[str, BlobId]:
         """Return the blob id of each file. Only files whose stat data prove nothing are read, through `read`.
 
-        `known` may reject a cached id (a commit needs the bytes stored, not only hashed). With `every`
-        the `files` are all there are, and what else the cache knows is forgotten.
+        `lacking` may reject cached ids (a commit needs the bytes stored, not only hashed). `plan` is told
+        how many bytes will be read. With `every` the `files` are all there are, and what else the cache
+        knows is forgotten.
         """
-        cached, found, fresh = self._cache.load(), {}, {}
-        read = read or self.hash
-        for path, info in files.items():
-            entry = cached.get(path)
-            blob = entry.proves(info.size, info.mtime, info.ctime, info.ino) if entry else None
-            if blob is None or not known(blob):
-                blob, stat = read(path, info)
+        cached = self._cache.load()
+        proven: dict[str, BlobId | None] = {
+            path: entry.proves(info.size, info.mtime, info.ctime, info.ino) if (entry := cached.get(path)) else None
+            for path, info in files.items()
+        }
+        rejected = lacking({blob for blob in proven.values() if blob is not None})
+        plan(sum(files[path].size for path, blob in proven.items() if blob is None or blob in rejected))
+        found, fresh, read = {}, {}, read or self.hash
+        for path, blob in proven.items():
+            if blob is None or blob in rejected:
+                blob, stat = read(path, files[path])
                 if stat is not None:
                     fresh[path] = stat
             found[path] = blob

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from mlver.errors import Damaged, LocalIO
@@ -27,6 +27,9 @@ class Index(Protocol):
 
     def find(self, type: int, id: bytes) -> list[Location]:
         """Return the places of an object, none when it is not known."""
+
+    def absent(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Return those of these ids that are not known at all."""
 
     def prefix(self, hex_prefix: str, types: tuple[str, ...]) -> list[ObjectId]:
         """Return the ids of these types that begin with some hex digits."""

@@ -82,8 +82,7 @@ class _Commit:
         self.progress = progress
         self.view = repo.refresh()
         self.before = repo.head_snapshot()
-        self.read = 0
-        self.done = 0
+        self.read = self.done = self.total = 0  # bytes: of files read, told to `progress`, to be read in all
 
     def make(
         self,
@@ -158,7 +157,6 @@ class _Commit:
         """Store what changed and return the snapshot to commit: the work tree, or HEAD with some paths renewed."""
         repo = self.repo
         files = {path: info for path, info in scan.files.items() if self._wanted(path)}
-        total = sum(info.size for info in files.values())
 
         def read(path: str, info: FileStat) -> tuple[BlobId, Stat | None]:
             self.read += info.size
@@ -166,14 +164,17 @@ class _Commit:
                 return repo.worktree.hash(path, info)
             if info.type == LINK:
                 return session.put_bytes(link_text(repo.root, path)), None
-            base = self.done
-            blob, stat = read_stable(
-                repo.root, path, lambda stream: session.put_stream(stream, self._tick(base, total, path))[0]
-            )
-            self.done = base + info.size
-            return blob, stat
+            tick = self._tick(path)
+            return read_stable(repo.root, path, lambda stream: session.put_stream(stream, tick)[0])
 
-        ids = repo.worktree.hashes(files, read=read, known=(lambda _: True) if dry_run else session.has)
+        def lacking(blobs: set[BlobId]) -> set[BlobId]:
+            if dry_run:
+                return set()
+            in_head = blobs & {artifact.id for artifact in self.before.artifacts.values()}
+            lost = {BlobId(id) for id in repo.store.index.absent(in_head)}
+            return lost | {blob for blob in blobs - in_head if not session.has(blob)}
+
+        ids = repo.worktree.hashes(files, read=read, lacking=lacking, plan=self._plan, every=not self.paths)
         after = repo.snapshot_of(files, ids)
         if not self.paths:
             return after
@@ -181,9 +182,19 @@ class _Commit:
         merged = dict(sorted({**kept, **after.artifacts}.items()))
         return Snapshot(merged, lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id))
 
-    def _tick(self, base: int, total: int, path: str) -> Callable[[int], None] | None:
+    def _plan(self, total: int) -> None:
+        self.total = total
+
+    def _tick(self, path: str) -> Callable[[int], None] | None:
         progress = self.progress
-        return (lambda count: progress(base + count, total, path)) if progress else None
+        if progress is None:
+            return None
+
+        def tick(count: int) -> None:
+            self.done += count
+            progress(self.done, self.total, path)
+
+        return tick
 
     def _record(self, draft: Commit) -> CommitId:
         """Make the commit the head of its branch. Somebody else's commit in between becomes its parent."""
