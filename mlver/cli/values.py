@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mlver.errors import UsageError
+
+_PAIR = re.compile(r"(?P<name>\s*[^\s={}][^={}]*(\{[^{}]*\}\s*)?)=(?P<value>.*)", re.DOTALL)
 
 
 def parse_value(text: str) -> Any:
@@ -23,17 +26,17 @@ def parse_value(text: str) -> Any:
 def parse_pairs(words: Sequence[str]) -> dict[str, Any]:
     """Return `name=value` words as a mapping; UsageError naming the word that is none.
 
-    The name ends at the last `=` before the value, outside of `{}`: `recall{clinic=C}=0.9`.
+    A name may carry a slice, whose `=` does not end it: `recall{clinic=C}=0.9`.
     """
     pairs: dict[str, Any] = {}
     for word in words:
-        cut = word.find("=", word.find("}") + 1)
-        name = word[:cut].strip() if cut > 0 else ""
-        if not name:
+        match = _PAIR.fullmatch(word)
+        if match is None:
             raise UsageError(f"not name=value: {word!r}", hint="write for example recall=0.95")
+        name = match["name"].strip()
         if name in pairs:
             raise UsageError(f"{name} is given twice")
-        pairs[name] = parse_value(word[cut + 1 :].strip())
+        pairs[name] = parse_value(match["value"].strip())
     return pairs
 
 

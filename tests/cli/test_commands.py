@@ -1,0 +1,160 @@
+"""The commands from one end to the other: what they say, what they hint at, how they end."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.conftest import Terminal
+from tests.kit import Bench
+
+ID = re.compile(r"[0-9a-f]{10}")
+
+
+def test_from_nothing_to_a_first_commit(mlver: Terminal, tmp_path: Path) -> None:
+    made = mlver("init")
+    assert made.out == f"new repository in {tmp_path / 'w'}/.mlver\n"
+    assert made.err == "hint: mlver commit -m 'first snapshot'\n"
+    assert mlver("init").err == ""
+    (tmp_path / "w" / "config.json").write_text('{"a": 1}\n')
+    assert "1 change to commit:\n  added  config  config.json" in mlver("status").out
+    done = mlver("commit", "-m", "first")
+    assert re.match(r"\[main [0-9a-f]{10}\] first\n", done.out)
+    assert done.err == "hint: mlver undo takes it back\n"
+    assert mlver("commit").code == 1
+
+
+def test_a_diff_that_differs_ends_with_one_only_when_asked(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("diff", "HEAD~1", "HEAD").code == 0
+    assert mlver("diff", "HEAD~1", "HEAD", "--exit-code").code == 1
+    assert mlver("diff", "HEAD", "HEAD", "--exit-code").code == 0
+
+
+def test_diff_shows_each_kind_in_its_own_terms(mlver: Terminal, bench: Bench) -> None:
+    out = mlver("diff", "HEAD~1", "HEAD").out
+    assert '~ impute  "median" → "-1"' in out
+    assert re.search(r"- R2 +-> refer +\(dana\)|- R2 .*refer", out)
+    assert "+ P3  label=1" in out
+    assert mlver("diff", "HEAD~1", "HEAD", "--name-only").out.splitlines() == [
+        "rules/rules.json", "config/pipeline.json", "data/train.csv",
+    ]  # fmt: skip
+    assert mlver("diff", "HEAD~1", "HEAD", "-q").out == mlver("diff", "HEAD~1", "HEAD", "--name-only").out
+    assert "### HEAD\\~1 `" in mlver("diff", "HEAD~1", "HEAD", "--md").out
+
+
+def test_blame_names_who_removed_a_rule_and_why(mlver: Terminal, bench: Bench) -> None:
+    out = mlver("blame", "rules/rules.json#R2", "--deleted").out
+    assert re.search(r"removed  2024-\d\d-\d\d \d\d:\d\dZ  eve", out)
+    assert "0 hits in week 2 (TRI-60)" in out
+    assert mlver("blame", "data/train.csv", "--row", "P3").out == mlver("blame", "data/train.csv#P3").out
+    assert mlver("blame", "data/train.csv#P3", "--row", "P3").code == 2
+
+
+def test_promote_roll_back_and_take_it_back(mlver: Terminal, bench: Bench) -> None:
+    first = mlver("promote", "prod", "HEAD~1", "--why", "first")
+    assert first.code == 0 and "is now" in first.out
+    second = mlver("promote", "prod", "--reason", "nightly")
+    assert re.search(r"hint: to take it back: mlver \w+", second.err)
+    preview = mlver("rollback", "prod", "-n")
+    assert "would be" in preview.out and preview.err == ""
+    back = mlver("rollback", "prod", "--reason", "A0088")
+    assert "is now" in back.out and " v1" in back.out
+    again = mlver("rollback", "prod", "--reason", "A0088")
+    assert again.code == 0 and "nothing moved" in again.out and "take it back" not in again.err
+    assert mlver("deployed", "prod", "--history", "--json").json["entries"][0]["action"] == "rollback"
+    assert mlver("undo").code == 0
+    assert mlver("deployed", "prod", "--json").json["subject"] == "v2"
+
+
+def test_quiet_is_ids_alone(mlver: Terminal, bench: Bench) -> None:
+    assert re.fullmatch(r"[0-9a-f]{64}\n[0-9a-f]{64}\n", mlver("log", "-q").out)
+    assert mlver("-q", "tag", "v2").out == "v2\n"
+    assert mlver("-q", "promote", "prod").err == ""
+    assert mlver("branch", "-q").out == "main\n"
+
+
+def test_late_metrics_and_alerts(mlver: Terminal, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "w" / "m.json").write_text('{"recall": 0.9, "clinic=C": {"recall": 0.375, "n": 8}}')
+    assert "recall{clinic=C}  0.375  n 8" in mlver("metrics", "add", "HEAD", "--from", "m.json").out
+    assert mlver("metrics", "add", "accuracy=0.95", "-q").code == 0
+    assert "accuracy" in mlver("metrics").out
+    assert mlver("metrics", "HEAD~1").out.endswith("no metrics are known\n")
+    (tmp_path / "a.jsonl").write_text('{"id": "A1", "type": "drift", "at": "2024-04-20T00:00Z"}\n')
+    assert mlver("alerts", "import", "../a.jsonl").out == "1 new alert\n"
+    assert mlver("alerts", "import", "../a.jsonl").out == "0 new alerts, 1 known before\n"
+    assert mlver("alerts", "act", "A1", "--did", "added rule R2", "--ticket", "TRI-31").code == 0
+    assert "last: A1 ana: added rule R2 (TRI-31)" in mlver("alerts", "stats").out
+    assert "acted" in mlver("alerts", "A1").out
+
+
+def test_notes_are_written_and_read_in_short_and_in_long(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("note", "HEAD", "misses cancers", "--mark", "bad").code == 0
+    assert mlver("note", "add", "rules/rules.json#R1", "keep", "this").code == 0
+    assert "keep this" in mlver("note", "rules/rules.json#R1").out
+    assert "misses cancers" in mlver("note", "ls", "HEAD").out
+    assert mlver("note", "--grep", "cancers", "-q").out == "misses cancers\n"
+    assert mlver("note", "add", "HEAD").code == 2
+    assert mlver("note", "HEAD", "--ticket", "T").code == 2
+
+
+def test_branches_switch_and_restore(mlver: Terminal, bench: Bench) -> None:
+    created = mlver("switch", "-c", "exp")
+    assert created.out.startswith("new branch exp at ") and created.err == "hint: mlver switch main goes back\n"
+    bench.write("rules/rules.json", "[]\n")
+    assert mlver("switch", "main").code in (0, 3)
+    restored = mlver("restore", "-r", "HEAD~1", "-f", "rules")
+    assert "restored 1 file" in restored.out
+    assert '"R2"' in (bench.root / "rules/rules.json").read_text()
+    assert mlver("branch", "-d", "nosuch").code == 2
+    assert mlver("tag", "v1", "HEAD~1").code == 0
+    assert mlver("tag", "v1").code == 3
+    assert mlver("tag", "-d").code == 2
+
+
+def test_cat_writes_the_exact_bytes(mlver: Terminal, bench: Bench) -> None:
+    bench.write("blob.bin", bytes(range(256)))
+    bench.commit("bytes")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-m", "mlver", "cat", "blob.bin"]
+    done = subprocess.run(command, capture_output=True, cwd=bench.root, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, bytes(range(256)), b"")
+
+
+def test_run_passes_the_exit_status_on(mlver: Terminal, bench: Bench) -> None:
+    failed = mlver("run", "--", "sh", "-c", "exit 3")
+    assert failed.code == 3
+    assert "ended with 3" in failed.err and "nothing was recorded" in failed.err
+
+
+def test_lineage_of_a_run_is_known_after_the_commit(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("run", "--in", "data/train.csv", "--out", "m.json", "sh", "-c", "echo 1 > m.json").code == 0
+    bench.settle("m.json")
+    assert mlver("commit", "-m", "m").code == 0
+    out = mlver("lineage", "m.json").out
+    assert "data/train.csv" in out and "$ sh -c 'echo 1 > m.json'" in out
+    assert '" -> "' in mlver("lineage", "m.json", "--dot").out
+
+
+def test_damage_ends_with_five(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("fsck").out.startswith("ok: ")
+    pack = max(
+        (bench.root / ".mlver" / "packs").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
+    )
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    pack.chmod(0o644)
+    pack.write_bytes(bytes(data))
+    answer = mlver("fsck")
+    assert answer.code == 5
+    assert "problem" in answer.out
+
+
+def test_settings_are_set_and_unset(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("config", "author", "Eve").code == 0
+    assert mlver("config", "author", "-q").out == "Eve\n"
+    assert mlver("config", "author", "--unset").code == 0
+    assert mlver("config", "--unset").code == 2
+    assert mlver("config", "nosuch").code == 2
