@@ -22,12 +22,12 @@ from mlver.objects.time import format_time, parse_time
 
 _T = TypeVar("_T")
 Plain = Any  # JSON without NaN: None, bool, int, float, str, list, dict
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def dump_canonical(plain: Plain) -> bytes:
     """Return the canonical bytes of a plain value; ValueError on NaN, infinities, lone surrogates."""
-    text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8")
+    return _canonical.encode(plain).encode("utf-8")
 
 
 def load_plain(data: bytes) -> Plain:
@@ -41,8 +41,17 @@ def load_plain(data: bytes) -> Plain:
 
 
 def encode(value: Any) -> bytes:
-    """Return the canonical bytes of a frozen dataclass made of the types below."""
-    return dump_canonical(to_plain(value))
+    """Return the canonical bytes of a frozen dataclass made of the types below.
+
+    UsageError when it holds what these bytes cannot: NaN, text that is no Unicode, a giant number.
+    """
+    try:
+        return dump_canonical(to_plain(value))
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 10) : error.start + 10]
+        raise UsageError(f"cannot be recorded: not UTF-8 text: …{around}…") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot be recorded: {error}") from None
 
 
 def decode(cls: type[_T], data: bytes) -> _T:
@@ -60,7 +69,8 @@ def decode(cls: type[_T], data: bytes) -> _T:
 
 def to_plain(value: Any) -> Plain:
     """Return `value` as JSON-ready data: ids as hex, moments as RFC 3339, dataclasses as objects."""
-    return _writer(type(value))(value)
+    cls: Any = type(value)
+    return _writer(cls)(value)
 
 
 def from_plain(hint: Any, plain: Plain) -> Any:
@@ -81,7 +91,7 @@ def _writer(cls: Any) -> Callable[[Any], Plain]:
         return format_time
     if dataclasses.is_dataclass(cls):
         if hasattr(cls, "to_row"):
-            return cls.to_row  # type: ignore[no-any-return]
+            return lambda value: value.to_row()
         return _dataclass_writer(cls)
     if issubclass(cls, Mapping):
         return lambda value: {str(key): to_plain(item) for key, item in value.items()}
@@ -94,7 +104,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _dataclass_writer(cls: type) -> Callable[[Any], Plain]:
+def _dataclass_writer(cls: Any) -> Callable[[Any], Plain]:
     fields = [(field.name, _default(field)) for field in dataclasses.fields(cls)]
 
     def write(value: Any) -> Plain:

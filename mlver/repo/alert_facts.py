@@ -22,16 +22,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Fact
 from mlver.repo.alert_files import ActionDraft, AlertDraft
 from mlver.repo.subjects import subject, subject_commit
-
-if TYPE_CHECKING:
-    from mlver.repo.repository import Repository
 
 ALERT, ACTION = "alert", "action"
 OPEN, ACTED = "open", "acted"
@@ -104,7 +100,9 @@ class AlertRecord:
         return self.severity in CRITICAL and self.state in UNRESOLVED
 
 
-def alert_fact(draft: AlertDraft, stage: str, scope: str, live: CommitId | None, *, known: datetime, by: str) -> Fact:
+def alert_fact(
+    draft: AlertDraft, stage: str | None, scope: str | None, live: CommitId | None, *, known: datetime, by: str
+) -> Fact:
     """Return an alert as a fact."""
     body: dict[str, Plain] = {"type": draft.type, "severity": draft.severity}
     body |= {key: value for key, value in (("summary", draft.summary), ("details", dict(draft.details))) if value}
@@ -130,15 +128,18 @@ def action_fact(
     return Fact(ACTION, subject(alert=alert, commit=live), body, draft.at, known, by)
 
 
-def recorded_alerts(repo: Repository, as_of: datetime | None = None) -> dict[str, AlertRecord]:
-    """Return the alerts of the fact log by id, with their actions, as known now or at the moment `as_of`."""
+def fold(facts: Iterable[Fact]) -> dict[str, AlertRecord]:
+    """Return alerts by id, with their actions, from the facts about them.
+
+    Of an alert recorded several times the first record counts; actions without their alert wait for it.
+    """
     found: dict[str, AlertRecord] = {}
     actions: dict[str, list[Fact]] = {}
-    for fact in repo.facts.of(ALERT, ACTION, as_of=as_of):
+    for fact in facts:
         id = fact.subject["alert"]
         if fact.type == ACTION:
             actions.setdefault(id, []).append(fact)
-        elif id not in found or fact.known < found[id].known:  # recorded on two machines: the first counts
+        elif id not in found or fact.known < found[id].known:
             found[id] = _record(id, fact)
     for id in actions.keys() & found.keys():
         found[id].actions = _in_order(actions[id])
@@ -163,21 +164,6 @@ def _action(fact: Fact) -> Action:
     return Action(body["outcome"], by, fact.at, body.get("did"), body.get("ticket"), named)
 
 
-def known_alerts(repo: Repository, as_of: datetime | None = None) -> dict[str, AlertRecord]:
-    """Return the alerts of the fact log and of the commit's alert files, each once, as known at `as_of`.
-
-    Of an alert in both, what the log says counts; actions are put together.
-    """
-    from mlver.repo.alert_history import file_alerts
-
-    found = recorded_alerts(repo, as_of)
-    for record in file_alerts(repo, as_of):
-        known = found.setdefault(record.id, record)
-        if known is not record and record.actions and known.actions != record.actions:
-            known.actions = sorted(dict.fromkeys([*record.actions, *known.actions]), key=lambda action: action.at)
-    return found
-
-
 def to_alert(record: AlertRecord, finish: Callable[[AlertRecord, Action], Action] | None = None) -> Alert:
     """Return the alert as results show it; `finish` fills in the commits of its actions."""
     actions = tuple(finish(record, action) if finish else action for action in record.actions)
@@ -193,12 +179,3 @@ def to_alert(record: AlertRecord, finish: Callable[[AlertRecord, Action], Action
         summary=record.summary,
         actions=actions,
     )
-
-
-def open_critical(repo: Repository) -> dict[CommitId, list[Alert]]:
-    """Return the alerts nobody has settled that wake people, by the commit that was live when they fired."""
-    found: dict[CommitId, list[Alert]] = {}
-    for record in recorded_alerts(repo).values():
-        if record.critical and record.live is not None:
-            found.setdefault(record.live, []).append(to_alert(record))
-    return found

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from mlver.objects.encoding import encode
+from mlver.index.facts import FactIndex, FactRow, Reader, micros, moment
+from mlver.objects.encoding import dump_canonical, encode, to_plain
 from mlver.objects.ids import FactBatchId, FactId
 from mlver.objects.state import Fact, FactBatch
 from mlver.store.object_store import ObjectStore
 
+_BATCH = 20_000  # facts in one object: a few megabytes
+
 
 class FactLog:
-    """All facts reachable from one head of the log, in the order they were recorded."""
+    """All facts reachable from one head of the log. Questions are answered by a table made from it."""
 
-    def __init__(self, store: ObjectStore, head: FactBatchId | None) -> None:
+    def __init__(self, store: ObjectStore, head: FactBatchId | None, index: FactIndex | None = None) -> None:
         self.head = head
-        self._facts: dict[FactId, Fact] = {}
-        for batch in reversed(list(_batches(store, head))):
-            for fact in batch.facts:
-                self._facts.setdefault(fact_id(fact), fact)
+        self.index = index or FactIndex(None)
+        self._store = store
 
-    def __contains__(self, id: object) -> bool:
-        return id in self._facts
+    @property
+    def roots(self) -> Mapping[bytes, Reader]:
+        """The head as the table wants it."""
+        return {bytes(self.head): self._read} if self.head else {}
 
-    def __len__(self) -> int:
-        return len(self._facts)
+    def _read(self, id: bytes) -> tuple[Sequence[bytes], Sequence[FactRow]]:
+        batch = self._store.get_object(FactBatch, FactBatchId(id))
+        return [bytes(parent) for parent in batch.parents], list(map(fact_row, batch.facts))
 
-    def items(self, *types: str, as_of: datetime | None = None) -> Iterator[tuple[FactId, Fact]]:
-        """Yield (id, fact) of the given types (all if none is named), as known at the moment `as_of`."""
-        for id, fact in self._facts.items():
-            if (not types or fact.type in types) and (as_of is None or fact.known <= as_of):
-                yield id, fact
+    def __contains__(self, id: FactId) -> bool:
+        return bool(self.head) and any(self.index.facts(self.roots, "id = :id", {"id": bytes(id)}))
 
-    def of(self, *types: str, as_of: datetime | None = None) -> Iterator[Fact]:
-        """Yield the facts of the given types, oldest record first."""
-        return (fact for _, fact in self.items(*types, as_of=as_of))
+    def items(
+        self, *types: str, as_of: datetime | None = None, commit: str | None = None
+    ) -> Iterator[tuple[FactId, Fact]]:
+        """Yield (id, fact) of the given types (all if none is named), in the order they were recorded.
+
+        `as_of` answers with what was known at that moment; `commit` (hex) keeps facts about one commit.
+        """
+        if self.head is None:
+            return
+        names = {f"t{n}": type for n, type in enumerate(types)}
+        conditions = ["TRUE"]
+        conditions += [f"type IN ({', '.join(':' + name for name in names)})"] if names else []
+        conditions += ["known <= :then"] if as_of else []
+        conditions += ['"commit" = :commit'] if commit else []
+        values = names | {"commit": commit, "then": micros(as_of) if as_of else None}
+        for row in self.index.facts(self.roots, " AND ".join(conditions), values):
+            assert row.id is not None
+            yield FactId(row.id), row_fact(row)
+
+    def of(self, *types: str, as_of: datetime | None = None, commit: str | None = None) -> Iterator[Fact]:
+        """Yield the facts that `items` yields, without their ids."""
+        return (fact for _, fact in self.items(*types, as_of=as_of, commit=commit))
 
 
 def fact_id(fact: Fact) -> FactId:
@@ -43,7 +64,32 @@ def fact_id(fact: Fact) -> FactId:
     return FactId.of(encode(fact))
 
 
-def _batches(store: ObjectStore, head: FactBatchId | None) -> Iterator[FactBatch]:
+def fact_row(fact: Fact) -> FactRow:
+    """Return a fact as a row of the table."""
+    plain = to_plain(fact)
+    word, level = (fact.body.get(name) for name in ("outcome" if fact.type == "action" else "type", "severity"))
+    return FactRow(
+        id=bytes(FactId.of(dump_canonical(plain))),
+        type=fact.type,
+        at=micros(fact.at),
+        known=micros(fact.known),
+        by=fact.by,
+        subject=dump_canonical(plain["subject"]).decode(),
+        body=dump_canonical(plain["body"]).decode(),
+        commit=fact.subject.get("commit"),
+        alert=fact.subject.get("alert"),
+        word=word if isinstance(word, str) else None,
+        level=level if isinstance(level, str) else None,
+    )
+
+
+def row_fact(row: FactRow) -> Fact:
+    """Return the fact in a row of the table."""
+    return Fact(row.type, json.loads(row.subject), json.loads(row.body), moment(row.at), moment(row.known), row.by)
+
+
+def batches(store: ObjectStore, head: FactBatchId | None) -> Iterator[FactBatch]:
+    """Yield every batch of the log, newest first, each read from the store and verified; Damaged."""
     pending, seen = [head] if head else [], set()
     while pending:
         id = pending.pop()
@@ -56,9 +102,11 @@ def _batches(store: ObjectStore, head: FactBatchId | None) -> Iterator[FactBatch
 
 
 def append_facts(store: ObjectStore, head: FactBatchId | None, facts: Iterable[Fact]) -> FactBatchId:
-    """Store a batch that follows `head`, durably, and return its id, the log's new head."""
+    """Store batches that follow `head`, durably, and return the id of the last, the log's new head."""
+    new = tuple(facts)
     with store.session() as session:
-        id = session.put_object(FactBatch(parents=(head,) if head else (), facts=tuple(facts)))
+        for start in range(0, max(len(new), 1), _BATCH):
+            head = session.put_object(FactBatch((head,) if head else (), new[start : start + _BATCH]))
         session.finish()
-    assert isinstance(id, FactBatchId)
-    return id
+    assert head is not None
+    return head

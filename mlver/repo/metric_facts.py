@@ -97,9 +97,8 @@ def metric_fact(commit: CommitId, body: dict[str, Plain], *, at: datetime, known
 
 def recorded_metrics(repo: Repository, commit: CommitId, as_of: datetime | None = None) -> list[MetricValue]:
     """Return every value ever recorded for a commit, in the order of the log, as known at `as_of`."""
-    wanted = commit.hex()
-    facts = repo.facts.items(METRIC, as_of=as_of)
-    return [_value(commit, id, fact) for id, fact in facts if fact.subject.get("commit") == wanted]
+    facts = repo.facts.items(METRIC, as_of=as_of, commit=commit.hex())
+    return [_value(commit, id, fact) for id, fact in facts]
 
 
 def _value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:

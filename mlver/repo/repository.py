@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from mlver.errors import Damaged, LocalIO, Refused, UsageError
+from mlver.index.facts import FactIndex
 from mlver.index.locations import Locations
 from mlver.index.stats import StatCache
 from mlver.kinds import registry
@@ -107,6 +108,8 @@ class Repository:
         if "store" in self.__dict__:
             self.store.close()
             del self.__dict__["store"]
+        if "fact_index" in self.__dict__:
+            self.fact_index.close()
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -147,12 +150,17 @@ class Repository:
             self._commits[id] = self.store.get_object(Commit, id)
         return self._commits[id]
 
+    @cached_property
+    def fact_index(self) -> FactIndex:
+        """The facts as a table."""
+        return FactIndex(self.dot / "cache" / "facts.db")
+
     @property
     def facts(self) -> FactLog:
         """The fact log as of the view that was read last."""
         log = self.__dict__.get("_facts")
         if log is None or log.head != self.view.facts:
-            log = self.__dict__["_facts"] = FactLog(self.store, self.view.facts)
+            log = self.__dict__["_facts"] = FactLog(self.store, self.view.facts, self.fact_index)
         assert isinstance(log, FactLog)
         return log
 

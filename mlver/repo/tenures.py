@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Live
-from mlver.repo.alert_facts import open_critical
+from mlver.repo.alert_book import open_critical
 from mlver.repo.ledger import live_at
 from mlver.repo.note_facts import BAD, marks
 

@@ -68,7 +68,7 @@ def record_facts(repo: Repository, command: str, facts: list[Fact], *, reason: s
     from mlver.repo.facts import FactLog, fact_id
 
     def change(view: View) -> View:
-        known = FactLog(repo.store, view.facts)
+        known = FactLog(repo.store, view.facts, repo.fact_index)
         fresh = [fact for fact in facts if fact_id(fact) not in known]
         return replace(view, facts=append_facts(repo.store, view.facts, fresh)) if fresh else view
 

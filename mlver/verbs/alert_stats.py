@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from math import sqrt
 from typing import ClassVar
 
+from mlver.index.alerts import TypeCount
+from mlver.index.facts import moment
 from mlver.objects.result import Result
-from mlver.repo.alert_facts import ACTED, OPEN, Action, AlertRecord, known_alerts
-from mlver.repo.alert_history import Produced
+from mlver.repo.alert_book import AlertBook
+from mlver.repo.alert_facts import ACTED, Action, AlertRecord
+from mlver.repo.produced import Produced
 from mlver.repo.repository import Repository
 
 _Z = 1.959963984540054  # the normal quantile that leaves 5 % outside
@@ -51,51 +54,28 @@ def alert_stats(repo: Repository, *, type: str | None = None, as_of: datetime | 
     First come the types with the highest share of alerts acted on, of equal shares the more frequent.
     `type` matches by its start; `as_of` answers with what was known at that moment.
     """
-    counts: dict[str, _Count] = {}
-    for record in known_alerts(repo, as_of).values():
-        if type is None or record.type.startswith(type):
-            counts.setdefault(record.type, _Count(record)).take(record)
-    produced = Produced(repo)
-    types = sorted(
-        (count.stats(name, produced) for name, count in counts.items()), key=lambda s: (-s.share, -s.fired, s.type)
-    )
+    book, produced = AlertBook(repo, as_of), Produced(repo)
+    last = book.last_acted(type)
+    types = [_stats(count, last.get(count.type), produced) for count in book.counts(type)]
+    types.sort(key=lambda stats: (-stats.share, -stats.fired, stats.type))
     return AlertStatsResult(tuple(types), sum(s.fired for s in types), sum(s.acted for s in types))
 
 
-@dataclass
-class _Count:
-    """What is counted of one type."""
-
-    newest: AlertRecord
-    fired: int = 0
-    acted: int = 0
-    open: int = 0
-    last: tuple[AlertRecord, Action] | None = field(default=None)
-
-    def take(self, record: AlertRecord) -> None:
-        self.fired += 1
-        self.open += record.state == OPEN
-        if record.at > self.newest.at:
-            self.newest = record
-        done = [action for action in record.actions if action.outcome == ACTED]
-        self.acted += bool(done)
-        if done and (self.last is None or done[-1].at >= self.last[1].at):
-            self.last = record, done[-1]
-
-    def stats(self, name: str, produced: Produced) -> AlertTypeStats:
-        low, high = wilson(self.acted, self.fired)
-        return AlertTypeStats(
-            type=name,
-            fired=self.fired,
-            acted=self.acted,
-            open=self.open,
-            share=self.acted / self.fired,
-            low=low,
-            high=high,
-            last_fired=self.newest.at,
-            last_action=produced.finish(*self.last) if self.last else None,
-            last_action_alert=self.last[0].id if self.last else None,
-        )
+def _stats(count: TypeCount, last: AlertRecord | None, produced: Produced) -> AlertTypeStats:
+    low, high = wilson(count.acted, count.fired)
+    acted = [action for action in last.actions if action.outcome == ACTED] if last else []
+    return AlertTypeStats(
+        type=count.type,
+        fired=count.fired,
+        acted=count.acted,
+        open=count.open,
+        share=count.acted / count.fired,
+        low=low,
+        high=high,
+        last_fired=moment(count.newest),
+        last_action=produced.finish(last, acted[-1]) if last and acted else None,
+        last_action_alert=last.id if last else None,
+    )
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:

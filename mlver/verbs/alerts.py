@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from mlver.kinds.base import Unreadable
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
 from mlver.objects.time import format_time
+from mlver.repo.alert_book import AlertBook
 from mlver.repo.alert_facts import (
     ACTED,
     OPEN,
@@ -24,14 +26,12 @@ from mlver.repo.alert_facts import (
     AlertRecord,
     action_fact,
     alert_fact,
-    known_alerts,
-    recorded_alerts,
     to_alert,
 )
 from mlver.repo.alert_files import ActionDraft, AlertDraft, outcome_word, read_alerts
-from mlver.repo.alert_history import Produced
 from mlver.repo.live import LiveTimes
 from mlver.repo.names import check_ref
+from mlver.repo.produced import Produced
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import BlobSource
 from mlver.repo.transaction import record_facts
@@ -49,6 +49,9 @@ __all__ = [
     "import_alerts",
     "list_alerts",
 ]
+
+_AT_ONCE = 500  # alerts read together
+_COMPARED = 10_000  # ids among which a misspelt one is looked for
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def add_alert(
     moment = at or repo.now()
     named = id or _made_id(type, moment, stage, scope, summary)
     draft = AlertDraft(named, type, moment, severity.lower(), summary, None, None)
-    known = recorded_alerts(repo).get(named)
+    known = AlertBook(repo, files=False).records([named]).get(named)
     if known is not None and (known.type != type or at not in (None, known.at)):
         said = f"alert {named} is known already: {known.type} at {format_time(known.at)}"
         raise UsageError(said, hint="give another id")
@@ -113,7 +116,8 @@ def import_alerts(repo: Repository, file: Path, *, stage: str = "prod", scope: s
 def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: str, command: str) -> AlertsResult:
     """Record what is not known yet, alerts and actions, as one operation."""
     check_ref(stage, "stage")
-    before, live, now = recorded_alerts(repo), LiveTimes(repo), repo.now()
+    ids = [draft.id for draft in drafts]
+    before, live, now = AlertBook(repo, files=False).records(ids), LiveTimes(repo), repo.now()
     facts: list[Fact] = []
     for draft in drafts:
         on, part = draft.stage or stage, draft.scope if draft.scope is not None else scope
@@ -129,8 +133,7 @@ def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: s
         ]
     if facts:
         record_facts(repo, command, facts)
-    after = recorded_alerts(repo)
-    ids = [draft.id for draft in drafts]
+    after = AlertBook(repo, files=False).records(ids)
     added = sum(id not in before for id in ids)
     return AlertsResult(_shown(repo, [after[id] for id in ids]), added, len(ids) - added)
 
@@ -138,8 +141,12 @@ def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: s
 def _shown(repo: Repository, records: Iterable[AlertRecord]) -> tuple[Alert, ...]:
     """Return alerts newest first, with the commits their actions produced."""
     produced = Produced(repo)
-    newest = sorted(records, key=lambda record: (record.at, record.id), reverse=True)
+    newest = sorted(records, key=_age, reverse=True)
     return tuple(to_alert(record, produced.finish) for record in newest)
+
+
+def _age(record: AlertRecord) -> tuple[datetime, str]:
+    return record.at, record.id
 
 
 def list_alerts(
@@ -155,20 +162,25 @@ def list_alerts(
     """List alerts, newest first. `type` matches by its start; `state` is `open` or an outcome."""
     if limit is not None and limit < 0:
         raise UsageError(f"a limit cannot be negative: {limit}")
-    alerts = known_alerts(repo)
-    if missing := [id for id in ids if id not in alerts]:
-        raise _unknown(missing[0], alerts)
+    book = AlertBook(repo)
     word = outcome_word(state) if state and state != OPEN else state
-    wanted = [
-        record
-        for record in ([alerts[id] for id in dict.fromkeys(ids)] if ids else alerts.values())
-        if (type is None or record.type.startswith(type))
-        and (word is None or record.state == word)
-        and (since is None or record.at >= since)
-        and (until is None or record.at <= until)
-    ]
-    newest = sorted(wanted, key=lambda record: (record.at, record.id), reverse=True)
+    if ids:
+        records = book.records(ids)
+        if missing := [id for id in ids if id not in records]:
+            raise _unknown(missing[0], book)
+        wanted = set(book.chosen(type, since, until))
+        found = [record for record in records.values() if record.id in wanted and word in (None, record.state)]
+    else:
+        found = list(islice(_in_state(book, book.chosen(type, since, until, open=word == OPEN), word), limit))
+    newest = sorted(found, key=_age, reverse=True)
     return AlertsResult(_shown(repo, newest if limit is None else newest[:limit]))
+
+
+def _in_state(book: AlertBook, ids: Sequence[str], state: str | None) -> Iterator[AlertRecord]:
+    """Yield the alerts that are in a state (any, if None), reading no more of them than are asked for."""
+    for start in range(0, len(ids), _AT_ONCE):
+        records = book.records(ids[start : start + _AT_ONCE]).values()
+        yield from (record for record in records if state in (None, record.state))
 
 
 def act_on_alert(
@@ -188,17 +200,18 @@ def act_on_alert(
     word = outcome_word(outcome)
     if word not in OUTCOMES:
         raise UsageError(f"not an outcome: {outcome!r}", hint=f"one of {', '.join(OUTCOMES)}")
-    alerts = known_alerts(repo)
-    if id not in alerts:
-        raise _unknown(id, alerts)
+    book = AlertBook(repo)
+    record = book.records([id]).get(id)
+    if record is None:
+        raise _unknown(id, book)
     made = repo.resolve(commit) if commit else None
     now = repo.now()
     draft = ActionDraft(word, at or now, did=did, ticket=ticket)
-    facts = [action_fact(id, alerts[id].live, draft, known=now, by=repo.actor, commit=made)]
-    if id not in recorded_alerts(repo):
-        facts.insert(0, _of_file(alerts[id], now, repo.actor))
+    facts = [action_fact(id, record.live, draft, known=now, by=repo.actor, commit=made)]
+    if not AlertBook(repo, files=False).records([id]):
+        facts.insert(0, _of_file(record, now, repo.actor))
     record_facts(repo, f"alerts act {id}", facts, reason=did)
-    return AlertsResult(_shown(repo, [known_alerts(repo)[id]]))
+    return AlertsResult(_shown(repo, AlertBook(repo).records([id]).values()))
 
 
 def _of_file(record: AlertRecord, now: datetime, by: str) -> Fact:
@@ -208,11 +221,10 @@ def _of_file(record: AlertRecord, now: datetime, by: str) -> Fact:
     return alert_fact(draft, stage, scope, record.live, known=now, by=by)
 
 
-def _unknown(id: str, alerts: Iterable[str]) -> UnknownRevision:
+def _unknown(id: str, book: AlertBook) -> UnknownRevision:
     from difflib import get_close_matches
-    from itertools import islice
 
-    close = get_close_matches(id, islice(alerts, 10_000), n=3)
+    close = get_close_matches(id, book.chosen()[:_COMPARED], n=3)
     return UnknownRevision(
         f"no alert {id[:80]!r}", hint=f"did you mean {', '.join(close)}?" if close else "mlver alerts ls"
     )

@@ -9,6 +9,7 @@ from mlver.errors import Damaged, MlverError
 from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.ids import BlobId, CommitId, ObjectId
 from mlver.objects.result import Result
+from mlver.repo.facts import batches
 from mlver.repo.head import SLOTS, parse_slot, read_slots
 from mlver.repo.releases import damaged_releases, slot_name
 from mlver.repo.repository import Repository
@@ -142,7 +143,8 @@ class _Harm:
             self._visit(commit, label)
         if self.repo.view.facts is not None:
             try:
-                len(self.repo.facts)
+                for _ in batches(self.repo.store, self.repo.view.facts):
+                    pass  # reading is checking
             except MlverError as error:
                 self._hurt(self.repo.view.facts, f"the fact log: {error.message}")
         return readable

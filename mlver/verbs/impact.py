@@ -12,7 +12,7 @@ from mlver.objects.commit import Used
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.tree import Entry
-from mlver.repo.alert_facts import known_alerts
+from mlver.repo.alert_book import AlertBook
 from mlver.repo.consequences import Consequences, Outcome
 from mlver.repo.ledger import LedgerEntry, ledger_of
 from mlver.repo.past import Past
@@ -80,11 +80,15 @@ def impact(repo: Repository, target: str) -> ImpactResult:
         affected = [Affected(one.path, one.kind, one.id, origin, when, 0, "commit") for one in starts] + affected
     touched = [*starts, *(outcome.artifact for outcome in outcomes)]
     served = _served(past, touched, origin if named.path is None else None)
-    live = {one.commit for one in served}
-    alerts = (
-        sorted((r for r in known_alerts(repo).values() if r.live in live), key=lambda r: (r.at, r.id)) if live else []
-    )
-    return ImpactResult(target, tuple(commits), tuple(affected), tuple(served), tuple(record.id for record in alerts))
+    return ImpactResult(target, tuple(commits), tuple(affected), tuple(served), _alerts(repo, served))
+
+
+def _alerts(repo: Repository, served: list[ServedCommit]) -> tuple[str, ...]:
+    """Return the alerts that fired while one of the intervals lasted, against its commit, oldest first."""
+    book, live = AlertBook(repo), {one.commit for one in served}
+    fired = {id for one in served for id in book.chosen(since=one.since, until=one.until)}
+    records = [record for record in book.records(fired).values() if record.live in live]
+    return tuple(record.id for record in sorted(records, key=lambda record: (record.at, record.id)))
 
 
 def _brought(repo: Repository, commit: CommitId) -> list[Used]:

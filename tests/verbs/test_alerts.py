@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlver.errors import UnknownRevision, UsageError
 from mlver.objects.ids import CommitId
-from mlver.repo.alert_facts import open_critical, recorded_alerts
+from mlver.repo.alert_book import AlertBook, open_critical
 from mlver.repo.facts import append_facts
 from mlver.verbs.alert_stats import wilson
 from mlver.verbs.alerts import act_on_alert, add_alert, alert_stats, import_alerts, list_alerts
@@ -135,7 +135,7 @@ def test_alerts_of_committed_files_are_listed_and_can_be_acted_on(bench: Bench) 
     act_on_alert(bench.repo, "A3", did="fixed the feed")
     (acted,) = list_alerts(bench.reopen(), ids=["A3"]).alerts
     assert (acted.state, acted.actions[0].did, acted.actions[0].by) == ("acted", "fixed the feed", "ana")
-    assert recorded_alerts(bench.repo).keys() == {"A3"}
+    assert AlertBook(bench.repo, files=False).records().keys() == {"A3"}
     imported = import_alerts(bench.repo, bench.root / "alerts/history.jsonl")
     assert (imported.added, imported.known_before) == (2, 1)
     assert alert_stats(bench.repo).fired == 3
@@ -252,7 +252,7 @@ def test_the_fact_logs_of_two_machines_merge_as_sets(bench: Bench) -> None:
         head = append_facts(bench.repo.store, base, facts)
         state = bench.repo.state
         object.__setattr__(state.operation.view, "facts", head)
-        alerts = recorded_alerts(bench.repo)
+        alerts = AlertBook(bench.repo, files=False).records()
         assert {id: [a.outcome for a in alert.actions] for id, alert in alerts.items()} == {
             "A1": ["acted"], "A2": ["ignored"], "A3": ["acted"],
         }  # fmt: skip

@@ -1,60 +1,19 @@
-"""Around the facts: alerts in committed files, and the commits that actions on alerts produced."""
+"""The commits that an action on an alert produced."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlver.kinds.base import Unreadable
 from mlver.objects.ids import CommitId
 from mlver.repo.alert_facts import Action, AlertRecord
 from mlver.repo.history import all_heads, ancestors
-from mlver.repo.live import LiveTimes
-from mlver.repo.subjects import subject
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
-ALERTS_KIND = "alerts"
 _PRODUCES = ("acted", "resolved")
-
-
-def file_alerts(repo: Repository, as_of: datetime | None = None) -> Iterator[AlertRecord]:
-    """Yield the alerts in the alert files of HEAD, or of the commit that was HEAD's line then.
-
-    A file that cannot be read as alerts has none: `diff` and `show` say why.
-    """
-    commit = _on_line(repo, as_of)
-    if commit is None:
-        return
-    snapshot, live = repo.snapshot(commit), LiveTimes(repo)
-    stage: str = repo.settings.get("stage.default")
-    for path, artifact in snapshot.artifacts.items():
-        if artifact.kind != ALERTS_KIND:
-            continue
-        from mlver.repo.alert_files import read_alerts
-
-        try:
-            drafts = read_alerts(snapshot.source(path))
-        except Unreadable:
-            continue
-        for draft in drafts:
-            on, scope = draft.stage or stage, draft.scope or ""
-            about = subject(alert=draft.id, stage=on, scope=scope, commit=live.commit(on, scope, draft.at))
-            record = AlertRecord(
-                draft.id, draft.type, draft.at, draft.severity, draft.summary, about, repo.commit(commit).time
-            )
-            record.actions = [Action(a.outcome, a.by or "", a.at, a.did, a.ticket) for a in draft.actions]
-            yield record
-
-
-def _on_line(repo: Repository, as_of: datetime | None) -> CommitId | None:
-    commit = repo.view.head
-    while commit is not None and as_of is not None and repo.commit(commit).time > as_of:
-        commit = next(iter(repo.commit(commit).parents), None)
-    return commit
 
 
 class Produced:

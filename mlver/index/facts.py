@@ -1,0 +1,211 @@
+"""The facts as a table, so that a question about one commit or alert does not read the whole log.
+
+Rows are kept by the batch they stand in, batches by their id, so a row is never stale. The table is
+made from the log and can be deleted, damaged, locked or read-only at any time; then it is made anew,
+in memory if need be. Batches are objects of the log, or files of alerts under their blob ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlver.errors import LocalIO
+
+_VERSION = 1
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE batch (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+CREATE TABLE parent (batch INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (batch, parent)) WITHOUT ROWID;
+CREATE TABLE fact (
+    number INTEGER PRIMARY KEY, batch INTEGER NOT NULL, id BLOB, type TEXT NOT NULL, at INTEGER NOT NULL,
+    known INTEGER NOT NULL, "by" TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,
+    "commit" TEXT, alert TEXT, word TEXT, level TEXT
+);
+CREATE INDEX by_commit ON fact ("commit") WHERE "commit" IS NOT NULL;
+CREATE INDEX by_alert ON fact (alert, type) WHERE alert IS NOT NULL;
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA synchronous = OFF")
+_INSERT = "INSERT INTO fact VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REACH = """
+INSERT INTO temp.reach WITH RECURSIVE r(n) AS (
+    SELECT number FROM batch WHERE id = ? UNION SELECT parent.parent FROM parent JOIN r ON parent.batch = r.n
+) SELECT n FROM r WHERE TRUE ON CONFLICT DO NOTHING
+"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
+_SUFFIXES = ("", "-journal", "-wal", "-shm")
+
+
+class FactRow(NamedTuple):
+    """One fact. Times in microseconds since 1970; `subject` and `body` are JSON.
+
+    `id` is None for what stands in a file and not in the log. `word` is the type of an alert, or the
+    outcome of an action; `level` the severity of an alert.
+    """
+
+    id: bytes | None
+    type: str
+    at: int
+    known: int
+    by: str
+    subject: str
+    body: str
+    commit: str | None = None
+    alert: str | None = None
+    word: str | None = None
+    level: str | None = None
+
+
+def micros(at: datetime) -> int:
+    """Return a moment as microseconds since 1970, exactly."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(micros: int) -> datetime:
+    """Return the moment so many microseconds after 1970, UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+# returns the parents of a batch, and its rows
+Reader = Callable[[bytes], tuple[Sequence[bytes], Sequence[FactRow]]]
+
+
+class FactIndex:
+    """The table. Every question names the batches it is about, `roots`, and sees these and all before them."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._pid = 0
+        self._roots: Mapping[bytes, Reader] | None = None
+
+    def select(self, roots: Mapping[bytes, Reader], query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of a query. `reach` lists the numbers of the batches that it may see."""
+        with self._lock:
+            for last in (False, True):
+                try:
+                    return self._ready(roots).execute(query, dict(values)).fetchall()
+                except sqlite3.Error as error:
+                    if last:
+                        raise LocalIO(f"cannot keep facts in memory: {error}") from error
+                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
+        raise AssertionError("the second try returns or raises")
+
+    def facts(self, roots: Mapping[bytes, Reader], where: str, values: Mapping[str, Any]) -> Iterator[FactRow]:
+        """Yield the facts for which the condition `where` holds, in the order of the log, each once."""
+        columns = 'id, type, at, known, "by", subject, body, "commit", alert, word, level'
+        query = f"SELECT {columns} FROM fact WHERE batch IN reach AND ({where}) ORDER BY number"  # noqa: S608
+        seen: set[bytes] = set()
+        for row in map(FactRow._make, self.select(roots, query, values)):
+            if row.id is None or row.id not in seen:
+                seen.update((row.id,) if row.id else ())
+                yield row
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        with self._lock:
+            if self._db is not None and self._pid == os.getpid():
+                self._db.close()
+            self._db, self._roots = None, None
+
+    def _ready(self, roots: Mapping[bytes, Reader]) -> sqlite3.Connection:
+        """Return a connection whose table holds what `roots` lead to, and whose `reach` is theirs."""
+        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
+            self._db, self._pid, self._roots = _connect(self._path), os.getpid(), None
+        if self._roots is None or self._roots.keys() != roots.keys():
+            for root, read in roots.items():
+                _take_in(self._db, root, read)
+            self._db.execute("DELETE FROM temp.reach")
+            for root in roots:
+                self._db.execute(_REACH, (root,))
+            self._roots = dict(roots)
+        return self._db
+
+    def _give_up(self, *, damaged: bool) -> None:
+        """Go on without the file: make it anew when it is damaged, else in memory."""
+        self.close()
+        if not (damaged and self._path is not None and _delete(self._path)):
+            self._path = None
+
+
+def _take_in(db: sqlite3.Connection, root: bytes, read: Reader) -> None:
+    """Add the batch `root` and those before it, as far as they are missing, the oldest first."""
+    missing: dict[bytes, tuple[Sequence[bytes], Sequence[FactRow]]] = {}
+    order: list[bytes] = []
+    pending = [(root, False)]
+    while pending:
+        id, parents_done = pending.pop()
+        if parents_done:
+            order.append(id)
+        elif id not in missing and db.execute("SELECT 1 FROM batch WHERE id = ?", (id,)).fetchone() is None:
+            missing[id] = read(id)
+            pending.append((id, True))
+            pending.extend((parent, False) for parent in missing[id][0])
+    if not missing:
+        return
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for id in order:
+            _insert(db, id, *missing[id])
+
+
+def _insert(db: sqlite3.Connection, id: bytes, parents: Sequence[bytes], rows: Sequence[FactRow]) -> None:
+    cursor = db.execute("INSERT OR IGNORE INTO batch (id) VALUES (?)", (id,))
+    if not cursor.rowcount:
+        return  # another process was faster
+    number = cursor.lastrowid
+    for parent in parents:
+        db.execute("INSERT INTO parent SELECT ?, number FROM batch WHERE id = ?", (number, parent))
+    db.executemany(_INSERT, ((number, *row) for row in rows))
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Return a connection with the schema in place, in memory when the file cannot be used."""
+    if path is not None:
+        try:
+            path.parent.mkdir(exist_ok=True)
+            return _prepared(path)
+        except sqlite3.OperationalError:
+            return _prepared(None)
+        except sqlite3.Error:
+            if _delete(path):
+                with contextlib.suppress(sqlite3.Error):
+                    return _prepared(path)
+        except OSError:
+            return _prepared(None)
+    return _prepared(None)
+
+
+def _prepared(path: Path | None) -> sqlite3.Connection:
+    db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
+        if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                raise sqlite3.DatabaseError("a cache of another version")
+            db.executescript(_SCHEMA)
+        db.execute("CREATE TEMP TABLE reach (n INTEGER PRIMARY KEY)")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _delete(path: Path) -> bool:
+    try:
+        for suffix in _SUFFIXES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError:  # read-only
+        return False
+    return True
