@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
 from mlver.kinds import recognise
-from mlver.kinds.base import Kind
+from mlver.kinds.base import Kind, Source, Spec, Units, Unreadable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -36,6 +36,33 @@ HEAD_BYTES = recognise.HEAD_BYTES
 def names() -> tuple[str, ...]:
     """Return the names of all kinds, those of installed plugins last."""
     return (*KINDS, *_plugins())
+
+
+def exists(name: str) -> bool:
+    """Whether a kind of that name is built in or installed."""
+    return name in _BUILT_IN or name in _plugins()
+
+
+class AbsentKind(Kind):
+    """Stands in for a kind that a commit names and that is not installed here: its files are bytes."""
+
+    order = 99
+
+    def __init__(self, name: str) -> None:
+        self.name = name  # type: ignore[misc]
+
+    def recognises(self, path: str, head: bytes) -> int:
+        """Nothing is."""
+        return 0
+
+    def units(self, source: Source, spec: Spec) -> Units:
+        """Raise Unreadable."""
+        raise Unreadable(f"no kind is named {self.name!r} here")
+
+
+def get_any(name: str) -> Kind:
+    """Return the kind, or an AbsentKind of that name."""
+    return get(name) if exists(name) else AbsentKind(name)
 
 
 @cache

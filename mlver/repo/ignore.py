@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 IGNORE_FILE = ".mlverignore"
 _LIMIT = 1 << 20  # bytes
+# more stars in a row than one mean one, unless they are a whole ** between slashes
+_STARS = re.compile(r"(?P<kept>\\.|(?:^!?|(?<=/))\*\*(?=/|\s*$))|\*{2,}")
+_MOST_STARS = 12  # each may multiply the time one name takes
 
 # Tools' own folders, caches and virtual environments; and what must never be published by accident.
 _CACHES = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
@@ -25,6 +29,17 @@ SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ".pem", ".egg-info")
 _ENV_EXAMPLES = (".example", ".sample", ".template")
 
 
+def _complaint(lines: list[str]) -> str:
+    from pathspec import GitIgnoreSpec
+
+    for number, line in enumerate(lines, 1):
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error) as error:
+            return f"{IGNORE_FILE} line {number}: {error}"
+    return f"{IGNORE_FILE} cannot be read"
+
+
 class Ignore:
     """Decides for one work tree. Folders that are ignored are never entered."""
 
@@ -35,17 +50,21 @@ class Ignore:
     def load(cls, root: Path) -> Ignore:
         """Read `.mlverignore` of the work tree; UsageError when it is not UTF-8 or has a bad pattern."""
         try:
-            lines = durable.read_file(root / IGNORE_FILE, limit=_LIMIT).decode("utf-8").splitlines()
+            lines = durable.read_file(root / IGNORE_FILE, limit=_LIMIT).decode("utf-8").split("\n")
         except FileNotFoundError:
             return cls()
         except UnicodeDecodeError as error:
             raise UsageError(f"{IGNORE_FILE} is not UTF-8: {error}") from None
         from pathspec import GitIgnoreSpec
 
+        lines = [_STARS.sub(lambda run: run["kept"] or "*", line) for line in lines]
+        for number, line in enumerate(lines, 1):
+            if line.count("*") > _MOST_STARS and not line.startswith("#"):
+                raise UsageError(f"{IGNORE_FILE} line {number}: more than {_MOST_STARS} wildcards")
         try:
             return cls(GitIgnoreSpec.from_lines(lines))
-        except ValueError as error:
-            raise UsageError(f"{IGNORE_FILE}: {error}") from None
+        except (ValueError, re.error):
+            raise UsageError(_complaint(lines)) from None
 
     def file(self, path: str, name: str) -> bool:
         """Whether the file at tree path `path` is left out."""

@@ -70,7 +70,9 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     """Return the project in the bytes of a mlver.toml; UsageError naming file and entry if it is malformed."""
     try:
         plain = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply") from None
+    except ValueError as error:  # of TOML or UTF-8
         raise UsageError(f"{where}: {error}") from None
     if unknown := sorted(plain.keys() - _TOP):
         raise UsageError(f"{where}: unknown entry {unknown[0]!r}", hint=f"known are {', '.join(sorted(_TOP))}")

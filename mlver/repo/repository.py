@@ -57,7 +57,7 @@ class Repository:
         self.now = clock
         self.storage = LocalStorage(self.dot)
         self.settings = Settings.load(self.dot / "config.toml", user_config)
-        self.actor: str = actor or self.settings.get("author") or _login_name()
+        self._actor = actor
         self.state: Head = read_head(self.storage)
         self._commits: dict[CommitId, Commit] = {}
         self._snapshots: dict[CommitId, Snapshot] = {}
@@ -110,6 +110,16 @@ class Repository:
             del self.__dict__["store"]
         if "fact_index" in self.__dict__:
             self.fact_index.close()
+
+    @property
+    def actor(self) -> str:
+        """Who commits, promotes and records; UsageError when the settings cannot be read."""
+        author: str | None = self.settings.get("author")
+        return self._actor or author or _login_name()
+
+    @actor.setter
+    def actor(self, name: str) -> None:
+        self._actor = name
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -237,7 +247,7 @@ class Repository:
         """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
         if (before := known.get(path)) and before.id == id:
             return before.kind
-        return project.kind(path) or registry.detect(path, lambda: self._first_bytes(path))
+        return _declared(project, path) or registry.detect(path, lambda: self._first_bytes(path))
 
     def _first_bytes(self, path: str) -> bytes:
         try:
@@ -284,6 +294,14 @@ def _has_format(dot: Path) -> bool:
     if data.startswith(b"mlver repository format "):
         raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
     raise Damaged(f"{dot / 'format'} is damaged", hint="mlver fsck")
+
+
+def _declared(project: Project, path: str) -> str | None:
+    kind = project.kind(path)
+    if kind is not None and not registry.exists(kind):
+        known = ", ".join(registry.names())
+        raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
+    return kind
 
 
 def _login_name() -> str:

@@ -35,27 +35,36 @@ _LIMIT = 1 << 20  # bytes of a config file
 
 
 class Settings:
-    """Layered settings; each value remembers where it comes from."""
+    """Layered settings; each value remembers where it comes from.
 
-    def __init__(self, layers: Mapping[str, Mapping[str, Any]]) -> None:
+    A file that is malformed stops what needs a setting, and nothing else: history can still be read.
+    """
+
+    def __init__(self, layers: Mapping[str, Mapping[str, Any]], trouble: UsageError | None = None) -> None:
         self._layers = layers
+        self._trouble = trouble
 
     @classmethod
     def load(cls, repository: Path, user: Path | None) -> Settings:
-        """Read the user's and the repository's file; UsageError naming file and entry when malformed."""
-        return cls({"user": _read(user) if user else {}, "repository": _read(repository)})
+        """Read the user's and the repository's file; LocalIO when the disk does not give them."""
+        try:
+            return cls({"user": _read(user) if user else {}, "repository": _read(repository)})
+        except UsageError as trouble:
+            return cls({}, trouble)
 
     def reloaded(self, repository: Path) -> Settings:
-        """Return the settings with the repository's file read again."""
-        return Settings({**self._layers, "repository": _read(repository)})
+        """Return the settings with the repository's file read again; UsageError when it is malformed."""
+        return Settings({**self._layers, "repository": _read(repository)}, self._trouble)
 
     def origin(self, name: str) -> str:
-        """Where the value of `name` comes from: `default`, `user` or `repository`."""
+        """Where the value of `name` comes from: `default`, `user` or `repository`. Raises as `get`."""
         _known(name)
+        if self._trouble is not None:
+            raise UsageError(self._trouble.message, hint=self._trouble.hint)
         return next((layer for layer in ("repository", "user") if name in self._layers.get(layer, {})), "default")
 
     def get(self, name: str) -> Any:
-        """Return the value of a setting that exists."""
+        """Return the value of a setting that exists; UsageError naming file and entry when a file is malformed."""
         layer = self._layers.get(self.origin(name), {})
         return layer.get(name, KNOWN[name].default)
 
@@ -85,7 +94,9 @@ def _read(path: Path) -> dict[str, Any]:
         plain = tomllib.loads(durable.read_file(path, limit=_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError) as error:  # of TOML and UTF-8
+    except RecursionError:
+        raise UsageError(f"{durable.show(path)}: nested too deeply") from None
+    except ValueError as error:  # of TOML or UTF-8
         raise UsageError(f"{durable.show(path)}: {error}") from None
     try:
         return {name: parse_value(name, _text(name, value)) for name, value in _flatten(plain)}

@@ -93,11 +93,11 @@ class Snapshot:
         options = dict(declared.options)
         if self[path].kind == "metrics" and self.project.directions:
             options = {"direction": self.project.directions, **options}
-        return Spec(key or declared.key, options)
+        return Spec(tuple(dict.fromkeys(key or declared.key)), options)
 
     def kind(self, path: str) -> Kind:
-        """The kind of one artifact."""
-        return registry.get(self[path].kind)
+        """The kind of one artifact; an AbsentKind when it is not installed here."""
+        return registry.get_any(self[path].kind)
 
     def units(self, path: str, key: tuple[str, ...] = ()) -> Units:
         """Return the units of one artifact; raises `Unreadable` when its bytes are not its kind's."""

@@ -16,6 +16,7 @@ from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
 from mlver.objects.result import jsonable
 
+_LARGEST = 10**308
 _NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -49,7 +50,10 @@ def put_number(value: Value, what: str) -> int | float | str | None:
         return value
     if type(value) is not bool:
         if isinstance(value, numbers.Integral):
-            return int(value)
+            whole = int(value)
+            if abs(whole) > _LARGEST:
+                raise UsageError(f"{what}: too large for a metric", hint="a metric is a number that a float can hold")
+            return whole
         if isinstance(value, numbers.Real):
             number = float(value)
             return number if isfinite(number) else str(jsonable(number))

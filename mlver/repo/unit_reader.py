@@ -21,7 +21,7 @@ class UnitReader:
     """Reads the units of `path` at any commit, with one kind and key spec throughout."""
 
     def __init__(self, repo: Repository, path: str, kind: str, spec: Spec) -> None:
-        self.path, self.kind = path, registry.get(kind)
+        self.path, self.kind = path, registry.get_any(kind)
         self._repo, self._spec = repo, spec
         self._blobs: dict[CommitId, BlobId | None] = {}
         self._units: OrderedDict[BlobId, Units | None] = OrderedDict()

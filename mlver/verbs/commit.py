@@ -19,6 +19,7 @@ from mlver.objects.tree import LINK
 from mlver.repo.context import capture_environment, git_state
 from mlver.repo.derivations import derivations_for, still_pending
 from mlver.repo.project import matches
+from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.transaction import transact
@@ -112,7 +113,7 @@ class _Commit:
                 trailers={name: tuple(values) for name, values in trailers.items() if values},
                 environment=session.put_object(capture_environment()),
                 git=git_state(repo.root, session.put_bytes),
-                parameters=dict(parameters),
+                parameters=plain_parameters(parameters),
                 derivations=derivations,
                 facts=self.view.facts,
             )

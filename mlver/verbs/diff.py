@@ -78,7 +78,7 @@ def diff_snapshots(
         if only and not artifact.changes and not artifact.unreadable:
             continue  # the artifact changed, the unit asked for did not
         found.append(artifact)
-    return tuple(sorted(found, key=lambda a: (registry.get(a.kind).order, a.change == "rewritten", a.path)))
+    return tuple(sorted(found, key=lambda a: (registry.get_any(a.kind).order, a.change == "rewritten", a.path)))
 
 
 def _wanted(repo: Repository, targets: Sequence[str], *sides: Snapshot) -> list[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import UnknownRevision, UsageError
+from mlver.errors import LocalIO, UnknownRevision, UsageError
 from mlver.kinds.base import Value
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
@@ -180,4 +180,12 @@ def diff_metrics(
         values = metric_values(repo, commit, as_of, names, files=files)
         return [value for value in values if value.fact or value.path]
 
-    return MetricsDiffResult(before, after, metric_deltas(known(before), known(after), repo.project().directions))
+    return MetricsDiffResult(before, after, metric_deltas(known(before), known(after), _directions(repo, after)))
+
+
+def _directions(repo: Repository, commit: CommitId) -> Mapping[str, str]:
+    """Return which way each metric is better, as mlver.toml says now, or as `commit` had it if it cannot be read."""
+    try:
+        return repo.project().directions
+    except (UsageError, LocalIO):
+        return repo.snapshot(commit).project.directions
