@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -176,11 +178,25 @@ def _execute(command: Sequence[str], cwd: Path, environment: Mapping[str, str] |
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"cannot run {command[0]}: {reason}", hint="mlver run -- COMMAND ARGUMENTS") from None
     try:
-        status = process.wait()
+        with _handing_on(signal.SIGTERM, process):
+            status = process.wait()
     except KeyboardInterrupt:
         _interrupt(process)
         raise
     return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def _handing_on(number: signal.Signals, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand a signal on to the command, which then decides how it ends: it must not be left behind, running."""
+    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
+        yield
+        return
+    before = signal.signal(number, lambda *_: process.send_signal(number))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:

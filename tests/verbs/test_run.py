@@ -284,35 +284,40 @@ def test_a_program_that_hides_from_us_is_not_disturbed(bench: Bench) -> None:
     assert run(bench.repo, [sys.executable, "train.py"], environment=gone).exit == 0
 
 
-def test_ctrl_c_is_handed_on_and_nothing_is_recorded(bench: Bench) -> None:
-    code = """
-    import pathlib, sys, time
-    try:
-        pathlib.Path("started").touch()
-        time.sleep(60)
-    except KeyboardInterrupt:
-        pathlib.Path("stopped").touch()
-        sys.exit(1)
-    """
-    bench.write("train.py", textwrap.dedent(code))
-    caller = f"""
-    from pathlib import Path
-    from mlver.repo.repository import Repository
-    from mlver.verbs.run import run
-    import os, sys
-    try:
-        run(Repository.open(Path({str(bench.root)!r})), [sys.executable, "train.py"], environment=dict(os.environ))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    """
+CATCHES = """
+import pathlib, signal, sys, time
+def end(*_):
+    pathlib.Path("stopped").touch()
+    sys.exit(1)
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("started").touch()
+time.sleep(60)
+"""
+CALLER = """
+import os, sys
+from pathlib import Path
+from mlver.repo.repository import Repository
+from mlver.verbs.run import run
+try:
+    result = run(Repository.open(Path(sys.argv[1])), [sys.executable, "train.py"], environment=dict(os.environ))
+except KeyboardInterrupt:
+    sys.exit(130)
+sys.exit(result.exit)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 1)])
+def test_a_signal_is_handed_on_and_nothing_is_recorded(bench: Bench, number: signal.Signals, status: int) -> None:
+    bench.write("train.py", CATCHES)
     before = bench.repo.state.id
     here = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(caller)], env=os.environ | here)
+    process = subprocess.Popen([sys.executable, "-c", CALLER, str(bench.root)], env=os.environ | here)
     deadline = time.monotonic() + 30
     while not (bench.root / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    process.send_signal(number)
+    assert process.wait(30) == status
     assert (bench.root / "stopped").exists()
     assert bench.reopen().state.id == before
     assert list((bench.repo.dot / "tmp").iterdir()) == []
