@@ -11,7 +11,7 @@ from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.past import Past
 from mlver.repo.recording import may_go_in
 from mlver.repo.snapshot import changed_paths
-from mlver.repo.steps import ASSUMED, MADE_KINDS, METRICS, MODEL, recorded
+from mlver.repo.steps import ASSUMED, MADE_KINDS, METRICS, MODEL, must_be_assumed, recorded
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Consequences:
             if entry is None or entry.kind not in MADE_KINDS:
                 continue
             one = Used(path, BlobId(entry.id), entry.kind)
-            if recorded(self._past, commit, path, one.id) is None:
+            known = recorded(self._past, commit, path, one.id) is not None
+            if not known and must_be_assumed(self._past, commit, path, one.kind):
                 yield one
 
     def of(self, starts: Iterable[Used]) -> list[Outcome]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId, CommitId, DerivationId
+from mlver.repo.history import ancestors
 from mlver.repo.past import Past
 from mlver.repo.recording import assumed_inputs
 
@@ -37,7 +38,21 @@ def made_by(past: Past, commit: CommitId, path: str, blob: BlobId, kind: str) ->
         if found is not None:
             id, derivation = found
             return Step(derivation.source, derivation.inputs, first, id, derivation)
-    return assumed(past, first, path, kind) if kind in MADE_KINDS else None
+    return assumed(past, first, path, kind) if must_be_assumed(past, first, path, kind) else None
+
+
+def must_be_assumed(past: Past, commit: CommitId, path: str, kind: str) -> bool:
+    """Whether an artifact that `commit` brought without a derivation was made all the same.
+
+    So are models and metrics, unless steps are recorded in this project: then one that never had a step
+    was written by hand or came from elsewhere, like a fallback rule beside trained models.
+    """
+    if kind not in MADE_KINDS:
+        return False
+    repo = past.repo
+    if not repo.commit(commit).derivations:
+        return True
+    return any(path in repo.commit(id).derivations for id in ancestors(repo, [commit]))
 
 
 def recorded(past: Past, commit: CommitId, path: str, blob: BlobId) -> tuple[DerivationId, Derivation] | None:

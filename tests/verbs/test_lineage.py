@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mlver.errors import UnknownRevision, UsageError
 from mlver.objects.commit import Derivation
 from mlver.repo.repository import Repository
+from mlver.verbs.impact import impact
 from mlver.verbs.lineage import LineageResult, lineage
 from mlver.verbs.promote import promote
 from mlver.verbs.run import begin, record, run
@@ -105,6 +106,24 @@ def test_where_nothing_was_recorded_the_first_snapshot_is_assumed_and_said_to_be
     assert nodes["data/raw.csv"].id == bench.repo.snapshot(first)["data/raw.csv"].id
     assert nodes["models/triage.joblib"].how == {"source": "assumed"}
     assert "models/triage.joblib" in by_path(lineage(bench.repo, "metrics/static.json"))["metrics/static.json"]
+
+
+def test_a_model_beside_recorded_ones_was_brought_unless_it_was_made_before(bench: Bench) -> None:
+    bench.write("models/fallback.json", {"kind": "rule", "value": 15})
+    step(bench, ["data/raw.csv"], "models/triage.joblib", "m1")
+    bench.commit("v1")
+    assert by_path(lineage(bench.repo, "models/fallback.json")) == {}
+    bench.write("models/triage.joblib", "m2, trained by hand")
+    step(bench, ["data/raw.csv"], "models/other.joblib", "o1")
+    bench.commit("v2")
+    by_hand = lineage(bench.repo, "models/triage.joblib")
+    assert {edge.source for edge in by_hand.edges} == {"assumed"}
+    affected = impact(bench.repo, "data/raw.csv").affected
+    assert sorted((one.path, one.source) for one in affected) == [
+        ("models/other.joblib", "run"),
+        ("models/triage.joblib", "assumed"),
+        ("models/triage.joblib", "run"),
+    ]
 
 
 def test_a_model_trained_anew_on_the_same_paths_has_its_own_inputs(bench: Bench) -> None:
