@@ -101,7 +101,7 @@ def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
         git=commit.git,
         parameters=commit.parameters,
         diff=_own_diff(repo, id),
-        facts=tuple(_fact_info(fact) for fact in repo.facts.of() if fact.subject.get("commit") == str(id)),
+        facts=tuple(_fact_info(fact) for fact in repo.facts.of(commit=str(id))),
         served=tuple(
             Served(e.stage, e.scope, e.since, e.until, e.live.actor, e.live.reason, e.live.action, e.live.evidence)
             for e in ledger_of(repo)
