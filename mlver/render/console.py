@@ -25,7 +25,7 @@ THEME = Theme(
         "stage": "bold magenta",
         "path": "bold",
         "unit": "cyan",
-        "kind": "blue",
+        "kind": "magenta",
         "who": "cyan",
         "when": "none",
         "head": "bold",
