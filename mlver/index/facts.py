@@ -7,7 +7,6 @@ in memory if need be. Batches are objects of the log, or files of alerts under t
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import threading
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlver.errors import LocalIO
+from mlver.index.cache_file import connect, delete
 
 _VERSION = 1
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
+_SCHEMA = """
 CREATE TABLE batch (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
 CREATE TABLE parent (batch INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (batch, parent)) WITHOUT ROWID;
 CREATE TABLE fact (
@@ -30,10 +29,7 @@ CREATE TABLE fact (
 );
 CREATE INDEX by_commit ON fact ("commit") WHERE "commit" IS NOT NULL;
 CREATE INDEX by_alert ON fact (alert, type) WHERE alert IS NOT NULL;
-PRAGMA user_version = {_VERSION};
-COMMIT;
 """
-_PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA synchronous = OFF")
 _INSERT = "INSERT INTO fact VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REACH = """
 INSERT INTO temp.reach WITH RECURSIVE r(n) AS (
@@ -41,8 +37,6 @@ INSERT INTO temp.reach WITH RECURSIVE r(n) AS (
 ) SELECT n FROM r WHERE TRUE ON CONFLICT DO NOTHING
 """
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
-_SUFFIXES = ("", "-journal", "-wal", "-shm")
 
 
 class FactRow(NamedTuple):
@@ -121,7 +115,8 @@ class FactIndex:
     def _ready(self, roots: Mapping[bytes, Reader]) -> sqlite3.Connection:
         """Return a connection whose table holds what `roots` lead to, and whose `reach` is theirs."""
         if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
-            self._db, self._pid, self._roots = _connect(self._path), os.getpid(), None
+            self._db, self._pid, self._roots = connect(self._path, _SCHEMA, _VERSION), os.getpid(), None
+            self._db.execute("CREATE TEMP TABLE reach (n INTEGER PRIMARY KEY)")
         if self._roots is None or self._roots.keys() != roots.keys():
             for root, read in roots.items():
                 _take_in(self._db, root, read)
@@ -134,7 +129,7 @@ class FactIndex:
     def _give_up(self, *, damaged: bool) -> None:
         """Go on without the file: make it anew when it is damaged, else in memory."""
         self.close()
-        if not (damaged and self._path is not None and _delete(self._path)):
+        if not (damaged and self._path is not None and delete(self._path)):
             self._path = None
 
 
@@ -167,45 +162,3 @@ def _insert(db: sqlite3.Connection, id: bytes, parents: Sequence[bytes], rows: S
     for parent in parents:
         db.execute("INSERT INTO parent SELECT ?, number FROM batch WHERE id = ?", (number, parent))
     db.executemany(_INSERT, ((number, *row) for row in rows))
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    """Return a connection with the schema in place, in memory when the file cannot be used."""
-    if path is not None:
-        try:
-            path.parent.mkdir(exist_ok=True)
-            return _prepared(path)
-        except sqlite3.OperationalError:
-            return _prepared(None)
-        except sqlite3.Error:
-            if _delete(path):
-                with contextlib.suppress(sqlite3.Error):
-                    return _prepared(path)
-        except OSError:
-            return _prepared(None)
-    return _prepared(None)
-
-
-def _prepared(path: Path | None) -> sqlite3.Connection:
-    db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in _PRAGMAS:
-            db.execute(pragma)
-        if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                raise sqlite3.DatabaseError("a cache of another version")
-            db.executescript(_SCHEMA)
-        db.execute("CREATE TEMP TABLE reach (n INTEGER PRIMARY KEY)")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _delete(path: Path) -> bool:
-    try:
-        for suffix in _SUFFIXES:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError:  # read-only
-        return False
-    return True

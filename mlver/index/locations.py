@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from mlver.errors import LocalIO
+from mlver.index.cache_file import connect, delete
 from mlver.objects.ids import ID_BYTES, ID_TYPES, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.frames import TYPES
@@ -24,13 +25,7 @@ from mlver.store.scan import load_rows
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _VERSION = 1
-_PRAGMAS = (
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA synchronous = OFF",
-)
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS packs (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL
 );
@@ -40,16 +35,12 @@ CREATE TABLE IF NOT EXISTS objects (
     PRIMARY KEY (id, type, pack)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS typed ON objects (type, id) WHERE type > 2;
-PRAGMA user_version = {_VERSION};
-COMMIT;
 """
 _FIND = """
 SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.number = objects.pack
 WHERE id = ? AND type = ? ORDER BY pack
 """
 _RANGE = "SELECT DISTINCT id FROM objects WHERE type = ? AND id BETWEEN ? AND ? ORDER BY id"
-_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
-_SUFFIXES = ("", "-journal", "-wal", "-shm")
 _inherited: list[sqlite3.Connection] = []  # of a parent process: not ours to close
 
 
@@ -165,54 +156,13 @@ class Locations:
         if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
             self.close()
             self._pid = os.getpid()
-            self._db = _connect(self._path)
+            self._db = connect(self._path, _SCHEMA, _VERSION)
         return self._db
 
     def _discard(self) -> None:
         self.close()
-        if self._path is not None and not _delete(self._path):
+        if self._path is not None and not delete(self._path):
             self._path = None
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    """Return a connection with the schema in place, in memory when the file cannot be used."""
-    if path is not None:
-        try:
-            path.parent.mkdir(exist_ok=True)
-            return _prepared(path)
-        except sqlite3.OperationalError:
-            return _prepared(None)
-        except sqlite3.Error:
-            if _delete(path):
-                with contextlib.suppress(sqlite3.Error):
-                    return _prepared(path)
-        except OSError:
-            return _prepared(None)
-    return _prepared(None)
-
-
-def _prepared(path: Path | None) -> sqlite3.Connection:
-    db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in _PRAGMAS:
-            db.execute(pragma)
-        if db.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                raise sqlite3.DatabaseError("a cache of another version")
-            db.executescript(_SCHEMA)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _delete(path: Path) -> bool:
-    try:
-        for suffix in _SUFFIXES:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError:  # read-only
-        return False
-    return True
 
 
 def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:

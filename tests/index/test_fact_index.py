@@ -73,7 +73,7 @@ def test_a_folder_in_the_way_does_not_matter(bench: Bench) -> None:
 
 
 def test_a_table_locked_by_another_process_does_not_matter(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlver.index.facts._PATIENCE", 0.01)
+    monkeypatch.setattr("mlver.index.cache_file._PATIENCE", 0.01)
     table = bench.repo.dot / "cache" / "facts.db"
     bench.repo.close()
     table.unlink()

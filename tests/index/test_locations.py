@@ -230,7 +230,7 @@ def test_a_cache_locked_by_another_process_does_not_stop_anybody(
     storage: LocalStorage, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Locations.open(path, storage).close()
-    monkeypatch.setattr("mlver.index.locations._PATIENCE", 0.01)
+    monkeypatch.setattr("mlver.index.cache_file._PATIENCE", 0.01)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:

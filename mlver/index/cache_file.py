@@ -1,0 +1,57 @@
+"""A SQLite file that may be lost: opened whatever its state, made anew when damaged, in memory when it must be."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
+_SUFFIXES = ("", "-journal", "-wal", "-shm")
+# The file may come from anywhere, and may be thrown away: distrust it, and do not wait for the disk.
+_PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA synchronous = OFF")
+
+
+def connect(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
+    """Return a connection in autocommit mode with `schema` in place, in memory when the file cannot be used.
+
+    A file of another `version` is made anew. `schema` is a script of CREATE statements.
+    """
+    if path is not None:
+        try:
+            path.parent.mkdir(exist_ok=True)
+            return _prepared(path, schema, version)
+        except sqlite3.OperationalError:
+            return _prepared(None, schema, version)
+        except sqlite3.Error:
+            if delete(path):
+                with contextlib.suppress(sqlite3.Error):
+                    return _prepared(path, schema, version)
+        except OSError:
+            return _prepared(None, schema, version)
+    return _prepared(None, schema, version)
+
+
+def delete(path: Path) -> bool:
+    """Remove the file and what SQLite puts beside it; False when that is not allowed."""
+    try:
+        for suffix in _SUFFIXES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError:  # read-only
+        return False
+    return True
+
+
+def _prepared(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
+    db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
+        if db.execute("PRAGMA user_version").fetchone() != (version,):
+            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                raise sqlite3.DatabaseError("a cache of another version")
+            db.executescript(f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {version};\nCOMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
