@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 _PATIENCE = 5.0  # seconds to wait for another process that writes the cache
@@ -20,7 +22,7 @@ def connect(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
     if path is not None:
         try:
             path.parent.mkdir(exist_ok=True)
-            return _prepared(path, schema, version)
+            return _prepared(path if is_plain(path) else None, schema, version)
         except sqlite3.OperationalError:
             return _prepared(None, schema, version)
         except sqlite3.Error:
@@ -30,6 +32,14 @@ def connect(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
         except OSError:
             return _prepared(None, schema, version)
     return _prepared(None, schema, version)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a regular file is there, or nothing: a pipe would wait for ever, a link lead anywhere."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return True
 
 
 def delete(path: Path) -> bool:

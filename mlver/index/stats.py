@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from mlver.index.cache_file import delete, is_plain
 from mlver.objects.ids import BlobId
 
 # A file changed again within one tick of its clock can keep its stat data; such entries are re-read.
@@ -66,7 +67,7 @@ class StatCache:
     def _discard(self) -> None:
         # A damaged cache would stay damaged; a busy or read-only one stays where it is.
         if self._path is not None and not _readable(self._path):
-            self._path.unlink(missing_ok=True)
+            delete(self._path)
 
 
 def _readable(path: Path) -> bool:
@@ -84,6 +85,8 @@ class _Connection:
     def __init__(self, path: Path | None, *, read_only: bool) -> None:
         if path is None:
             raise OSError("no cache")
+        if not is_plain(path):
+            raise OSError("not a file")
         mode = "ro" if read_only else "rwc"
         self._db = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, timeout=1.0)
         if not read_only:

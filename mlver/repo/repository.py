@@ -293,7 +293,7 @@ def _has_format(dot: Path) -> bool:
         return True
     if data.startswith(b"mlver repository format "):
         raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
-    raise Damaged(f"{dot / 'format'} is damaged", hint="mlver fsck")
+    raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}")
 
 
 def _declared(project: Project, path: str) -> str | None:
