@@ -16,6 +16,7 @@ from os import fsdecode, pathsep
 from pathlib import Path
 
 from mlver.objects.commit import Environment
+from mlver.repo.context import canonical_name
 from mlver.repo.opens import Opens, watch_opens
 from mlver.storage import durable
 
@@ -74,7 +75,7 @@ class Observation:
     def _environment(self) -> Environment | None:
         try:
             plain = json.loads(durable.read_file(self._environment_file))
-            packages = {str(name): str(version) for name, version in sorted(plain["packages"].items())}
+            packages = {canonical_name(str(n)): str(version) for n, version in sorted(plain["packages"].items())}
             return Environment(plain["python"], plain["implementation"], plain["platform"], packages)
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None  # no Python ran, or it was killed while it wrote this
