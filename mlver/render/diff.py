@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side, UnitChange
 
 # How many units (or lines of code) of one artifact one screen has room for.
-ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 6, "model": 6, "code": 14, "file": 0}
-_DETAIL_ROWS = 5
-_METRICS = 14
+ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 5, "model": 4, "code": 14, "file": 0}
+_DETAIL_ROWS = 4
+_METRICS = 8
 _ARTIFACTS = 24
 _PACKAGES = 8
-_SAMPLES = 3
+_SAMPLES = 2
 _TOLD_WHEN_NEW = {"rules", "config"}
 WORDS = {"added": "new", "removed": "gone", "renamed": "renamed"}
 LABELS = {"added": "added", "removed": "removed"}
@@ -72,6 +72,8 @@ def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> l
     whole_thing = artifact.change in ("added", "removed")
     if artifact.unreadable or (whole_thing and artifact.kind not in _TOLD_WHEN_NEW and room is None):
         return block
+    if artifact.kind == "metrics" and room is None and _told_above(result, artifact):
+        return block
     most = ROOM.get(artifact.kind, 6) if room is None else room
     samples = _SAMPLES if room is None and artifact.kind == "data" else None
     shown = pick(listed_changes(artifact), most, samples)
@@ -86,6 +88,13 @@ def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> l
     rows = most if artifact.kind in ("code", "metrics") or room is not None else _DETAIL_ROWS
     block += [indented(detail) for detail in details_block(artifact.details, rows)]
     return block
+
+
+def _told_above(result: DiffResult, artifact: ArtifactDiff) -> bool:
+    """Whether all that a metrics file says was recorded as facts too, and stands at the top already."""
+    known = {(metric.old, metric.new) for metric in result.metrics}
+    said = [row[1:3] for detail in artifact.details if detail.title == "metrics" for row in detail.rows]
+    return bool(said) and known.issuperset(said)
 
 
 def listed_changes(artifact: ArtifactDiff) -> tuple[UnitChange, ...]:

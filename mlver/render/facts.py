@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -11,8 +12,10 @@ from mlver.render.metric_rows import metric_blocks, metric_name
 from mlver.render.values import UNKNOWN, number, when, who
 
 if TYPE_CHECKING:
-    from mlver.verbs.metrics import MetricsDiffResult, MetricsResult
+    from mlver.verbs.metrics import MetricsDiffResult, MetricsResult, MetricValue
     from mlver.verbs.note import NotesResult
+
+_SLICES = 6  # more do not fit beside each other
 
 
 def metrics_page(result: MetricsResult) -> RenderableType:
@@ -23,21 +26,47 @@ def metrics_page(result: MetricsResult) -> RenderableType:
         return paragraphs(head, line("no metrics are known"))
     blocks: list[RenderableType] = []
     for dataset in dict.fromkeys(value.dataset for value in result.values):
-        rows: list[list[Part | None]] = []
-        for value in (value for value in result.values if value.dataset == dataset):
-            text = number(value.value)
-            row: list[Part | None] = [metric_name(value.name, value.slice)]
-            row += [
-                (text, "warning" if text == UNKNOWN else "head"),
-                (f"n {number(value.n)}" if value.n is not None else "", "quiet"),
-            ]
-            row += [("" if value.value is None else f"as of {when(value.as_of)}", "quiet"), (who(value.by), "who")]
-            if result.history and value.known != value.as_of:
-                row.append((f"known {when(value.known)}", "quiet"))
-            rows.append(row)
+        values = [value for value in result.values if value.dataset == dataset]
         on: list[Part] = [("on ", "quiet"), (dataset, "path")] if dataset else [("metrics", "kind")]
-        blocks += [line(*on), indented(Columns(rows, right=(1,), grow=0))]
+        if not result.history and _is_matrix(values):
+            about = f"  as of {when(values[0].as_of)} by {who(values[0].by)}"
+            blocks += [line(*on, (about, "quiet")), indented(_matrix(values))]
+        else:
+            blocks += [line(*on), indented(_list(values, result.history))]
     return paragraphs(head, blocks)
+
+
+def _is_matrix(values: Sequence[MetricValue]) -> bool:
+    """Whether the values are several metrics of several slices, all learned at once."""
+    slices, names = ({getattr(value, field) for value in values} for field in ("slice", "name"))
+    return 2 <= len(slices) <= _SLICES and len(names) > 1 and len({(value.as_of, value.by) for value in values}) == 1
+
+
+def _matrix(values: Sequence[MetricValue]) -> RenderableType:
+    """Metrics below each other, slices beside each other."""
+    slices = list(dict.fromkeys(value.slice for value in values))
+    cells = {(value.name, value.slice): number(value.value) for value in values}
+    rows: list[list[Part | None]] = [
+        [name, *(cells.get((name, slice), "") for slice in slices)]
+        for name in dict.fromkeys(value.name for value in values)
+    ]
+    sizes = {value.slice: value.n for value in values if value.n is not None}
+    if sizes:
+        rows.insert(0, [("n", "quiet"), *((number(sizes[s]) if s in sizes else "", "quiet") for s in slices)])
+    return Columns(rows, head=("", *(slice or "all" for slice in slices)), right=range(1, len(slices) + 1), grow=0)
+
+
+def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:
+    """One row per value; in a history also when it became known."""
+    rows: list[list[Part | None]] = []
+    for value in values:
+        text = number(value.value)
+        row: list[Part | None] = [metric_name(value.name, value.slice)]
+        row += [(text, "warning" if text == UNKNOWN else "head"), ("" if value.n is None else number(value.n), "quiet")]
+        row += [("" if value.value is None else when(value.as_of), "quiet"), (who(value.by), "who")]
+        rows.append([*row, (when(value.known), "quiet")] if history else row)
+    head = ("metric", "value", "n", "as of", "by", *(["known"] if history else []))
+    return Columns(rows, head=head, right=(1, 2), grow=0)
 
 
 def metrics_diff_page(result: MetricsDiffResult) -> RenderableType:

@@ -15,7 +15,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, day, lasted, many, span, when, who
 
 if TYPE_CHECKING:
-    from mlver.verbs.impact import ImpactResult
+    from mlver.verbs.impact import Affected, ImpactResult
     from mlver.verbs.lineage import LineageNode, LineageResult
 
 _PACKAGES = 6
@@ -117,11 +117,17 @@ def _affected(result: ImpactResult) -> list[RenderableType]:
             item.path,
             (item.id.short, "id"),
             f"{item.commit.short} {day(item.time)}",
-            (f"{many(item.steps, 'step')}, {item.source}" if item.source else many(item.steps, "step"), "quiet"),
+            (_steps(item), "quiet"),
         ]
         for item in result.affected
     ]
     return [line(("made from it", "head")), indented(Columns(rows, grow=1))]
+
+
+def _steps(item: Affected) -> str:
+    if item.steps == 0:
+        return "itself"
+    return ", ".join(filter(None, [many(item.steps, "step"), item.source]))
 
 
 def _served(result: ImpactResult) -> list[RenderableType]:

@@ -17,17 +17,27 @@ _LABELS = {"better": "better", "worse": "worse", "changed": "changed"}
 
 
 def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> list[RenderableType]:
-    """One block per dataset: name, old, new, arrow and delta, verdict, sample sizes. Cut to `most` rows in all."""
+    """One block per dataset: name, old, new, arrow and delta, verdict, sample sizes.
+
+    With `most`, so many rows of what differs are shown in all, and what is the same is only named.
+    """
     blocks: list[RenderableType] = []
-    shown = list(metrics if most is None else metrics[:most])
-    for dataset in dict.fromkeys(metric.dataset for metric in shown):
+    told = [metric for metric in metrics if most is None or metric.verdict != "same"]
+    shown = told[:most]
+    for dataset in dict.fromkeys(metric.dataset for metric in metrics):
         rows = [_row(metric) for metric in shown if metric.dataset == dataset]
+        same = [] if most is None else [m for m in metrics if m.dataset == dataset and m.verdict == "same"]
+        if not rows and not same:
+            continue
         on: list[Part] = [("  on ", "quiet"), (dataset, "path")] if dataset else []
         blocks += [line(("metrics", "kind"), *on), indented(Columns(rows, right=(1, 3, 4), grow=0))]
+        if same:
+            names = ", ".join(metric_name(metric.name, metric.slice) for metric in same)
+            blocks.append(indented(line((f"the same: {names}", "quiet"))))
     for note in dict.fromkeys(metric.note for metric in shown if metric.note):
         blocks.append(indented(line((f"beware: {note}", "warning"), wrap=True)))
-    if len(shown) < len(metrics):
-        blocks.append(indented(line((f"… {len(metrics) - len(shown)} more", "quiet"))))
+    if len(shown) < len(told):
+        blocks.append(indented(line((f"… {len(told) - len(shown)} more that differ (mlver metrics diff)", "quiet"))))
     return blocks
 
 

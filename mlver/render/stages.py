@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlver.verbs.deployed import DeployedResult, LedgerResult
     from mlver.verbs.promote import MoveResult
 
-_METRICS = 12
+_METRICS = 8
 
 
 def stage_name(stage: str, scope: str) -> str:

@@ -78,7 +78,7 @@ def test_quiet_is_ids_alone(mlver: Terminal, bench: Bench) -> None:
 
 def test_late_metrics_and_alerts(mlver: Terminal, bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "w" / "m.json").write_text('{"recall": 0.9, "clinic=C": {"recall": 0.375, "n": 8}}')
-    assert "recall{clinic=C}  0.375  n 8" in mlver("metrics", "add", "HEAD", "--from", "m.json").out
+    assert "recall{clinic=C}  0.375  8" in mlver("metrics", "add", "HEAD", "--from", "m.json").out
     assert mlver("metrics", "add", "accuracy=0.95", "-q").code == 0
     assert "accuracy" in mlver("metrics").out
     assert mlver("metrics", "HEAD~1").out.endswith("no metrics are known\n")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
+from mlver.kinds.base import Detail
 from mlver.render.console import to_text
 from mlver.render.diff import diff_page, names_page, stat_page
 from mlver.render.markdown import diff_markdown
@@ -18,7 +19,7 @@ to    prod    {made.BAD.short}  2024-04-22 02:00Z  cron  nightly retrain
 
 metrics  on data/val/static.csv
   recall{{clinic=C}}  1.000  →  0.375  ↓ -0.625  worse  n 8
-  accuracy          0.958  →  0.958            same   n 120
+  the same: accuracy
 metrics
   recall  0.969  →  unknown    changed  n 80 → ?
   beware: labels are not in yet
@@ -36,8 +37,7 @@ data    data/train.csv  +80 rows, 25 cells changed in label (25 rows)
   ~ P0402  label 1 → 0
   + P0500  clinic=A label=1 r=0
   + P0501  clinic=A label=1 r=1
-  + P0502  clinic=A label=1 r=2
-  … 99 more: mlver diff prod~1 prod -- data/train.csv
+  … 100 more: mlver diff prod~1 prod -- data/train.csv
     drift           PSI     KS
     worst radius  0.310  0.200
     mean area     0.040  0.051
@@ -158,7 +158,7 @@ def test_markdown_holds_tables_and_escapes() -> None:
     assert "| recall{clinic=C} | 1.000 | 0.375 | ↓ -0.625 | worse | data/val/static.csv |\n" in text
     assert '- `~` `impute` "median" → "-1"\n' in text
     assert "```diff\n@ L3\n- fit(0)\n+     fit(1)\n```\n" in text
-    assert "- … 99 more\n" in text
+    assert "- … 100 more\n" in text
     assert "- `data/val/static.csv`: same rows, written differently\n" in text
 
 
@@ -168,3 +168,22 @@ def test_markdown_cannot_be_broken_out_of() -> None:
     text = to_text(diff_markdown(replace(made.NIGHT, artifacts=(artifact,), metrics=())), width=200)
     assert "**config** ``x` <b>|</b> *y*``: \\~1 key\n" in text
     assert "- `+` ``x` <b>|</b> *y*`` x\\` \\<b\\>\\|\\</b\\> \\*y\\*\n" in text
+
+
+def test_numbers_that_are_recorded_as_facts_are_not_told_twice() -> None:
+    row = ("clinic=C.recall", 1.0, 0.375, -0.625, "worse")
+    detail = Detail("metrics", ("metric", "old", "new", "delta", "verdict"), (row,))
+    file = replace(made.CONFIG, path="metrics/static.json", kind="metrics", changes=(), details=(detail,))
+    other = replace(
+        file, path="metrics/live.json", details=(replace(detail, rows=(("flag_rate", 0.3, 0.2, -0.1, "changed"),)),)
+    )
+    page = to_text(diff_page(replace(made.NIGHT, artifacts=(file, other, made.RULES))), width=80)
+    assert "clinic=C.recall" not in page
+    assert "flag_rate  0.300  →  0.200  ↓ -0.100  changed" in page
+
+
+def test_of_many_metrics_the_worst_are_shown_and_the_rest_counted() -> None:
+    metrics = tuple(replace(made.METRICS[0], name=f"m{i:02}", slice="") for i in range(20))
+    page = to_text(diff_page(replace(made.NIGHT, metrics=metrics)), width=80)
+    assert page.count(" worse") == 8
+    assert "  … 12 more that differ (mlver metrics diff)\n" in page

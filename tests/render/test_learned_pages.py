@@ -112,16 +112,33 @@ def test_metrics_not_known_yet_are_unknown() -> None:
         n = 8 if number is not None else None
         return MetricValue(BAD, name, slice, number, "data/w3.csv", None, n, known, known, "ana")
 
-    result = MetricsResult(
-        BAD, "nightly", (value("recall", 0.375, "clinic=C"), value("recall", None)), as_of=at("05-14 00:00")
-    )
-    assert page(facts.metrics_page(result)) == (
+    values = (value("recall", 0.375, "clinic=C"), value("recall", None))
+    assert page(facts.metrics_page(MetricsResult(BAD, "nightly", values, as_of=at("05-14 00:00")))) == (
         f"{BAD_ID}  nightly  as known at 2024-05-14 00:00Z\n"
         "\n"
         "on data/w3.csv\n"
-        "  recall{clinic=C}    0.375  n 8  as of 2024-05-13 10:00Z  ana\n"
-        "  recall            unknown                                ana\n"
+        "  metric              value  n  as of              by\n"
+        "  recall{clinic=C}    0.375  8  2024-05-13 10:00Z  ana\n"
+        "  recall            unknown                        ana\n"
     )
+
+
+def test_several_metrics_of_several_slices_are_a_matrix() -> None:
+    known = at("05-13 10:00")
+    numbers = {("recall", ""): 0.9, ("recall", "clinic=C"): 0.375, ("missed", ""): 1, ("missed", "clinic=C"): None}
+    values = tuple(
+        MetricValue(BAD, name, slice, number, None, None, 8 if slice else 80, known, known, "ana")
+        for (name, slice), number in numbers.items()
+    )
+    assert page(facts.metrics_page(MetricsResult(BAD, "nightly", values))).split("\n\n")[1] == (
+        "metrics  as of 2024-05-13 10:00Z by ana\n"
+        "            all  clinic=C\n"
+        "  n          80         8\n"
+        "  recall  0.900     0.375\n"
+        "  missed      1   unknown\n"
+    )
+    history = page(facts.metrics_page(MetricsResult(BAD, "nightly", values, history=True)))
+    assert "  recall{clinic=C}    0.375   8  2024-05-13 10:00Z  ana  2024-05-13 10:00Z\n" in history
 
 
 def test_notes_show_marks_and_tickets() -> None:
