@@ -44,12 +44,16 @@ def imported_page(result: AlertsResult) -> RenderableType:
 
 
 def _last(alert: Alert) -> str:
-    return _did(alert.actions[-1]) if alert.actions else (alert.summary or "")
+    """What was done last, or what the alert says; nothing when the state has said it all."""
+    if not alert.actions:
+        return alert.summary or ""
+    action = alert.actions[-1]
+    return _did(action) if action.did or action.ticket or action.by or action.outcome != alert.state else ""
 
 
 def _did(action: Action) -> str:
-    text = action.did or action.outcome
-    return f"{who(action.by)}: {text}" + (f" ({action.ticket})" if action.ticket else "")
+    by = f"{who(action.by)}: " if action.by else ""
+    return f"{by}{action.did or action.outcome}" + (f" ({action.ticket})" if action.ticket else "")
 
 
 def _alert(alert: Alert) -> list[RenderableType]:

@@ -66,6 +66,7 @@ def test_status_tells_changes_stale_models_live_stages_and_alerts() -> None:
     )
 
 
+IGNORED = Action("ignored", "", at("02-12 04:10"))
 ACTION = Action("acted", "dana", at("02-11 04:10"), "added rule R2", "TRI-31", (V2,))
 
 
@@ -80,6 +81,10 @@ def test_alerts_say_what_was_live_and_what_was_done() -> None:
         f"A0020  2024-02-11 04:10Z  null_fraction   warn      acted  {ID}\n"
         "       dana: added rule R2 (TRI-31)\n"
     )
+    ignored = Alert("A0021", "psi", at("02-12 04:10"), "warn", "ignored", None, None, None, None, (IGNORED,))
+    assert page(alerts.alerts_page(AlertsResult((ignored,)))).splitlines()[1:] == [
+        "A0021  2024-02-12 04:10Z  psi   warn      ignored"
+    ]
     assert page(alerts.alerts_page(result, full=True)) == (
         "A0088  2024-04-22 03:05Z  flag_rate_drop  page  open\n"
         "  0.36 -> 0.11\n"
