@@ -84,7 +84,7 @@ def report(error: BaseException, session: Session) -> int:
     if isinstance(known, ReaderGone):
         sys.stdout = io.StringIO()  # what is still buffered has no reader, and must not fail at exit
         return known.exit_code
-    if session.verbose and not isinstance(error, MlverError):
+    if session.verbose and known is not error and known.code in (MlverError.code, LocalIO.code):
         sys.stderr.write("".join(traceback.format_exception(error)))
     try:
         sys.stderr.write(_as_json(known) if session.json else _as_text(known, session))

@@ -122,8 +122,14 @@ def _title(artifact: ArtifactDiff) -> RenderableType:
     said: Part = artifact.summary
     if artifact.unreadable:
         sizes = " → ".join(size(count) for count in (artifact.old_size, artifact.new_size) if count is not None)
-        said = line(f"{sizes}  ", (f"not read as {artifact.kind}: {artifact.unreadable}", "warning"))
+        said = line(f"{sizes}  ", (unreadable_text(artifact), "warning"))
     return Columns([[(f"{artifact.kind:<6}", "kind"), line(*path), said]], wrap=(2,))
+
+
+def unreadable_text(artifact: ArtifactDiff) -> str:
+    """Why only size and bytes of an artifact could be compared."""
+    reason = artifact.unreadable or ""
+    return reason if reason.startswith("not readable") else f"not readable as {artifact.kind}: {reason}"
 
 
 def _rewritten(artifact: ArtifactDiff) -> RenderableType:

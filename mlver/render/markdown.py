@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from mlver.render.diff import ROOM, WORDS, listed_changes
+from mlver.render.diff import ROOM, WORDS, listed_changes, unreadable_text
 from mlver.render.lines import safe
 from mlver.render.metric_rows import delta_text, metric_name, values_text
 from mlver.render.units import SIGNS, pick, said
@@ -57,7 +57,7 @@ def _metrics(result: DiffResult) -> list[str]:
 def _artifact(artifact: ArtifactDiff) -> list[str]:
     word = f" {WORDS[artifact.change]}" if artifact.change in WORDS else ""
     was = f" (was {_code(artifact.was)})" if artifact.was else ""
-    summary = f"not read as {artifact.kind}: {artifact.unreadable}" if artifact.unreadable else artifact.summary
+    summary = unreadable_text(artifact) if artifact.unreadable else artifact.summary
     lines = [f"**{artifact.kind}** {_code(artifact.path)}{word}{was}: {_escaped(summary)}", ""]
     if artifact.kind == "code":
         for detail in artifact.details:

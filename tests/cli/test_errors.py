@@ -79,6 +79,12 @@ def test_an_unexpected_error_shows_its_traceback_only_when_asked(capsys: pytest.
     assert "Traceback" in verbose and "test_errors.py" in verbose
 
 
+def test_a_wrong_word_never_shows_a_traceback(mlver: Terminal) -> None:
+    answer = mlver("-v", "log", "-n", "many")
+    assert answer.code == 2
+    assert answer.err.startswith("mlver: invalid value for ")
+
+
 def test_what_an_error_names_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     report(errors.Refused("refused: a\x1b[2J\nb\u202e.csv", hint="rm 'a\x07'"), Session())
     assert capsys.readouterr().err == "mlver: refused: a\\x1b[2J\\nb\\u202e.csv\nhint: rm 'a\\x07'\n"

@@ -56,8 +56,8 @@ code    train.py  +1 -1 lines
     - fit(0)
     +     fit(1)
 
-data    data/extra.parquet  1000 B → 2 KiB  not read as data: truncated Parquet
-                            file
+data    data/extra.parquet  1000 B → 2 KiB  not readable as data: truncated
+                            Parquet file
 
 environment  2 packages differ
   scikit-learn  1.3.2 → 1.9.1
