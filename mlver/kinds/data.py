@@ -56,6 +56,17 @@ class DataKind(Kind):
             line = f"{line} {word}" if line else word
         return line
 
+    def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
+        """Return the first rows, as they stand in the file."""
+        from mlver.kinds.tables.read import read_table
+        from mlver.kinds.tables.values import plain
+
+        table = read_table(source, spec.options)
+        first = table.slice(0, limit)
+        columns = [plain(column) for column in first.columns]
+        rows = [dict(zip(first.column_names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+        return rows, table.num_rows > limit
+
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return the profile: rows, columns, key, and per column counts, range, quantiles, top values."""
         from mlver.kinds.tables.profile import profile

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from mlver.verbs.blame import BlamedUnit, BlameResult
 
 
-_MANY = 40
+_MANY = 40  # units of one artifact that stand alone, at most; of a model hardly any says something alone
+_MODEL = 12
+_WHY = 90  # characters of a reason in a list, and of a message where none was given; a history has all
+_MESSAGE = 48
 
 
 def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
@@ -26,7 +29,7 @@ def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
     line, unless `every` one is wanted.
     """
     if not result.units:
-        return line("nothing to blame: no such unit was removed" if result.rev else "nothing to blame")
+        return line("nothing to blame: nothing was removed" if result.rev else "nothing to blame")
     blocks: list[RenderableType | list[RenderableType] | None] = [line((result.live, "stage")) if result.live else None]
     if is_history(result):
         first = result.units[0]
@@ -48,14 +51,18 @@ def is_history(result: BlameResult) -> bool:
 def _parts(result: BlameResult, every: bool) -> RenderableType:
     one_path = len({unit.path for unit in result.units}) == 1
     rows: list[list[Part | None]] = []
-    grouped = one_path and not every and len(result.units) > _MANY
-    for unit, last, length in _runs(result.units, grouped):
+    most = _MODEL if result.units[0].kind == "model" else _MANY
+    grouped = one_path and not every and len(result.units) > most
+    runs = list(_runs(result.units, grouped))
+    if grouped and (result.units[0].kind == "data" or len(runs) > _MANY // 2):
+        runs = list(_runs(_gathered(result.units), grouped))
+    for unit, last, length in runs:
         name = unit.path if unit.unit is None else unit.unit if one_path else f"{unit.path}#{unit.unit}"
         if last is not unit:
-            name = f"{name} – {last.unit} ({length})"
+            name = f"{name}, {last.unit}" if length == 2 else f"{many(length, _noun(unit))}, {name} … {last.unit}"
         elif unit.count > 1:
             name = f"{name} ({many(unit.count, 'row')})" if unit.unit else many(unit.count, "row")
-        rows.append([_sign(unit) or None, name, *_commit_cells(unit), line(*_why(unit), wrap=True)])
+        rows.append([_sign(unit) or None, name, *_commit_cells(unit), line(*_why(unit, cut=True), wrap=True)])
     if not any(row[0] for row in rows):
         rows = [row[1:] for row in rows]
         return Columns(rows, head=("part", "commit", "who", "when", "why"), grow=4, wrap=(4,))
@@ -76,6 +83,23 @@ def _runs(units: Sequence[BlamedUnit], grouped: bool) -> Iterator[tuple[BlamedUn
         yield found[0], found[-1], len(found)
 
 
+def _gathered(units: Sequence[BlamedUnit]) -> list[BlamedUnit]:
+    """The units with the same last change beside each other, by name: also of a table that was shuffled."""
+    number = {commit: place for place, commit in enumerate(dict.fromkeys(unit.commit for unit in units))}
+
+    def place(unit: BlamedUnit) -> tuple[bool, int, bool, int, str]:
+        name = str(unit.unit)
+        return not name.startswith("columns."), number[unit.commit], unit.change == "removed", len(name), name
+
+    return sorted(units, key=place)
+
+
+def _noun(unit: BlamedUnit) -> str:
+    if str(unit.unit).startswith("columns."):
+        return "column"
+    return "row" if unit.kind == "data" else "line" if unit.kind == "code" else "unit"
+
+
 def _sign(unit: BlamedUnit) -> Part:
     return SIGNS["removed"] if unit.change == "removed" else ""
 
@@ -86,9 +110,12 @@ def _commit_cells(unit: BlamedUnit) -> list[Part]:
     return [(unit.commit.short, "id"), (who(unit.author), "who"), (day(unit.time), "when")]
 
 
-def _why(unit: BlamedUnit) -> list[Part]:
+def _why(unit: BlamedUnit, cut: bool = False) -> list[Part]:
     named = [*unit.ticket, *(f"alert {alert}" for alert in unit.alert)]
-    return [unit.why, *([(f" ({', '.join(named)})", "quiet")] if named else [])]
+    why = unit.message.partition("\n")[0] if unit.why in unit.ticket else unit.why  # a ticket alone says little
+    most = _MESSAGE if unit.message.startswith(why) else _WHY
+    why = f"{why[: most - 1]}…" if cut and len(why) > most else why
+    return [why, *([(f" ({', '.join(named)})", "quiet")] if named else [])]
 
 
 def _change(unit: BlamedUnit) -> list[RenderableType]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -70,17 +72,24 @@ def _served(result: ShowResult) -> list[RenderableType]:
 
 
 def _facts(result: ShowResult) -> list[RenderableType]:
+    """What was learned, a line each; metrics that were recorded together share one."""
     if not result.facts:
         return []
-    rows: list[list[Part | None]] = [
-        [(fact.type, "kind"), when(fact.known), (who(fact.by), "who"), _fact_text(fact)]
-        for fact in result.facts[:_FACTS]
-    ]
-    left = len(result.facts) - _FACTS
+    rows: list[list[Part | None]] = []
+    for (type, known, by, _), facts in groupby(result.facts, key=_learned):
+        texts = [_fact_text(fact) for fact in facts]
+        text = ", ".join(texts) if len(texts) < 4 else f"{len(texts)} values: {', '.join(texts)}"
+        rows.append([(type, "kind"), when(known), (who(by), "who"), text])
+    left = len(rows) - _FACTS
     more = (
         [indented(line((f"… {left} more (mlver metrics show, mlver alerts, mlver note)", "quiet")))] if left > 0 else []
     )
-    return [line(("learned since", "head")), indented(Columns(rows)), *more]
+    return [line(("learned since", "head")), indented(Columns(rows[:_FACTS])), *more]
+
+
+def _learned(fact: FactInfo) -> tuple[str, datetime, str, object]:
+    """What facts that share a line have in common: for metrics the dataset too; others stand alone."""
+    return fact.type, fact.known, fact.by, fact.body.get("dataset") if fact.type == "metric" else id(fact)
 
 
 def _fact_text(fact: FactInfo) -> str:
@@ -88,8 +97,7 @@ def _fact_text(fact: FactInfo) -> str:
     body = fact.body
     about = " ".join(word.partition("=")[2] for word in fact.text.partition(" {")[0].split())
     if fact.type == "metric" and "name" in body:
-        on = f" on {body['dataset']}" if body.get("dataset") else ""
-        return f"{metric_name(str(body['name']), str(body.get('slice') or ''))} {number(body.get('value'))}{on}"
+        return f"{metric_name(str(body['name']), str(body.get('slice') or ''))} {number(body.get('value'))}"
     if fact.type in ("alert", "action"):
         words = ("type", "severity", "summary", "outcome", "did", "ticket")
         return " ".join(filter(None, [about, *(str(body[word]) for word in words if body.get(word))]))
@@ -121,6 +129,8 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
         tables = {key: value for key, value in result.value.items() if _is_table(value)}
         plain = [(key, value) for key, value in result.value.items() if key not in tables]
         rows: list[list[Part | None]] = [[(str(key), "quiet"), _cell(value)] for key, value in plain]
+        if result.unit is None and result.id is not None and result.size is not None and "id" not in result.value:
+            rows += [[("size", "quiet"), size(result.size)], [("blob", "quiet"), (result.id.hex(), "id")]]
         body = [Columns(rows, wrap=(1,)), *(_table(str(key), value) for key, value in tables.items())]
     else:
         body = [whole(_cell(result.value))]

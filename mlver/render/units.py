@@ -97,6 +97,8 @@ def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Part]:
             parts.append((f"+{brief(new[name])}", "added"))
         elif name not in new:
             parts.append((f"-{brief(old[name])}", "removed"))
+        elif name == "digest":
+            parts += arrow(str(old[name])[:12], str(new[name])[:12])
         else:
             parts += arrow(*briefs(old[name], new[name]))
     return parts

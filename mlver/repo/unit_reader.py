@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Spec, Units, Unreadable, Value
+from mlver.kinds.documents.paths import split_path
 from mlver.objects.ids import BlobId, CommitId
 from mlver.repo.snapshot import BlobSource, find_in_tree
 
@@ -63,8 +64,32 @@ def field_of(value: Value, fields: tuple[str, ...]) -> Value:
     return value
 
 
+def spellings(unit: str) -> tuple[str, ...]:
+    """Return the ways to read what somebody typed: as it is, and without quotes (`"mean radius".max`)."""
+    if '"' not in unit:
+        return (unit,)
+    try:
+        plain = ".".join(split_path(unit))
+    except ValueError:
+        return (unit,)
+    return tuple(dict.fromkeys((unit, plain)))
+
+
+def inside(units: Units, unit: str) -> list[str]:
+    """Return the keys below `unit`: of `train` in a config, `train.lr` and `train.epochs`."""
+    starts = tuple(f"{spelling}." for spelling in spellings(unit))
+    return [key for key in units.keys() if key.startswith(starts)]  # noqa: SIM118 - Units is no mapping
+
+
 def locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return (unit key, field path) that `unit` names: a key, or a key and fields after dots (`R2.threshold`)."""
+    """Return (unit key, field path) that `unit` names: a key, or a key and fields after dots (`R2.threshold`).
+
+    A part may stand in double quotes, as a name with spaces or dots invites to: `"mean radius".max`.
+    """
+    return next((found for spelling in spellings(unit) if (found := _locate(units, spelling))), None)
+
+
+def _locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:
     if units.get(unit) is not MISSING:
         return unit, ()
     key, _, rest = unit.rpartition(".")
@@ -72,11 +97,23 @@ def locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:
     while key:
         value = units.get(key)
         if value is not MISSING:
-            fields = tuple(trail)
-            return (key, fields) if field_of(value, fields) is not MISSING else None
+            ways = (tuple(trail), (".".join(trail),))  # the name of a field may hold dots itself
+            return next(((key, fields) for fields in ways if field_of(value, fields) is not MISSING), None)
         key, _, rest = key.rpartition(".")
         trail.insert(0, rest)
     return None
+
+
+def value_of(units: Units, unit: str, where: str) -> tuple[str, Value]:
+    """Return (unit key, value) that `unit` names; of keys that only have parts, such as `train`, a map of them.
+
+    UnknownRevision naming close units when there is nothing of that name.
+    """
+    if locate(units, unit) is None and (keys := inside(units, unit)):
+        start = next(spelling for spelling in spellings(unit) if keys[0].startswith(f"{spelling}."))
+        return unit, {key[len(start) + 1 :]: units.get(key) for key in keys}
+    key, fields = locate_or_fail(units, unit, where)
+    return key, field_of(units.get(key), fields)
 
 
 def locate_or_fail(units: Units, unit: str, where: str) -> tuple[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlver.errors import UnknownRevision, UsageError
 from mlver.kinds.base import MISSING, Units, Unreadable, Value, differing, same
@@ -11,7 +11,7 @@ from mlver.repo.attribute import attribute, file_tracer, unit_tracer
 from mlver.repo.history import walk
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import Target, parse_target
-from mlver.repo.unit_reader import UnitReader, field_of, locate
+from mlver.repo.unit_reader import UnitReader, field_of, inside, locate
 from mlver.verbs.blame_result import BlamedUnit, BlameResult
 
 __all__ = ["BlameResult", "BlamedUnit", "blame"]
@@ -34,9 +34,13 @@ def blame(
     """
     parsed = parse_target(repo, target)
     start = repo.resolve(rev or parsed.rev or "HEAD")
+    if parsed.path is None and deleted:
+        return _cut(target, start, _deleted_artifacts(repo, start), limit)
     if parsed.path is None:
         return _blame_revision(repo, target, start, expand, limit)
     reader = _reader(repo, parsed.path, start)
+    if parsed.unit is not None and column is None and (parts := _parts_of(reader.units(start), parsed.unit)):
+        return _cut(target, start, _blame_units(repo, reader, start, parts), limit)
     if parsed.unit is not None:
         entries = _unit_history(repo, reader, start, parsed, column)
         pending = _uncommitted(repo, reader, start, entries) if rev is None and parsed.rev is None else []
@@ -104,10 +108,23 @@ def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> li
     if units is None:
         made = attribute(repo, start, [reader.path], file_tracer(repo))
         return [_entry(repo, reader, made[reader.path], None, "changed")]
-    made = attribute(repo, start, units.keys(), unit_tracer(reader))
+    return _blame_units(repo, reader, start, {key: units.get(key) for key in units.keys()})  # noqa: SIM118
+
+
+def _blame_units(
+    repo: Repository, reader: UnitReader, start: CommitId, values: Mapping[str, Value]
+) -> list[BlamedUnit]:
+    made = attribute(repo, start, values, unit_tracer(reader))
     return [
-        _entry(repo, reader, id, key, _change_of(repo, reader, id, key), new=units.get(key)) for key, id in made.items()
+        _entry(repo, reader, id, key, _change_of(repo, reader, id, key), new=values[key]) for key, id in made.items()
     ]
+
+
+def _parts_of(units: Units | None, unit: str) -> dict[str, Value]:
+    """The units below a name that is none itself, such as `train` above `train.lr`."""
+    if units is None or locate(units, unit):
+        return {}
+    return {key: units.get(key) for key in inside(units, unit)}
 
 
 def _change_of(repo: Repository, reader: UnitReader, id: CommitId, key: str) -> str:
@@ -134,6 +151,10 @@ def _unit_history(
         ):
             continue
         entries.append(_change_entry(repo, reader, id, target.unit or key, column, before[0], now))
+    if not entries and column is not None:
+        value = next((value for id, _ in walk(repo, [start]) if isinstance(value := reader.value(id, key), dict)), {})
+        hint = f"its columns are {', '.join(map(str, value))}" if value else "it has no columns"
+        raise UnknownRevision(f"no column {column!r} in {reader.path}#{target.unit}", hint=hint[:200])
     return entries
 
 
@@ -194,6 +215,20 @@ def _uncommitted(repo: Repository, reader: UnitReader, start: CommitId, entries:
     text = reader.kind.text(key, new if new is not None else old)
     fresh = BlamedUnit(reader.path, top.unit, reader.kind.name, change, None, "not committed yet", None, "", "")
     return [replace(fresh, old=old, new=new, text=text)]
+
+
+def _deleted_artifacts(repo: Repository, start: CommitId) -> list[BlamedUnit]:
+    """Artifacts that existed once and do not any more: who removed each, newest first."""
+    current = repo.snapshot(start).artifacts
+    entries: dict[str, BlamedUnit] = {}
+    for id, commit in walk(repo, [start]):
+        after = repo.snapshot(id).artifacts
+        for parent in commit.parents:
+            before = repo.snapshot(parent)
+            for path in before.artifacts.keys() - after.keys() - current.keys() - entries.keys():
+                reader = UnitReader(repo, path, before[path].kind, before.spec(path))
+                entries[path] = _entry(repo, reader, id, None, "removed")
+    return list(entries.values())
 
 
 def _deleted(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:

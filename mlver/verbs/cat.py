@@ -12,7 +12,7 @@ from mlver.objects.result import Result
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
-from mlver.repo.unit_reader import field_of, locate_or_fail
+from mlver.repo.unit_reader import value_of
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,7 @@ def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
     kind = snapshot.kind(path)
     try:
         if unit is not None:
-            units = snapshot.units(path)
-            key, fields = locate_or_fail(units, unit, path)
-            return CatResult(path, kind.name, unit, field_of(units.get(key), fields))
+            return CatResult(path, kind.name, unit, value_of(snapshot.units(path), unit, path)[1])
         rows, more = kind.head(snapshot.source(path), snapshot.spec(path), limit)
     except Unreadable as reason:
         raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None

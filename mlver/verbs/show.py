@@ -16,7 +16,7 @@ from mlver.objects.state import Fact
 from mlver.repo.ledger import ledger_of
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
-from mlver.repo.unit_reader import field_of, locate_or_fail
+from mlver.repo.unit_reader import value_of
 from mlver.verbs.cat import locate_artifact
 from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
 from mlver.verbs.diff import DiffResult, Side, diff, diff_snapshots
@@ -76,7 +76,10 @@ class ShowResult(Result):
 
 @dataclass(frozen=True)
 class ShowUnitResult(Result):
-    """One artifact (`unit` None: its summary) or one unit of it at one revision."""
+    """One artifact (`unit` None: its summary) or one unit of it at one revision.
+
+    `id` is the artifact's blob, what `b3sum` prints for the file; `size` its bytes.
+    """
 
     schema: ClassVar[str] = "mlver.show-unit/v1"
     path: str
@@ -85,6 +88,8 @@ class ShowUnitResult(Result):
     commit: CommitInfo | None
     value: Value
     text: str
+    id: BlobId | None = None
+    size: int | None = None
 
 
 def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
@@ -141,10 +146,12 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
             raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {path}") from None
         artifact = snapshot[path]
         value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
-        return ShowUnitResult(path, None, kind.name, info, value, f"not readable as {kind.name}: {reason}")
+        text = f"not readable as {kind.name}: {reason}"
+        return ShowUnitResult(path, None, kind.name, info, value, text, id=artifact.id, size=artifact.size)
     if unit is None:
         summary = dict(kind.summary(units))
-        return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary))
-    key, fields = locate_or_fail(units, unit, path)
-    value = field_of(units.get(key), fields)
-    return ShowUnitResult(path, unit, kind.name, info, value, short_json(value) if fields else kind.text(key, value))
+        of = snapshot[path]
+        return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary), id=of.id, size=of.size)
+    key, value = value_of(units, unit, path)
+    text = kind.text(key, value) if units.get(key) is value else short_json(value)
+    return ShowUnitResult(path, unit, kind.name, info, value, text, id=snapshot[path].id, size=snapshot[path].size)

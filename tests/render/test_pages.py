@@ -160,10 +160,34 @@ def test_blame_of_many_rows_names_runs_unless_each_is_wanted() -> None:
 
     result = BlameResult("t.csv", BAD, tuple(map(row, range(60))))
     assert page(blame.blame_page(result)).splitlines()[1:] == [
-        f"P00 – P29 (30)  {ID}  ana  2024-04-01  why",
-        f"P30 – P59 (30)  {BAD_ID}  ana  2024-04-01  why",
+        f"30 rows, P00 … P29  {ID}  ana  2024-04-01  why",
+        f"30 rows, P30 … P59  {BAD_ID}  ana  2024-04-01  why",
     ]
     assert len(page(blame.blame_page(result, every=True)).splitlines()) == 61
+
+
+def test_blame_of_a_shuffled_table_gathers_the_rows_of_each_commit() -> None:
+    def row(number: int) -> BlamedUnit:
+        commit = BAD if number in (3, 9) else V2
+        return BlamedUnit("t.csv", f"P{number:02}", "data", "added", commit, "ana", at("04-01 09:00"), "m", "why")
+
+    shuffled = [(number * 7) % 60 for number in range(60)]
+    result = BlameResult("t.csv", BAD, tuple(map(row, shuffled)))
+    assert page(blame.blame_page(result)).splitlines()[1:] == [
+        f"58 rows, P00 … P59  {ID}  ana  2024-04-01  why",
+        f"P03, P09            {BAD_ID}  ana  2024-04-01  why",
+    ]
+
+
+def test_a_long_message_is_cut_in_a_list_and_told_in_full_in_a_history() -> None:
+    message = "first snapshot: " + ", ".join(f"{n} of something" for n in range(20))
+    made = [
+        BlamedUnit("c.json", name, "config", "added", V2, "ana", at("04-01 09:00"), message, message) for name in "ab"
+    ]
+    listed = page(blame.blame_page(BlameResult("c.json", V2, tuple(made))))
+    assert "19 of something" not in listed and "…" in listed
+    told = page(blame.blame_page(BlameResult("c.json#a", V2, tuple(made[:1]))))
+    assert "19 of something" in " ".join(told.split())
 
 
 def test_a_change_that_is_not_committed_is_said_to_be() -> None:

@@ -169,3 +169,62 @@ def test_show_and_cat_address_units_at_any_revision(bench: Bench) -> None:
     assert b"".join(parts) == b"one\ntwo\nthree\n"
     rows = cat_units(bench.repo, "data/train.csv@HEAD", limit=3)
     assert rows.rows is not None and len(rows.rows) == 3 and rows.more
+
+
+def test_a_name_in_quotes_is_the_name_without_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write("checks/bounds.json", {"mean radius": {"min": 0, "max": 30}, "mean area": {"min": 0, "max": 900}})
+    bench.commit("v1")
+    bench.write("checks/bounds.json", {"mean radius": {"min": 0, "max": 28}, "mean area": {"min": 0, "max": 900}})
+    bench.commit("v2", by="eve")
+    for unit in ('"mean radius".max', "mean radius.max", '"mean radius"."max"'):
+        entries = blame(bench.repo, f"checks/bounds.json#{unit}").units
+        assert [(u.author, u.old, u.new) for u in entries] == [("eve", 30, 28), ("ana", None, 30)]
+        assert cat_units(bench.repo, f"checks/bounds.json#{unit}").value == 28
+
+
+def test_a_key_that_only_has_parts_is_blamed_and_shown_by_its_parts(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write("config/c.json", {"train": {"lr": 0.1, "epochs": 3}, "trainer": "x"})
+    bench.commit("v1")
+    bench.write("config/c.json", {"train": {"lr": 0.2, "epochs": 3}, "trainer": "x"})
+    bench.commit("v2", by="eve")
+    entries = blame(bench.repo, "config/c.json#train").units
+    assert [(u.unit, u.author) for u in entries] == [("train.lr", "eve"), ("train.epochs", "ana")]
+    assert cat_units(bench.repo, "config/c.json#train").value == {"lr": 0.2, "epochs": 3}
+    shown = show(bench.repo, "config/c.json#train")
+    assert isinstance(shown, ShowUnitResult) and shown.value == {"lr": 0.2, "epochs": 3}
+
+
+def test_deleted_without_a_path_names_the_artifacts_that_went(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write("notes.txt", "one\n")
+    bench.write("rules/rules.json", [R1])
+    bench.commit("v1")
+    assert blame(bench.repo, "HEAD", deleted=True).units == ()
+    (bench.root / "notes.txt").unlink()
+    bench.commit("no notes", by="eve")
+    assert [(u.path, u.change, u.author) for u in blame(bench.repo, "HEAD", deleted=True).units] == [
+        ("notes.txt", "removed", "eve")
+    ]
+
+
+def test_a_column_that_never_was_is_said_to_be_unknown(bench: Bench) -> None:
+    with pytest.raises(UnknownRevision, match="no column 'nope'") as caught:
+        blame(bench.repo, "data/train.csv#P003", column="nope")
+    assert "target" in (caught.value.hint or "")
+
+
+def test_the_head_of_a_table_is_its_rows_in_the_order_of_the_file(bench: Bench) -> None:
+    found = cat_units(bench.repo, "data/train.csv", limit=2)
+    assert found.rows is not None and found.more
+    assert list(found.rows[0])[:1] == ["patient_id"] and "columns" not in str(found.rows)
+
+
+def test_show_of_an_artifact_tells_the_id_that_b3sum_prints(bench: Bench) -> None:
+    from blake3 import blake3
+
+    shown = show(bench.repo, "notes.txt")
+    content = (bench.root / "notes.txt").read_bytes()
+    assert isinstance(shown, ShowUnitResult) and shown.id is not None
+    assert (shown.id.hex(), shown.size) == (blake3(content).hexdigest(), len(content))
