@@ -16,11 +16,11 @@ from mlver.cli.command import HELP_OPTIONS
 from mlver.cli.errors import report
 from mlver.cli.groups import LazyGroup
 from mlver.cli.session import Session
+from mlver.errors import UsageError
 
 app = typer.Typer(
     name="mlver",
     cls=LazyGroup,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": HELP_OPTIONS},
@@ -72,6 +72,9 @@ def root(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. No exception leaves this function."""
+    if not arguments:
+        run(["--help"])
+        return UsageError.exit_code
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     session = Session(json="--json" in own, verbose="-v" in own or "--verbose" in own)
     try:

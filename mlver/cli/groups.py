@@ -27,6 +27,12 @@ class LazyGroup(TyperGroup):
         super().__init__(**settings)
         self._listing = False
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Take `mlver help diff` for `mlver diff --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: Context) -> list[str]:
         """The names, in the order of the registry."""
         return list(COMMANDS)

@@ -70,8 +70,17 @@ def test_help_fits_80_columns(mlver: Terminal, name: str) -> None:
 
 def test_no_word_at_all_shows_the_help(mlver: Terminal) -> None:
     answer = mlver()
-    assert "usage: mlver [options] COMMAND" in answer.out + answer.err
-    assert answer.code == 2
+    assert (answer.code, answer.out, answer.err) == (2, mlver("--help").out, "")
+
+
+def test_help_is_a_word_too(mlver: Terminal) -> None:
+    assert mlver("help").out == mlver("--help").out
+    assert mlver("help", "metrics", "add").out == mlver("metrics", "add", "--help").out
+
+
+def test_options_without_a_command_are_not_enough(mlver: Terminal) -> None:
+    answer = mlver("-q")
+    assert (answer.code, answer.out, answer.err) == (2, "", "mlver: missing command\nhint: mlver --help\n")
 
 
 def _modules_loaded(*argv: str) -> set[str]:
