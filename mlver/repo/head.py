@@ -8,11 +8,12 @@ the other.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from xxhash import xxh3_64_hexdigest
 
-from mlver.errors import Damaged, MlverError, UsageError
+from mlver.errors import Conflict, Damaged, LocalIO, MlverError, UsageError
 from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation
@@ -124,8 +125,18 @@ def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> Oper
     fresh = storage.create(f"ops/{id}", data)
     slot = operation.number % 2
     expected = seen.slots[slot] if seen else None
-    if storage.compare_and_swap(SLOTS[slot], expected, slot_bytes(operation.number, id)):
+    try:
+        swapped = storage.compare_and_swap(SLOTS[slot], expected, slot_bytes(operation.number, id))
+    except (LocalIO, Conflict):
+        with contextlib.suppress(MlverError, KeyError):  # the disk that refused may refuse this too
+            _drop(storage, id, fresh)
+        raise
+    if swapped:
         return id
+    _drop(storage, id, fresh)
+    return None
+
+
+def _drop(storage: Storage, id: OperationId, fresh: bool) -> None:
     if fresh:
         storage.delete(f"ops/{id}")
-    return None

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlver.errors import Damaged, LocalIO, MlverError
+from mlver.errors import Damaged, LocalIO, MlverError, OutcomeUnknown
 from mlver.objects.encoding import dump_canonical, load_plain
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
@@ -100,12 +100,14 @@ def ensure(repo: Repository, release: Release, progress: Progress | None = None)
             _write_manifest(repo, release)
             return 0
     temp = store / (durable.TEMP_PREFIX + os.urandom(8).hex())
-    durable.make_dirs(temp)
     try:
+        durable.make_dirs(temp)
         files = release.artifacts
         written = write_artifacts(repo.store, files, temp, modes=RELEASE_MODES, sync=True, progress=progress)
         with locked(_lock(repo)):
             _publish(repo, release, temp)
+    except OutcomeUnknown as error:  # known well enough: nobody is served from here yet
+        raise LocalIO(f"the release was not written: {error.message}", hint="try again") from error
     finally:
         with contextlib.suppress(FileNotFoundError, MlverError):
             durable.remove_tree(temp)
@@ -208,7 +210,8 @@ def _write_manifest(repo: Repository, release: Release) -> None:
     found = dict(_walk(folder))
     files = [[a.path, a.id.hex(), *_stat_row(found[a.path])] for a in release.artifacts]
     plain = {"release": release.id.hex(), "files": files}
-    durable.write_file(folder.with_name(f"{release.name}.json"), dump_canonical(plain) + b"\n")
+    with contextlib.suppress(OutcomeUnknown):  # a manifest that a power cut takes back is made again
+        durable.write_file(folder.with_name(f"{release.name}.json"), dump_canonical(plain) + b"\n")
 
 
 def _read_manifest(repo: Repository, release: Release) -> dict[str, list[Any]] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlver.errors import Conflict
+from mlver.errors import Conflict, Damaged, LocalIO, OutcomeUnknown
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Fact, Operation, View
 from mlver.repo.facts import append_facts
@@ -48,9 +49,19 @@ def transact(
             undoes=undoes,
         )
         if id := swap_head(repo.storage, head, operation):
-            repo.state = read_head(repo.storage) if head.recovered else _after(head, id, operation)
+            with recorded():
+                repo.state = read_head(repo.storage) if head.recovered else _after(head, id, operation)
             return repo.state
     raise Conflict("the repository's state keeps changing", hint="try again in a moment")
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Hold what follows a change that is recorded: when it fails, the change has not, so it raises OutcomeUnknown."""
+    try:
+        yield
+    except (LocalIO, Damaged, Conflict) as error:
+        raise OutcomeUnknown(f"recorded; but then: {error.message}", hint="mlver status") from error
 
 
 def _after(head: Head, id: OperationId, operation: Operation) -> Head:

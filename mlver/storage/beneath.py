@@ -17,7 +17,7 @@ from typing import Self
 
 from mlver.errors import LocalIO, Refused
 from mlver.storage import durable
-from mlver.storage.durable import NewFile, local_io, show
+from mlver.storage.durable import NewFile, close_quietly, local_io, show
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)
@@ -42,7 +42,7 @@ class Beneath:
     def close(self) -> None:
         """Release the handles."""
         self._leave(0)
-        durable.os_calls.close(self._root)
+        close_quietly(self._root)
 
     def __enter__(self) -> Self:
         return self
@@ -57,14 +57,11 @@ class Beneath:
         *folders, name = _parts(path)
         try:
             at = self._folder(folders, make=False)
+            return path, durable.os_calls.lstat(name, dir_fd=at)
         except FileNotFoundError:
             return None
         except _Blocked as blocked:
             return blocked.path, blocked.found
-        try:
-            return path, durable.os_calls.lstat(name, dir_fd=at)
-        except FileNotFoundError:
-            return None
         except OSError as error:
             raise local_io(error, self.root / path, "read") from error
 
@@ -179,7 +176,7 @@ class Beneath:
 
     def _leave(self, depth: int) -> None:
         while len(self._open) > depth:
-            durable.os_calls.close(self._open.pop()[1])
+            close_quietly(self._open.pop()[1])
 
 
 class _Blocked(Exception):

@@ -255,7 +255,11 @@ def make_dirs(path: Path, *, sync: bool = True) -> None:
     try:
         os_calls.mkdir(path)
     except FileExistsError:
-        if not _is_folder(path):
+        try:
+            found = _is_folder(path)
+        except OSError as error:
+            raise local_io(error, path, "create folder") from error
+        if not found:
             raise LocalIO(f"cannot create folder {show(path)}: a file is in the way") from None
         return
     except FileNotFoundError:
@@ -382,5 +386,5 @@ def _lexists(path: Path, at: int | None = None) -> bool:
 def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(os_calls.stat(path).st_mode)
-    except OSError:  # a link to nowhere
+    except FileNotFoundError:  # a link to nowhere
         return False

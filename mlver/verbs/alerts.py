@@ -34,7 +34,7 @@ from mlver.repo.names import check_ref
 from mlver.repo.produced import Produced
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import BlobSource
-from mlver.repo.transaction import record_facts
+from mlver.repo.transaction import record_facts, recorded
 from mlver.verbs.alert_stats import AlertStatsResult, AlertTypeStats, alert_stats
 
 __all__ = [
@@ -133,9 +133,10 @@ def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: s
         ]
     if facts:
         record_facts(repo, command, facts)
-    after = AlertBook(repo, files=False).records(ids)
     added = sum(id not in before for id in ids)
-    return AlertsResult(_shown(repo, [after[id] for id in ids]), added, len(ids) - added)
+    with recorded():
+        after = AlertBook(repo, files=False).records(ids)
+        return AlertsResult(_shown(repo, [after[id] for id in ids]), added, len(ids) - added)
 
 
 def _shown(repo: Repository, records: Iterable[AlertRecord]) -> tuple[Alert, ...]:
@@ -211,7 +212,8 @@ def act_on_alert(
     if not AlertBook(repo, files=False).records([id]):
         facts.insert(0, _of_file(record, now, repo.actor))
     record_facts(repo, f"alerts act {id}", facts, reason=did)
-    return AlertsResult(_shown(repo, AlertBook(repo).records([id]).values()))
+    with recorded():
+        return AlertsResult(_shown(repo, AlertBook(repo).records([id]).values()))
 
 
 def _of_file(record: AlertRecord, now: datetime, by: str) -> Fact:

@@ -121,15 +121,14 @@ class _Commit:
             if not dry_run:
                 session.finish()
             stored = session.written
-        id = None if dry_run else self._record(draft)
-        commit = repo.commit(id) if id else draft
+        id, parents = (None, draft.parents) if dry_run else self._record(draft)
         return CommitResult(
             commit=id,
-            parents=commit.parents,
+            parents=parents,
             branch=self.view.branch,
-            author=commit.author,
-            time=commit.time,
-            message=commit.message,
+            author=draft.author,
+            time=draft.time,
+            message=draft.message,
             written=not text,
             changes=changes,
             files=len(after.artifacts),
@@ -197,10 +196,13 @@ class _Commit:
 
         return tick
 
-    def _record(self, draft: Commit) -> CommitId:
-        """Make the commit the head of its branch. Somebody else's commit in between becomes its parent."""
+    def _record(self, draft: Commit) -> tuple[CommitId, tuple[CommitId, ...]]:
+        """Make the commit the head of its branch; return its id and parents.
+
+        Somebody else's commit in between becomes its parent.
+        """
         repo, started_on = self.repo, self.view.branch
-        made: list[CommitId] = []
+        made: list[tuple[CommitId, tuple[CommitId, ...]]] = []
 
         def change(view: View) -> View:
             if view.branch != started_on:
@@ -211,7 +213,7 @@ class _Commit:
                 with repo.store.session() as session:
                     session.put_object(commit)
                     session.finish()
-            made.append(id)
+            made.append((id, commit.parents))
             view = replace(view, pending=still_pending(view, commit.derivations))
             if view.branch is None:
                 return replace(view, detached=id)

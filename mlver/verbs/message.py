@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlver.errors import LocalIO, MlverError, Refused, UsageError
 from mlver.kinds.base import Unreadable, Value
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
@@ -25,7 +26,10 @@ def describe(repo: Repository, old: Snapshot, new: Snapshot) -> str:
         for artifact in new.artifacts.values():
             kinds[artifact.kind] = kinds.get(artifact.kind, 0) + 1
         return "first snapshot: " + (", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())) or "nothing yet")
-    changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1)
+    try:
+        changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1)
+    except (UsageError, Refused, LocalIO):  # a file that was stored a moment ago is gone
+        changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
         return "no change of files"
     parts = [_part(artifact) for artifact in changed[:_PARTS]]
@@ -61,7 +65,7 @@ def data_warnings(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -
             continue
         try:
             a, b = old.units(change.path), new.units(change.path)
-        except Unreadable:
+        except (Unreadable, MlverError):
             continue  # committed as bytes; diff says why it cannot be read
         details = new.kind(change.path).compare(a, b, a.delta(b)).details
         for detail in (d for d in details if d.title == WARNING_TITLE):

@@ -26,7 +26,7 @@ from mlver.repo.metric_facts import (
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.subjects import put_number
-from mlver.repo.transaction import record_facts
+from mlver.repo.transaction import record_facts, recorded
 from mlver.repo.worktree import hash_stream, open_regular
 from mlver.verbs.common import MetricDelta
 from mlver.verbs.metric_deltas import metric_deltas
@@ -99,8 +99,9 @@ def add_metrics(
         raise UsageError("no metric given", hint="mlver metrics add REV recall=0.93")
     record_facts(repo, f"metrics add {rev}", list(facts.values()))
     ids = {fact_id(fact) for fact in facts.values()}
-    added = tuple(value for value in recorded_metrics(repo, commit) if value.fact in ids)
-    return MetricsResult(commit, repo.commit(commit).subject, added)
+    with recorded():
+        added = tuple(value for value in recorded_metrics(repo, commit) if value.fact in ids)
+        return MetricsResult(commit, repo.commit(commit).subject, added)
 
 
 def _flat(values: Mapping[str, Value], slice: str, n: int | None) -> Iterator[tuple[str, str, Plain, int | None]]:

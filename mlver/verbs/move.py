@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
@@ -26,7 +27,7 @@ from mlver.repo.releases import link_path, prune, settle, settle_after, slot_nam
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.tenures import ROLLBACK
-from mlver.repo.transaction import transact
+from mlver.repo.transaction import recorded, transact
 from mlver.verbs.common import MetricDelta, Progress
 from mlver.verbs.diff import DiffResult, diff
 
@@ -123,13 +124,23 @@ def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
         if other != slot
     ]
     written = ensure(repo, release, progress)
-    if _changes(view, move):
+    changes = _changes(view, move)
+    if changes:
         _record(repo, move, _own(view, move), release)
-    settle_after(repo, only=slot, progress=progress)
-    if move.action != ROLLBACK:  # going back is urgent, tidying up is not
-        prune(repo)
-    result = _result(repo, move, view, release, written)
+    with recorded() if changes else nullcontext():
+        settle_after(repo, only=slot, progress=progress)
+        if move.action != ROLLBACK:  # going back is urgent, tidying up is not
+            trouble += _tidied(repo)
+        result = _result(repo, move, view, release, written)
     return replace(result, warnings=(*result.warnings, *trouble))
+
+
+def _tidied(repo: Repository) -> list[str]:
+    try:
+        prune(repo)
+    except MlverError as error:
+        return [f"old releases were not removed: {error.message}"]
+    return []
 
 
 def _own(view: View, move: Move) -> Live | None:

@@ -13,7 +13,7 @@ from mlver.objects.state import Operation, View
 from mlver.repo.effects import effects, last_standing, standing
 from mlver.repo.releases import settle_after
 from mlver.repo.repository import Repository
-from mlver.repo.transaction import transact
+from mlver.repo.transaction import recorded, transact
 
 _PREFIX = 6  # the least length of an id prefix; what is shorter and decimal is a number
 
@@ -88,8 +88,9 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
         return before
 
     head = transact(repo, f"undo {target.number}: {target.command}", change, reason=reason, undoes=id)
-    result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before))
-    settle_after(repo)
+    with recorded():
+        result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before))
+        settle_after(repo)
     return result
 
 
