@@ -91,7 +91,7 @@ def help_page(help: Help) -> RenderableType:
         blocks.append([line(("Examples", "head")), *(indented(text) for text in _examples(help.examples))])
     if help.exits:
         rows_ = [[str(code), what] for code, what in help.exits.items()]
-        blocks.append([line(("Exit codes besides the common ones", "head")), indented(Columns(rows_))])
+        blocks.append([line(("Exit codes besides the common ones", "head")), indented(Columns(rows_, wrap=(1,)))])
     return paragraphs(*blocks)
 
 

@@ -24,6 +24,10 @@ def detail_block(detail: Detail, most: int) -> list[RenderableType]:
         return _code(detail, most)
     if detail.columns[-2:] == ("delta", "verdict"):
         return _metrics(detail, most)
+    if len(detail.columns) == 1:
+        listed = ", ".join(str(row[0]) for row in detail.rows[:most])
+        more = f", … {len(detail.rows) - most} more" if len(detail.rows) > most else ""
+        return [line((f"{detail.title}: ", "warning"), f"{listed}{more}", wrap=True)]
     rows: list[list[Part | None]] = [[_cell(value) for value in row] for row in detail.rows[:most]]
     title = detail.title
     if title == "arrays":

@@ -23,6 +23,7 @@ _METRICS = 8
 _ARTIFACTS = 24
 _PACKAGES = 8
 _SAMPLES = 2
+_URGENT = {"association flipped", "runs code when loaded"}  # told before everything else of an artifact
 _TOLD_WHEN_NEW = {"rules", "config"}
 WORDS = {"added": "new", "removed": "gone", "renamed": "renamed"}
 LABELS = {"added": "added", "removed": "removed"}
@@ -70,23 +71,27 @@ def _side(word: str, side: Side) -> list[Part | None]:
 def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> list[RenderableType]:
     block: list[RenderableType] = [_title(artifact)]
     whole_thing = artifact.change in ("added", "removed")
+    urgent = [detail for detail in artifact.details if detail.title in _URGENT]
+    block += [indented(detail) for detail in details_block(urgent, _DETAIL_ROWS)]
     if artifact.unreadable or (whole_thing and artifact.kind not in _TOLD_WHEN_NEW and room is None):
         return block
     if artifact.kind == "metrics" and room is None and _told_above(result, artifact):
         return block
     most = ROOM.get(artifact.kind, 6) if room is None else room
     samples = _SAMPLES if room is None and artifact.kind == "data" else None
-    shown = pick(listed_changes(artifact), most, samples)
+    listed = listed_changes(artifact)
+    shown = pick(listed, most, samples)
     if shown:
         block.append(indented(unit_table(shown, artifact.kind)))
     if artifact.kind not in ("code", "metrics"):
         total = artifact.units.added + artifact.units.removed + artifact.units.changed
-        if total > len(shown) and shown:
-            block.append(
-                indented(line((f"… {number(total - len(shown))} more: {_narrower(result, artifact.path)}", "quiet")))
-            )
+        left = total - (len(artifact.changes) - len(listed)) - len(shown)
+        if left > 0 and shown:
+            how = f": {_narrower(result, artifact.path)}" if room is None else " (--limit N)"
+            block.append(indented(line((f"… {number(left)} more{how}", "quiet"))))
     rows = most if artifact.kind in ("code", "metrics") or room is not None else _DETAIL_ROWS
-    block += [indented(detail) for detail in details_block(artifact.details, rows)]
+    rest = [detail for detail in artifact.details if detail not in urgent]
+    block += [indented(detail) for detail in details_block(rest, rows)]
     return block
 
 
@@ -105,7 +110,7 @@ def listed_changes(artifact: ArtifactDiff) -> tuple[UnitChange, ...]:
     if artifact.kind == "metrics" and "metrics" in told:
         return tuple(change for change in artifact.changes if change.change != "changed")
     if artifact.kind == "model" and "arrays" in told:
-        return tuple(change for change in artifact.changes if not _is_array(change.new))
+        return tuple(c for c in artifact.changes if not (_is_array(c.old) and _is_array(c.new)))
     return artifact.changes
 
 

@@ -65,7 +65,7 @@ def _served(result: ShowResult) -> list[RenderableType]:
                 (name, "stage"),
                 span(served.since, served.until),
                 (who(served.actor), "who"),
-                f"{served.action}: {served.reason}",
+                f"{served.action}: {served.reason}" if served.reason else served.action,
             ]
         )
     return [line(("live on", "head")), indented(Columns(rows, wrap=(3,)))] if rows else []

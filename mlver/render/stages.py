@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _METRICS = 8
 
 
+_EVIDENCE = 8  # values named, those of everybody before those of a slice
+
+
 def stage_name(stage: str, scope: str) -> str:
     """Return `prod`, or `prod/clinic=C`."""
     return f"{stage}/{scope}" if scope else stage
@@ -69,7 +72,15 @@ def deployed_page(result: DeployedResult) -> RenderableType:
     time = f"since {when(result.since)}" if result.until is None else span(result.since, result.until)
     lines: list[RenderableType] = [
         line((name, "stage"), "  ", (result.commit.short, "id"), f"  {result.subject}", wrap=True),
-        indented(line(time, f", {result.action} by ", (who(result.actor), "who"), f": {result.reason}", wrap=True)),
+        indented(
+            line(
+                time,
+                f", {result.action} by ",
+                (who(result.actor), "who"),
+                f": {result.reason}" if result.reason else "",
+                wrap=True,
+            )
+        ),
     ]
     if said := _evidence(result.evidence):
         lines.append(indented(line(("on the evidence of ", "quiet"), said, wrap=True)))
@@ -83,7 +94,11 @@ def _evidence(evidence: Any) -> str:
     if not isinstance(evidence, Mapping):
         return "" if evidence is None else brief(evidence, 300)
     rest = {key: value for key, value in evidence.items() if value and key != "metrics"}
-    told = [_metric(metric) for metric in evidence.get("metrics") or ()]
+    metrics = evidence.get("metrics") or ()
+    overall = [metric for metric in metrics if not (isinstance(metric, Mapping) and metric.get("slice"))] or metrics
+    told = [_metric(metric) for metric in overall[:_EVIDENCE]]
+    if len(metrics) > len(told):
+        told.append(f"… {len(metrics) - len(told)} more")
     return ", ".join([*told, *([brief(rest, 300)] if rest else [])])
 
 
@@ -107,7 +122,7 @@ def ledger_page(result: LedgerResult) -> RenderableType:
                 when(entry.since),
                 until,
                 (who(entry.actor), "who"),
-                f"{entry.action}: {entry.reason}",
+                f"{entry.action}: {entry.reason}" if entry.reason else entry.action,
             ]
         )
     return Columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))

@@ -65,6 +65,11 @@ def said(change: UnitChange, kind: str) -> Text:
         return line(text_new, wrap=wrap)
     if change.change == "removed":
         return line(text_old, wrap=wrap)
+    if kind == "data" and isinstance(change.old, Mapping) and isinstance(change.new, Mapping):
+        # what a new or lost column does to every row is said of the column
+        both = change.old.keys() & change.new.keys()
+        old, new = ({name: side[name] for name in side if name in both} for side in (change.old, change.new))
+        return line(*_fields(old, new))
     if kind in _BY_FIELD or (_is_number(change.old) and _is_number(change.new)):
         return line(*value_change(change.old, change.new), wrap=wrap)
     return line(*arrow(text_old, text_new), wrap=wrap)

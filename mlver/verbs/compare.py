@@ -8,6 +8,7 @@ from itertools import islice
 
 from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable, differing
 from mlver.repo.snapshot import Artifact, Snapshot
+from mlver.repo.unit_reader import spellings
 from mlver.verbs.common import FileChange
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
 
@@ -87,6 +88,8 @@ def compare_artifact(
         return replace(result, summary=f"kind changed from {old[change.path].kind} to {new[change.path].kind}")
     delta = unit_delta(a, b)
     comparison = kind.compare(a, b, delta)
+    if only:  # what it says of the whole artifact is not what was asked
+        comparison = replace(comparison, summary=f"only {', '.join(only)}", details=(), counts={})
     shown = _limited(delta, only)
     changes = tuple(islice(unit_changes(kind, a, b, shown), limit))
     total = len(shown.added) + len(shown.removed) + len(shown.changed)
@@ -122,7 +125,8 @@ def _limited(delta: Delta, only: Collection[str]) -> Delta:
 
 def covers(only: Collection[str], key: str) -> bool:
     """Whether one of the wanted units is this key, a field of it, or a part above it."""
-    return any(key == unit or key.startswith(unit + ".") or unit.startswith(key + ".") for unit in only)
+    wanted = [spelling for unit in only for spelling in spellings(unit)]
+    return any(key == unit or key.startswith(unit + ".") or unit.startswith(key + ".") for unit in wanted)
 
 
 def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta):  # type: ignore[no-untyped-def]

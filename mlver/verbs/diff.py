@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
+from mlver.kinds.base import Unreadable
 from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
 from mlver.repo.project import matches
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
+from mlver.repo.unit_reader import inside, locate, locate_or_fail
 from mlver.verbs.common import FileChange, MetricDelta
 from mlver.verbs.compare import compare_artifact, file_changes
 from mlver.verbs.diff_result import ArtifactDiff, DiffResult, Side, UnitChange, UnitCounts
@@ -91,8 +93,22 @@ def _wanted(repo: Repository, targets: Sequence[str], *sides: Snapshot) -> list[
         path = repo.tree_path(path)
         if not any(path == "" or matches(known, path) for side in sides for known in side.artifacts):
             raise UnknownRevision(f"no revision or artifact {text!r} on either side", hint="mlver diff A B -- PATH")
+        if unit is not None:
+            _known_unit(path, unit, sides)
         wanted.append((path, unit))
     return wanted
+
+
+def _known_unit(path: str, unit: str, sides: Sequence[Snapshot]) -> None:
+    """Raise UnknownRevision when neither side of an artifact has the unit, nor anything below that name."""
+    units = []
+    for side in sides:
+        try:
+            units += [side.units(path)] if path in side else []
+        except Unreadable:
+            return  # only bytes can be compared there
+    if units and not any(locate(one, unit) or inside(one, unit) for one in units):
+        locate_or_fail(units[-1], unit, path)
 
 
 def _units_wanted(wanted: Iterable[tuple[str, str | None]], change: FileChange) -> tuple[str, ...] | None:

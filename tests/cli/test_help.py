@@ -109,3 +109,8 @@ def test_help_of_a_command_loads_that_command_alone() -> None:
 
 def test_version_as_an_option_among_others(mlver: Terminal) -> None:
     assert mlver("--no-color", "--version").out == mlver("--version").out
+
+
+def test_a_long_exit_code_is_told_to_its_end(mlver: Terminal) -> None:
+    told = " ".join(mlver("run", "--help").out.split())
+    assert told.endswith("0 the command ended with 0; its status otherwise, and then nothing is recorded")

@@ -45,7 +45,7 @@ data    data/train.csv  +80 rows, 25 cells changed in label (25 rows)
 model   models/triage.joblib  LogisticRegression: 1 parameter changed, 2 arrays
                               moved
   ~ model.steps.clf.max_iter  2000 → 3000
-  … 2 more: mlver diff prod~1 prod -- models/triage.joblib
+  … 1 more: mlver diff prod~1 prod -- models/triage.joblib
     arrays of model.steps
       parameter    shape  L2 change
       clf.coef_    1x30       3.449
@@ -187,3 +187,33 @@ def test_of_many_metrics_the_worst_are_shown_and_the_rest_counted() -> None:
     page = to_text(diff_page(replace(made.NIGHT, metrics=metrics)), width=80)
     assert page.count(" worse") == 8
     assert "  … 12 more that differ (mlver metrics diff)\n" in page
+
+
+def test_what_is_most_urgent_of_an_artifact_stands_before_its_units() -> None:
+    flip = Detail("association flipped", ("column", "r old"), (("label", 0.703),))
+    code = Detail("runs code when loaded", ("name",), (("posix.system",), ("builtins.eval",)))
+    data, model = replace(made.DATA, details=(flip, *made.DATA.details)), replace(made.MODEL, details=(code,))
+    page = to_text(diff_page(replace(made.NIGHT, artifacts=(data, model))), width=80)
+    assert page.index("association flipped") < page.index("~ P0400") < page.index("drift")
+    assert page.index("runs code when loaded: posix.system, builtins.eval") < page.index("max_iter")
+    new = to_text(diff_page(replace(made.NIGHT, artifacts=(data, replace(model, change="added")))), width=80)
+    assert "runs code when loaded: posix.system" in new
+
+
+def test_an_array_that_came_is_named_and_one_that_moved_is_not_counted_again() -> None:
+    came = UnitChange("extra", "added", None, {"digest": "c"}, None, "float64 3")
+    counts = replace(made.MODEL.units, added=1, changed=2)
+    model = replace(made.MODEL, changes=(*made.MODEL.changes, came), units=counts)
+    page = to_text(diff_page(replace(made.NIGHT, artifacts=(made.DATA, model))), width=80)
+    assert "  + extra  " in page and "more: mlver diff prod~1 prod -- models" not in page
+
+
+def test_a_lost_column_is_told_once_not_in_every_row() -> None:
+    row = UnitChange("P1", "changed", {"sex": -1.5, "bmi": 1}, {"bmi": 2}, "", "")
+    page = to_text(diff_page(replace(made.NIGHT, artifacts=(replace(made.DATA, changes=(row,)),))), width=80)
+    assert "  ~ P1  bmi 1 → 2\n" in page
+
+
+def test_the_way_to_see_more_of_a_lone_artifact_is_the_limit() -> None:
+    page = to_text(diff_page(replace(made.NIGHT, artifacts=(made.DATA,)), room=2), width=80)
+    assert "… 103 more (--limit N)" in page

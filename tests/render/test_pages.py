@@ -337,3 +337,11 @@ def test_settings_say_where_they_come_from() -> None:
     assert page(house.config_page(ConfigResult(settings))) == (
         "author         –  default  who commits\nreleases.keep  3  user     how many\n"
     )
+
+
+def test_evidence_names_what_holds_for_everybody_and_counts_the_rest() -> None:
+    metrics = [{"name": "recall", "slice": f"clinic={c}", "value": 0.5} for c in "ABCDEFGHIJ"]
+    metrics.append({"name": "recall", "value": 0.9})
+    told = page(stages.deployed_page(entry(evidence={"metrics": metrics}, reason="")))
+    assert "on the evidence of recall 0.900, … 10 more\n" in told
+    assert "by cron\n" in told

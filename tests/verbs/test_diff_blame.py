@@ -74,6 +74,9 @@ def test_units_and_paths_limit_the_diff(bench: Bench) -> None:
     assert not diff(bench.repo, "HEAD~1", "HEAD", targets=["data/train.csv#P119"]).artifacts
     with pytest.raises(UnknownRevision, match="nothing-here"):
         diff(bench.repo, "HEAD~1", "HEAD", targets=["nothing-here"])
+    assert (only[0].summary, only[0].details) == ("only P003", ())
+    with pytest.raises(UnknownRevision, match="no unit 'P999'"):
+        diff(bench.repo, "HEAD~1", "HEAD", targets=["data/train.csv#P999"])
 
 
 def test_a_range_and_two_revisions_say_the_same(bench: Bench) -> None:
