@@ -1,7 +1,5 @@
 """`python -m mlver` is `mlver`."""
 
-import sys
+from mlver.cli.main import entry
 
-from mlver.cli.main import main
-
-sys.exit(main())
+entry()

@@ -18,15 +18,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from mlver.errors import LocalIO
+from mlver.storage.syscalls import OsCalls
 from mlver.storage.trouble import local_io as local_io
 from mlver.storage.trouble import show as show
 from mlver.storage.trouble import unsure
-
-if TYPE_CHECKING:
-    from os import _ScandirIterator as ScandirIterator
 
 TEMP_PREFIX = ".tmp-"
 Bytes = bytes | bytearray | memoryview
@@ -36,41 +34,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _UMASK = os.umask(0o077)  # the system tells the mask only by setting it
 os.umask(_UMASK)
+_PUSH = 32 << 20  # bytes after which the disk is told to begin
 _WAITS = 1000  # how often a busy write is tried again, a millisecond apart
-
-
-def _fsync(fd: int) -> None:
-    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
-    if full is None:
-        os.fsync(fd)
-    else:
-        fcntl.fcntl(fd, full)
-
-
-class OsCalls:
-    """The system calls mlver makes on files, by name."""
-
-    open = staticmethod(os.open)
-    close = staticmethod(os.close)
-    pread = staticmethod(os.pread)
-    write = staticmethod(os.write)
-    fsync = staticmethod(_fsync)
-    fstat = staticmethod(os.fstat)
-    fchmod = staticmethod(os.fchmod)
-    lstat = staticmethod(os.lstat)
-    stat = staticmethod(os.stat)
-    readlink = staticmethod(os.readlink)
-    mkdir = staticmethod(os.mkdir)
-    rmdir = staticmethod(os.rmdir)
-    rename = staticmethod(os.rename)
-    link = staticmethod(os.link)
-    symlink = staticmethod(os.symlink)
-    unlink = staticmethod(os.unlink)
-    flock = staticmethod(fcntl.flock)
-
-    @staticmethod
-    def scandir(path: str | Path) -> ScandirIterator[str]:
-        return os.scandir(path)
 
 
 os_calls = OsCalls()
@@ -88,7 +53,7 @@ class NewFile:
         self._folder, self._at = folder, at
         self._sync = sync
         self._temp = self._named(folder / (TEMP_PREFIX + os.urandom(8).hex()))
-        self._length = 0
+        self._length = self._pushed = 0
         self._fd: int | None = None
         try:
             self._fd = os_calls.open(self._temp, _NEW, 0o600, dir_fd=at)
@@ -118,6 +83,14 @@ class NewFile:
                 raise LocalIO(f"cannot write in {show(self._folder)}: the system took no bytes")
             self._length += done
             view = view[done:]
+        if self._sync and self._length - self._pushed >= _PUSH:
+            self._push()
+
+    def _push(self) -> None:
+        """Let the disk begin with what is written: the fsync at the end then has less to wait for."""
+        start, self._pushed = self._pushed, self._length
+        with contextlib.suppress(OSError, AttributeError):  # only a hint, and only where there is one
+            os_calls.advise(self._open_fd(), start, self._length - start)
 
     def tell(self) -> int:
         """How many bytes were written so far."""

@@ -17,7 +17,13 @@ LINES_PER_FUNCTION = 60
 # The module that changes files, and its companion that reaches them by handles of their folders;
 # everything else asks them to. The two exceptions hold nothing that could be lost: an empty file to
 # lock, and SQLite caches that are thrown away when damaged.
-WRITERS = ("mlver/storage/durable.py", "mlver/storage/beneath.py", "mlver/storage/locks.py", "mlver/index/")
+WRITERS = (
+    "mlver/storage/durable.py",
+    "mlver/storage/syscalls.py",
+    "mlver/storage/beneath.py",
+    "mlver/storage/locks.py",
+    "mlver/index/",
+)
 
 # Runs inside the programs that `mlver run` starts, never inside mlver: their environment tells it where
 # to write down what they read.

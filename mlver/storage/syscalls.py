@@ -1,0 +1,49 @@
+"""The system calls mlver makes on files, in one object that fault rigs can replace."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import _ScandirIterator as ScandirIterator
+
+
+def _fsync(fd: int) -> None:
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
+    if full is None:
+        os.fsync(fd)
+    else:
+        fcntl.fcntl(fd, full)
+
+
+class OsCalls:
+    """The system calls mlver makes on files, by name."""
+
+    open = staticmethod(os.open)
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+    write = staticmethod(os.write)
+    fsync = staticmethod(_fsync)
+    fstat = staticmethod(os.fstat)
+    fchmod = staticmethod(os.fchmod)
+    lstat = staticmethod(os.lstat)
+    stat = staticmethod(os.stat)
+    readlink = staticmethod(os.readlink)
+    mkdir = staticmethod(os.mkdir)
+    rmdir = staticmethod(os.rmdir)
+    rename = staticmethod(os.rename)
+    link = staticmethod(os.link)
+    symlink = staticmethod(os.symlink)
+    unlink = staticmethod(os.unlink)
+    flock = staticmethod(fcntl.flock)
+
+    @staticmethod
+    def advise(fd: int, start: int, length: int) -> None:
+        os.posix_fadvise(fd, start, length, os.POSIX_FADV_DONTNEED)
+
+    @staticmethod
+    def scandir(path: str | Path) -> ScandirIterator[str]:
+        return os.scandir(path)
