@@ -89,6 +89,7 @@ class Repository:
         for folder in ("packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
         operation = Operation(0, None, clock(), actor or _login_name(), "init", View())
+        durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
         # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
         if not storage.exists("head.0"):
             swap_head(storage, None, operation)

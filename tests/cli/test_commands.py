@@ -158,3 +158,14 @@ def test_settings_are_set_and_unset(mlver: Terminal, bench: Bench) -> None:
     assert mlver("config", "author", "--unset").code == 0
     assert mlver("config", "--unset").code == 2
     assert mlver("config", "nosuch").code == 2
+
+
+def test_git_around_it_sees_nothing_of_it(mlver: Terminal, tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=tmp_path / "w", check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    (tmp_path / "w/notes.txt").write_text("dirty\n")
+    before = git("status", "--porcelain=v2", "--branch"), (tmp_path / "w/.git/HEAD").read_bytes()
+    assert mlver("init").code == mlver("commit", "-m", "v1").code == mlver("promote", "prod").code == 0
+    assert (git("status", "--porcelain=v2", "--branch"), (tmp_path / "w/.git/HEAD").read_bytes()) == before
