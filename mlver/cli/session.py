@@ -92,12 +92,14 @@ class Session:
         base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
         return Path(base) / "mlver" / "config.toml" if os.path.isabs(base) else None
 
-    def open(self) -> Repository:
-        """Open the repository around the current folder; UsageError when there is none."""
+    def open(self, *, salvage: bool = False) -> Repository:
+        """Open the repository around the current folder, with `salvage` a broken one too; UsageError for none."""
         from mlver.repo.repository import Repository
 
         self.now()  # a date that is none is said before anything is done
-        return Repository.open(self.cwd, actor=self.actor, clock=self.now, user_config=self.user_config)
+        return Repository.open(
+            self.cwd, actor=self.actor, clock=self.now, user_config=self.user_config, salvage=salvage
+        )
 
     # -- answers -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ the other.
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 
 from xxhash import xxh3_64_hexdigest
@@ -17,9 +18,12 @@ from mlver.errors import Conflict, Damaged, LocalIO, MlverError, UsageError
 from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation
+from mlver.repo.names import check_ref
+from mlver.repo.refs import check_scope
 from mlver.storage.base import Storage
 
 SLOTS = ("head.0", "head.1")
+_RELEASE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,27 @@ def read_operation(storage: Storage, id: OperationId) -> Operation:
         raise Damaged(f"operation {id.short} is missing", hint="mlver fsck") from None
     if OperationId.of(data) != id:
         raise Damaged(f"operation {id.short} does not match its id", hint="mlver fsck")
-    return decode(Operation, data)
+    try:
+        return _lawful(decode(Operation, data))
+    except (Damaged, UsageError) as error:
+        raise Damaged(f"operation {id.short}: {error.message}", hint="mlver fsck") from None
+
+
+def _lawful(operation: Operation) -> Operation:
+    """Return the operation if its names may become names of files: it may come from anywhere."""
+    view = operation.view
+    for name in (*view.branches, *view.tags):
+        check_ref(name)
+    for stage, scopes in view.stages.items():
+        if "/" in check_ref(stage, "stage"):
+            raise Damaged(f"not a valid stage name: {stage!r}")
+        for scope, live in scopes.items():
+            check_scope(scope)
+            if live.release is not None and not _RELEASE.fullmatch(live.release):
+                raise Damaged(f"not a release: {live.release!r}")
+    if (operation.parent is None) != (operation.number == 0):
+        raise Damaged(f"number {operation.number} and its parent do not fit")
+    return operation
 
 
 def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:
@@ -73,10 +97,11 @@ def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:
     return raw[0], raw[1]
 
 
-def read_head(storage: Storage) -> Head:
+def read_head(storage: Storage, *, salvage: bool = False) -> Head:
     """Return the newest operation. A damaged slot is survived: the operations name what followed.
 
-    Raises Damaged when neither slot can be read.
+    Raises Damaged when neither slot can be read, or the newest operation cannot. With `salvage` the
+    one before it is returned then: good for looking at what is left, and for nothing else.
     """
     slots = read_slots(storage)
     found: list[tuple[int, OperationId]] = []
@@ -94,7 +119,16 @@ def read_head(storage: Storage) -> Head:
     if damaged or (len(found) == 1 and number > 0):
         damaged = damaged or SLOTS[(number + 1) % 2]
         id = _newest_descendant(storage, id)
-    return Head(id, read_operation(storage, id), slots, damaged)
+    try:
+        operation = read_operation(storage, id)
+    except Damaged:
+        if not salvage or len(found) < len(SLOTS):
+            raise
+        number, id = min(found)
+        operation, damaged = read_operation(storage, id), SLOTS[(number + 1) % 2]
+    if damaged is None and operation.number != number:
+        raise Damaged(f"{SLOTS[number % 2]} says operation {number}, and names number {operation.number}")
+    return Head(id, operation, slots, damaged)
 
 
 def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:

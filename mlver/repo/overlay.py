@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlver.errors import Refused
+from mlver.errors import Damaged, Refused
 from mlver.objects.ids import BlobId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.materialise import Progress, remove_paths, write_artifacts
@@ -22,6 +22,7 @@ from mlver.repo.snapshot import Artifact
 from mlver.repo.worktree import FileStat, WorkTree
 from mlver.storage.beneath import Beneath
 from mlver.storage.durable import TEMP_PREFIX, show
+from mlver.store.chunking import WHOLE
 from mlver.store.object_store import ObjectStore
 
 _SHOWN = 5
@@ -147,7 +148,11 @@ def refuse_overwriting(plan: Plan, *, force: bool, blocked: Sequence[str], hint:
 
 
 def carry_out(store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None) -> None:
-    """Write and remove. New content comes first, so that a full disk or a broken object costs no file."""
+    """Write and remove. New content comes first, so that a full disk or a broken object costs no file.
+
+    Damaged, before anything is touched, when an object is missing.
+    """
+    _refuse_missing(store, [step.new for step in steps if step.new])
     _sweep(folder, steps)
     gone = [step.path for step in steps if step.new is None]
     new = [step.new for step in steps if step.new]
@@ -168,6 +173,17 @@ def _sweep(folder: Path, steps: Sequence[Step]) -> None:
                 seen = root.look(path) if name.startswith(TEMP_PREFIX) else None
                 if seen and statmod.S_ISREG(seen[1].st_mode) and time.time() - seen[1].st_mtime > _SWEEP_AFTER:
                     root.remove(path)
+
+
+def _refuse_missing(store: ObjectStore, new: Sequence[Artifact]) -> None:
+    store.index.refresh()
+    needed: dict[bytes, str] = {artifact.id: artifact.path for artifact in new}
+    lost = store.index.absent(needed)
+    for artifact in new:
+        if artifact.size > WHOLE and artifact.id not in lost:
+            needed |= dict.fromkeys((chunk for chunk, _ in store.chunks(artifact.id)), artifact.path)
+    for id in lost or store.index.absent(needed):
+        raise Damaged(f"{needed[id]}: missing object blob {id.hex()}; nothing was written", hint="mlver fsck")
 
 
 def _makes_room(path: str, new: Sequence[Artifact]) -> bool:

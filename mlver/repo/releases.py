@@ -118,7 +118,7 @@ def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
         try:
             if not files_match(repo, release_of(repo.snapshot(live.commit), slot[0])):
                 found.append((slot, f"the files of release {live.release} are not those of commit {live.commit.short}"))
-        except Damaged as error:
+        except MlverError as error:
             found.append((slot, f"cannot be compared with its commit: {error.message}"))
     return found
 

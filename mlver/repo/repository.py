@@ -50,7 +50,13 @@ class Repository:
     """
 
     def __init__(
-        self, root: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+        self,
+        root: Path,
+        *,
+        actor: str | None = None,
+        clock: Clock = system_clock,
+        user_config: Path | None = None,
+        salvage: bool = False,
     ) -> None:
         self.root = root
         self.dot = root / FOLDER
@@ -58,22 +64,29 @@ class Repository:
         self.storage = LocalStorage(self.dot)
         self.settings = Settings.load(self.dot / "config.toml", user_config)
         self._actor = actor
-        self.state: Head = read_head(self.storage)
+        self.state: Head = read_head(self.storage, salvage=salvage)
         self._commits: dict[CommitId, Commit] = {}
         self._snapshots: dict[CommitId, Snapshot] = {}
 
     @classmethod
     def open(
-        cls, start: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+        cls,
+        start: Path,
+        *,
+        actor: str | None = None,
+        clock: Clock = system_clock,
+        user_config: Path | None = None,
+        salvage: bool = False,
     ) -> Self:
         """Open the repository around `start`; `start` is absolute.
 
-        UsageError when there is none, Refused when it is of a newer format.
+        UsageError when there is none, Refused when it is of a newer format, Damaged when its newest
+        operation cannot be read. With `salvage` it is opened all the same if it can be, for fsck alone.
         """
         start = _whole(start)
         for folder in (start, *start.parents):
             if _has_format(folder / FOLDER):
-                return cls(folder, actor=actor, clock=clock, user_config=user_config)
+                return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage)
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
     @classmethod
@@ -145,8 +158,10 @@ class Repository:
             yield id, operation
             if operation.parent is None:
                 return
-            id = operation.parent
+            child, id = operation, operation.parent
             operation = self.operation(id)
+            if operation.number != child.number - 1:  # and so the log has an end
+                raise Damaged(f"operation {id.short} is number {operation.number}, before number {child.number}")
 
     # -- objects -------------------------------------------------------------------------------
 

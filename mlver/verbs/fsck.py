@@ -70,7 +70,7 @@ def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
         problems.append(Problem(what, found.message, tuple(hurts), repairable=found.id is not None and not found.lost))
     for id, hurts in harm.by_object.items():
         if id not in named:
-            problems.append(Problem(f"{id.type_name} {id}", "is missing", tuple(hurts)))
+            problems.append(Problem(f"{id.type_name} {id}", harm.why.get(id, "is missing"), tuple(hurts)))
     problems += [
         Problem(f"what {slot_name(*slot)} serves", what, (slot_name(*slot),), repairable=True)
         for slot, what in damaged_releases(repo)
@@ -94,9 +94,16 @@ def _head_problems(repo: Repository) -> list[Problem]:
                 problems.append(Problem(key, "head slot is missing", repairable=True))
             continue
         try:
-            parse_slot(data)
+            _, operation = parse_slot(data)
         except Damaged as error:
             problems.append(Problem(key, error.message, repairable=True))
+            continue
+        if operation == repo.state.id or key != repo.state.recovered:
+            continue
+        try:
+            repo.operation(operation)
+        except Damaged as error:
+            problems.append(Problem(key, error.message, ("the newest state: what was changed last is lost",)))
     return problems
 
 
@@ -112,6 +119,8 @@ def _operations(repo: Repository) -> tuple[dict[CommitId, str], list[Problem]]:
                 named.append(("HEAD", view.detached))
             for name, id in named:
                 starts.setdefault(id, name)
+            if operation.undoes is not None:
+                repo.operation(operation.undoes)
     except Damaged as error:
         return starts, [Problem("operation log", error.message, ("the history of stages and undo before it",))]
     return starts, []
@@ -124,7 +133,8 @@ class _Harm:
         self.repo = repo
         self.lost = lost
         self.by_object: dict[ObjectId, list[str]] = {}
-        self._blobs: dict[BlobId, bool] = {}
+        self.why: dict[ObjectId, str] = {}  # of objects that are there, and not what they should be
+        self._sizes: dict[BlobId, int | None] = {}
 
     def survey(self, starts: dict[CommitId, str]) -> int:
         """Visit everything reachable from `starts`; return the number of commits that could be read."""
@@ -141,6 +151,8 @@ class _Harm:
             readable += 1
             pending.extend(commit.parents)
             self._visit(commit, label)
+        for path, derivation in self.repo.view.pending.items():
+            self._load(Derivation, derivation, f"the recorded run of {path}")
         if self.repo.view.facts is not None:
             try:
                 for _ in batches(self.repo.store, self.repo.view.facts):
@@ -153,33 +165,41 @@ class _Harm:
         try:
             for path, entry in walk_tree(self.repo.store, commit.tree):
                 blob = BlobId(entry.id)
-                if not self._sound(blob):
+                size = self._size(blob)
+                if size is None:
                     self._hurt(blob, f"{label}: {path}")
                     for chunk in self._lost_chunks(blob):
                         self._hurt(chunk, f"{label}: {path}")
+                elif size != entry.size:
+                    self._hurt(commit.tree, f"{label}: {path}")
+                    self.why[commit.tree] = "says a wrong size"
         except Damaged as error:
-            self._hurt(commit.tree, f"{label}: {error.message}")
+            self._hurt(commit.tree, label)
+            if self.repo.store.has(commit.tree):
+                self.why[commit.tree] = error.message
         if commit.environment:
             self._load(Environment, commit.environment, f"{label}: environment")
         for path, derivation in commit.derivations.items():
             self._load(Derivation, derivation, f"{label}: lineage of {path}")
-        if commit.git and commit.git.patch and not self._sound(commit.git.patch):
+        if commit.git and commit.git.patch and self._size(commit.git.patch) is None:
             self._hurt(commit.git.patch, f"{label}: git patch")
 
     def _load(self, cls: type[Commit | Environment | Derivation], id: ObjectId, label: str) -> Commit | None:
         try:
             found: object = self.repo.store.get_object(cls, id)
-        except Damaged:
+        except Damaged as error:
             self._hurt(id, label)
+            if id not in self.lost and self.repo.store.has(id):
+                self.why[id] = error.message
             return None
         return found if isinstance(found, Commit) else None
 
-    def _sound(self, blob: BlobId) -> bool:
-        if blob not in self._blobs:
-            self._blobs[blob] = (
-                blob not in self.lost and self.repo.store.has(blob, deep=True) and not self._lost_chunks(blob)
-            )
-        return self._blobs[blob]
+    def _size(self, blob: BlobId) -> int | None:
+        """The length of a blob; None when it is missing or damaged."""
+        if blob not in self._sizes:
+            sound = blob not in self.lost and self.repo.store.has(blob, deep=True) and not self._lost_chunks(blob)
+            self._sizes[blob] = self.repo.store.blob_size(blob) if sound else None
+        return self._sizes[blob]
 
     def _lost_chunks(self, blob: BlobId) -> list[BlobId]:
         try:

@@ -119,6 +119,7 @@ def _own_diff(repo: Repository, id: CommitId) -> DiffResult:
     """What the commit changed against its first parent; a first commit against nothing, by file."""
     commit = repo.commit(id)
     if commit.parents:
+        repo.commit(commit.parents[0])  # raises when it is damaged
         return diff(repo, str(commit.parents[0]), str(id))
     from mlver.repo.snapshot import Snapshot
 

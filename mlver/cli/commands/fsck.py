@@ -25,7 +25,7 @@ def fsck(session: Session) -> int:
     from mlver.render.house import fsck_page
     from mlver.verbs.fsck import fsck
 
-    with session.open() as repo, session.progress() as progress:
+    with session.open(salvage=True) as repo, session.progress() as progress:
         result = fsck(repo, progress=progress)
     session.show(result, lambda: fsck_page(result), [problem.what for problem in result.problems])
     return 0 if result.ok else Damaged.exit_code
