@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlver.verbs.lineage import LineageNode, LineageResult
 
 _PACKAGES = 6
+_GUESSED = 6  # assumed inputs with a line of their own, at most
 
 
 def lineage_page(result: LineageResult) -> RenderableType:
@@ -49,10 +50,26 @@ def _tree(
     if id in seen:
         return tree
     seen.add(id)
-    for input, how in inputs.get(id, ()):
-        if input in nodes:
-            tree.children.append(_tree(input, how, nodes, inputs, seen))
+    made_from = [(input, how) for input, how in inputs.get(id, ()) if input in nodes]
+    # What is only taken for an input, and is not made of anything, is worth a line per kind, not two per file.
+    guessed = [nodes[input] for input, how in made_from if how == "assumed" and not inputs.get(input)]
+    if len(guessed) > _GUESSED:
+        made_from = [(input, how) for input, how in made_from if nodes[input] not in guessed]
+    for input, how in made_from:
+        tree.children.append(_tree(input, how, nodes, inputs, seen))
+    if len(guessed) > _GUESSED:
+        tree.children += [Tree(text, guide_style="quiet", highlight=False) for text in _guesses(guessed)]
     return tree
+
+
+def _guesses(guessed: Sequence[LineageNode]) -> list[RenderableType]:
+    """A line for each kind: how many files, and their paths as far as the line goes."""
+    kinds = dict.fromkeys(node.kind for node in guessed)
+    found = {kind: [node.path for node in guessed if node.kind == kind] for kind in kinds}
+    return [
+        line((kind, "kind"), f" {many(len(paths), 'file')}", ("  assumed", "warning"), f"  {', '.join(paths)}")
+        for kind, paths in found.items()
+    ]
 
 
 def _label(node: LineageNode, source: str, again: bool) -> RenderableType:

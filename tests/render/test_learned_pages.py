@@ -168,6 +168,18 @@ LINEAGE = LineageResult(
 )  # fmt: skip
 
 
+def test_many_assumed_inputs_share_a_line_per_kind() -> None:
+    data = [LineageNode(blob(f"d{n}"), f"data/{n}.csv", "data", V2) for n in range(6)]
+    code = LineageNode(blob("code"), "train.py", "code", None)
+    edges = tuple(LineageEdge(blob("model"), node.id, "assumed") for node in (*data, code))
+    many = replace(LINEAGE, nodes=(LINEAGE.nodes[0], *data, code), edges=edges)
+    told = page(lineage.lineage_page(many))
+    assert "├── data 6 files  assumed  data/0.csv, data/1.csv, data/2.csv" in told
+    assert "└── code 1 file  assumed  train.py\n" in told
+    few = replace(many, edges=edges[:3])
+    assert "├── data/0.csv data " in page(lineage.lineage_page(few))
+
+
 def test_lineage_is_a_tree_back_to_the_sources() -> None:
     assert page(lineage.lineage_page(LINEAGE)) == (
         f"prod  in {ID}\n"
