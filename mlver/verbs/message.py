@@ -12,7 +12,8 @@ from mlver.verbs.common import FileChange
 from mlver.verbs.diff import diff_snapshots
 from mlver.verbs.diff_result import ArtifactDiff
 
-_PARTS = 4
+_SUBJECT = 72  # characters of the first line, as git has it
+_BODY = 40  # artifacts listed below it, at most
 _CHANGES = 3
 # Above this a table is not read again at commit only to look for oddities.
 _CHECKED_BYTES = 32 << 20
@@ -20,36 +21,72 @@ WARNING_TITLE = "association flipped"
 
 
 def describe(repo: Repository, old: Snapshot, new: Snapshot) -> str:
-    """Return a message written from the diff, such as `train.csv +80 rows; pipeline.json impute "median" -> "-1"`."""
+    """Return a message written from the diff, such as `train.csv +80 rows; pipeline.json impute "median" -> "-1"`.
+
+    Its first line has at most 72 characters; what does not fit there is listed below it, a line per artifact.
+    """
     if not old.artifacts:
         kinds: dict[str, int] = {}
         for artifact in new.artifacts.values():
             kinds[artifact.kind] = kinds.get(artifact.kind, 0) + 1
-        return "first snapshot: " + (", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())) or "nothing yet")
+        known = [f"{n} {kind}" for kind, n in sorted(kinds.items())]
+        said = "first snapshot: " + (", ".join(known) or "nothing yet")
+        return said if len(said) <= _SUBJECT else f"first snapshot: {len(new.artifacts)} files\n\n" + "\n".join(known)
     try:
         changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1)
     except (UsageError, Refused, LocalIO):  # a file that was stored a moment ago is gone
         changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
         return "no change of files"
-    parts = [_part(artifact) for artifact in changed[:_PARTS]]
-    rest = len(changed) - len(parts)
-    return "; ".join(parts) + (f"; and {rest} more" if rest else "")
+    return _fitted([(_part(artifact), _short(artifact)) for artifact in changed])
+
+
+def _fitted(parts: list[tuple[str, str]]) -> str:
+    """Return a subject of the first parts that fit, in full or in short, and a body of all if it lacks something."""
+    subject, left, whole = "", len(parts), True
+    for full, short in parts:
+        more = f"; and {left - 1} more" if left > 1 else ""
+        said = [f"{subject}; {text}" if subject else text for text in (full, short)]
+        found = next((text for text in said if len(text + more) <= _SUBJECT), None)
+        if found is None:
+            break
+        whole &= found == said[0]
+        subject, left = found, left - 1
+    if whole and not left:
+        return subject
+    if not subject:  # even the first alone is too long
+        left -= 1
+        room = _SUBJECT - (len(f"; and {left} more") if left else 0)
+        subject = parts[0][1] if len(parts[0][1]) <= room else parts[0][1][: room - 1].rstrip() + "…"
+    body = [full for full, _ in parts[:_BODY]]
+    if len(parts) > _BODY:
+        body.append(f"and {len(parts) - _BODY} more")
+    return "\n".join([subject + (f"; and {left} more" if left else ""), "", *body])
 
 
 def _part(artifact: ArtifactDiff) -> str:
-    name = artifact.path.rpartition("/")[2]
-    if artifact.change in ("added", "removed", "renamed"):
-        return f"{name} {artifact.change}"
     total = artifact.units.added + artifact.units.removed + artifact.units.changed
-    if artifact.kind in ("rules", "config", "metrics") and 0 < total <= _CHANGES:
-        return f"{name} " + ", ".join(
-            _unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes
-        )
-    return f"{name} {artifact.summary}".rstrip()
+    if artifact.change in ("added", "removed", "renamed") or not (
+        artifact.kind in ("rules", "config", "metrics") and 0 < total <= _CHANGES
+    ):
+        return _short(artifact)
+    return f"{_name(artifact)} " + ", ".join(
+        _unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes
+    )
+
+
+def _short(artifact: ArtifactDiff) -> str:
+    said = artifact.change if artifact.change in ("added", "removed", "renamed") else artifact.summary
+    return f"{_name(artifact)} {said}".rstrip()
+
+
+def _name(artifact: ArtifactDiff) -> str:
+    return artifact.path.rpartition("/")[2]
 
 
 def _unit(unit: str, change: str, old: str | None, new: str | None) -> str:
+    if change == "changed" and " -> " in f"{old}{new}":  # rules have arrows of their own
+        return f"{unit} {new}, was {old}"
     return f"{unit} {old} -> {new}" if change == "changed" else f"{'-' if change == 'removed' else '+'}{unit}"
 
 

@@ -64,6 +64,31 @@ def test_without_a_message_it_is_written_from_the_diff(bench: Bench) -> None:
     assert "train.csv +1 row" in message
 
 
+def test_a_written_subject_is_short_and_what_it_lacks_stands_below_it(bench: Bench) -> None:
+    for number in range(6):
+        bench.write(f"config/service_{number}.json", {"a_setting_with_a_long_name": "the value it had at first"})
+    bench.write("rules/rules.json", [{"id": "R1", "then": "refer"}])
+    bench.commit("v1")
+    for number in range(6):
+        bench.write(f"config/service_{number}.json", {"a_setting_with_a_long_name": "the value it has by now"})
+    bench.write("rules/rules.json", [])
+    message = bench.repo.commit(bench.commit()).message
+    subject, empty, *body = message.split("\n")
+    assert subject == "rules.json -R1; service_0.json ~1 key; service_1.json ~1 key; and 4 more"
+    assert len(subject) == 72 and empty == "" and len(body) == 7
+    assert body[0] == "rules.json -R1"
+    assert body[6] == ("service_5.json a_setting_with_a_long_name the value it had at first -> the value it has by now")
+
+
+def test_a_written_subject_of_one_long_name_is_cut(bench: Bench) -> None:
+    bench.commit("v1")
+    name = "x" * 200 + ".json"
+    bench.write(name, {"a": 1})
+    subject, _, listed = bench.repo.commit(bench.commit()).message.split("\n")
+    assert len(subject) == 72 and subject.endswith("x…")
+    assert listed == f"{name} added"
+
+
 def test_reason_ticket_and_alert_are_kept_with_the_commit(bench: Bench) -> None:
     id = bench.commit("R2", trailers={"why": ["0 hits"], "ticket": ["TRI-31"], "alert": ["A0020"]})
     stored = bench.reopen().commit(id)
