@@ -39,13 +39,15 @@ class Bench:
         print("| " + " | ".join(self.rows[-1]) + " |", flush=True)
 
 
-def timed(command: Sequence[str], cwd: Path, ok: tuple[int, ...] = (0,)) -> float:
-    """Return the wall time of one process in seconds, its writes included."""
+def timed(command: Sequence[str], cwd: Path, *, flush: bool = False) -> float:
+    """Return the wall time of one process in seconds; with `flush` until what it wrote is on the disk."""
     os.sync()
     start = time.perf_counter()
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if flush:
+        os.sync()
     seconds = time.perf_counter() - start
-    if done.returncode not in ok:
+    if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
     return seconds
 
@@ -107,46 +109,53 @@ def start_up(bench: Bench) -> None:
         bench.report(f"start-up: mlver {' '.join(command)}", seconds, "import typer", floor)
 
 
+def first_commits(bench: Bench, label: str, source: Path, then: Callable[[Path], None]) -> tuple[float, float | None]:
+    """Return the medians of the first commit of `source`, ours and DVC's, taken in turn, each until it is on disk.
+
+    `then` is called with each of our repositories after its commit; the last DVC repository stays in `LABELdvc`.
+    """
+    mine, theirs = [], []
+    for _ in range(bench.reps):
+        repo = fresh(bench.work / label, source, "mlver")
+        mine.append(timed([*MLVER, "commit", "-q", "-m", "x"], repo, flush=True))
+        then(repo)
+        if bench.dvc:
+            repo = fresh(bench.work / f"{label}dvc", source, "dvc")
+            theirs.append(timed([bench.dvc, "add", "-q", "data"], repo, flush=True))
+    return statistics.median(mine), statistics.median(theirs) if theirs else None
+
+
 def many_files(bench: Bench, tree: Path) -> None:
     """W3, W4, W5: 20,000 files: first commit, status, commit of 10 changes."""
-    first, again, small, growth = [], [], [], 0
-    for _ in range(bench.reps):
-        repo = fresh(bench.work / "w3", tree, "mlver")
-        first.append(timed([*MLVER, "commit", "-q", "-m", "x"], repo))
+    again, small, growth, stored = [], [], 0, 0
+
+    def then(repo: Path) -> None:
+        nonlocal growth, stored
         stored = store_bytes(repo)
         timed([*MLVER, "status"], repo)
         again.append(timed([*MLVER, "status"], repo))
         for number in range(10):
-            (repo / "data" / f"d{number:03}" / f"f{number:05}.{'bin' if number % 2 else 'txt'}").write_bytes(
-                os.urandom(10_240)
-            )
+            suffix = "bin" if number % 2 else "txt"
+            (repo / "data" / f"d{number:03}" / f"f{number:05}.{suffix}").write_bytes(os.urandom(10_240))
         small.append(timed([*MLVER, "commit", "-q", "-m", "y"], repo))
         growth = store_bytes(repo) - stored
-    theirs: dict[str, float | None] = {"add": None, "status": None}
+
+    mine, theirs = first_commits(bench, "w3", tree, then)
+    size = f"store {stored / MIB:.0f} MiB"
+    bench.report("W3 first commit, 20,000 files of 10 KiB", mine, "dvc add", theirs, size)
+    status = None
     if bench.dvc:
-        adds, stats = [], []
-        for _ in range(bench.reps):
-            repo = fresh(bench.work / "w3dvc", tree, "dvc")
-            adds.append(timed([bench.dvc, "add", "-q", "data"], repo))
-            stats.append(timed([bench.dvc, "status"], repo))
-        theirs = {"add": statistics.median(adds), "status": statistics.median(stats)}
-    bench.report(
-        "W3 first commit, 20,000 files of 10 KiB",
-        statistics.median(first),
-        "dvc add",
-        theirs["add"],
-        f"store {stored / MIB:.0f} MiB",
-    )
-    bench.report("W4 status, nothing changed", statistics.median(again), "dvc status", theirs["status"])
+        status = median(bench, lambda: timed([bench.dvc or "", "status"], bench.work / "w3dvc"))
+    bench.report("W4 status, nothing changed", statistics.median(again), "dvc status", status)
     bench.report("W5 commit of 10 changed files", statistics.median(small), "", None, f"growth {growth / MIB:.2f} MiB")
 
 
 def one_big_file(bench: Bench, big: Path) -> None:
     """W1, W2: 1 GiB: first commit; 4 KiB inserted in the middle."""
-    first, insert, growth = [], [], 0
-    for _ in range(bench.reps):
-        repo = fresh(bench.work / "w1", big, "mlver")
-        first.append(timed([*MLVER, "commit", "-q", "-m", "x"], repo))
+    insert, growth, stored = [], 0, 0
+
+    def then(repo: Path) -> None:
+        nonlocal growth, stored
         stored = store_bytes(repo)
         data = (repo / "data" / "big.bin").read_bytes()
         with (repo / "data" / "big.bin").open("wb") as out:
@@ -154,21 +163,11 @@ def one_big_file(bench: Bench, big: Path) -> None:
                 out.write(part)
         insert.append(timed([*MLVER, "commit", "-q", "-m", "y"], repo))
         growth = store_bytes(repo) - stored
-    theirs = None
-    if bench.dvc:
-        theirs = median(
-            bench, lambda: timed([bench.dvc or "", "add", "-q", "data"], fresh(bench.work / "w1dvc", big, "dvc"))
-        )
-    bench.report(
-        "W1 first commit, 1 GiB, incompressible",
-        statistics.median(first),
-        "dvc add",
-        theirs,
-        f"store {stored / MIB:.0f} MiB",
-    )
-    bench.report(
-        "W2 commit after 4 KiB were inserted", statistics.median(insert), "", None, f"growth {growth / MIB:.2f} MiB"
-    )
+
+    mine, theirs = first_commits(bench, "w1", big, then)
+    bench.report("W1 first commit, 1 GiB, incompressible", mine, "dvc add", theirs, f"store {stored / MIB:.0f} MiB")
+    inserted = statistics.median(insert)
+    bench.report("W2 commit after 4 KiB were inserted", inserted, "", None, f"growth {growth / MIB:.2f} MiB")
 
 
 def big_rollback(bench: Bench, big: Path) -> None:
