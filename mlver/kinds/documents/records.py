@@ -8,6 +8,7 @@ import re
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.documents.json_text import parse_json
+from mlver.kinds.documents.reading import line_at
 
 _LINE = re.compile(r"line 1: ")
 
@@ -26,6 +27,8 @@ def parse_lines(text: str) -> list[tuple[int, Value]]:
 
 def parse_csv(text: str, delimiter: str = ",") -> list[tuple[int, dict[str, str]]]:
     """Return (line, column -> text) of every row; Unreadable when columns repeat or a row has more or fewer."""
+    if "\0" in text:
+        raise Unreadable(f"line {line_at(text, text.find(chr(0)))}: not CSV: a NUL byte")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[tuple[int, dict[str, str]]] = []
     header: list[str] = []
