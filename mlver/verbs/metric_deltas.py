@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isclose, isfinite, isnan
 
@@ -9,6 +10,8 @@ from mlver.kinds.base import Value
 from mlver.kinds.directions import direction
 from mlver.repo.metric_facts import MetricValue
 from mlver.verbs.common import MetricDelta
+
+_Key = tuple[str, str, str | None]  # name, slice, dataset
 
 # what a person on call must see first; a value that became unknown is never taken for good news
 _ORDER = ("worse", "gone", "unknown", "changed", "new", "better", "same")
@@ -24,8 +27,25 @@ def metric_deltas(
     when a metrics file no longer has it.
     """
     before, after = ({(v.name, v.slice, v.dataset): v for v in values} for values in (old, new))
+    _pair_files(before, after)
+    _pair_files(after, before)
     deltas = [_delta(before.get(key), after.get(key), directions) for key in {**after, **before}]
     return tuple(sorted(deltas, key=_rank))
+
+
+def _pair_files(here: dict[_Key, MetricValue], there: Mapping[_Key, MetricValue]) -> None:
+    """Lay values of a metrics file beside what was recorded on the other side with a dataset: the commonest one.
+
+    A file names no dataset. Left alone such a pair would read as one metric gone and another come.
+    """
+    alone: dict[tuple[str, str], list[_Key]] = {}
+    for key, value in there.items():
+        if key not in here and not value.path:
+            alone.setdefault(key[:2], []).append(key)
+    common = Counter(dataset for keys in alone.values() for _, _, dataset in keys)
+    for key in [key for key, value in here.items() if value.path and key not in there]:
+        if found := alone.get(key[:2]):
+            here[max(found, key=lambda key: (common[key[2]], key[2] or ""))] = here.pop(key)
 
 
 def _rank(delta: MetricDelta) -> tuple[int, float, str, str, str]:
@@ -39,7 +59,7 @@ def _delta(old: MetricValue | None, new: MetricValue | None, directions: Mapping
     return MetricDelta(
         name=one.name,
         slice=one.slice,
-        dataset=one.dataset,
+        dataset=one.dataset or (old.dataset if old else None),
         old=a,
         new=b,
         delta=None if a is None or b is None else _minus(b, a),
@@ -68,6 +88,8 @@ def _verdict(old: MetricValue | None, new: MetricValue | None, directions: Mappi
 
 def _doubt(old: MetricValue | None, new: MetricValue | None) -> str | None:
     """Say why two values are no fair comparison."""
+    if old and new and old.dataset != new.dataset and (old.path or new.path):
+        return f"{old.path or new.path} does not say what it was measured on"
     if old is None or new is None or None in (old.dataset_id, new.dataset_id) or old.dataset_id == new.dataset_id:
         return None
     return f"measured on another version of {new.dataset}"

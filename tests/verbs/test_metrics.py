@@ -219,3 +219,24 @@ def test_slices_have_one_spelling() -> None:
     assert MetricName.parse("recall{b=2, a=1}") == MetricName("recall", "a=1,b=2")
     assert MetricName.parse("recall").covers("recall", "a=1")
     assert not MetricName.parse("recall{*}").covers("recall", "a=1")
+
+
+def test_a_value_of_a_file_stands_beside_the_one_recorded_with_its_dataset(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write("val.csv", "id,y\n1,0\n")
+    bench.write("live.csv", "id,y\n2,0\n")
+    bench.write("metrics/static.json", {"accuracy": 0.9, "clinic=C": {"recall": 1.0}})
+    bench.commit("v1")
+    bench.write("metrics/static.json", {"accuracy": 0.8, "clinic=C": {"recall": 0.9}})
+    bench.commit("v2")
+    add_metrics(bench.repo, "HEAD", {"accuracy": 0.8, "recall{clinic=C}": 0.9}, dataset="val.csv")
+    add_metrics(bench.repo, "HEAD", {"recall{clinic=C}": 0.375}, dataset="live.csv")
+    found = {(m.name, m.dataset): (m.old, m.new, m.verdict) for m in diff_metrics(bench.repo, "HEAD~1", "HEAD").metrics}
+    assert found == {
+        ("accuracy", "val.csv"): (0.9, 0.8, "worse"),
+        ("recall", "val.csv"): (1.0, 0.9, "worse"),
+        ("recall", "live.csv"): (None, 0.375, "new"),
+    }
+    back = {(m.name, m.dataset): (m.old, m.new) for m in diff_metrics(bench.repo, "HEAD", "HEAD~1").metrics}
+    assert back["accuracy", "val.csv"] == (0.8, 0.9) and back["recall", "live.csv"] == (0.375, None)
+    assert "metrics/static.json does not say" in str(diff_metrics(bench.repo, "HEAD~1", "HEAD").metrics[0].note)
