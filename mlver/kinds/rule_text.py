@@ -12,12 +12,13 @@ _OPERATOR = ("op", "operator", "comparison")
 _VALUE = ("value", "threshold", "limit")
 _THEN = ("then", "action", "do", "effect")
 _WHY = ("why", "reason", "description", "comment")
+SAID = ("owner", *_WHY)  # fields that are about the rule, and not part of it
 _NAMES = ("id", "rule_id", "name", "alert", "record", "rule", "expectation_type", "type", "order", "group")
 _MOST_WHY = 200
 
 
-def rule_text(key: str, value: Value) -> str:
-    """Return one line: the condition, `-> action`, other fields, then `(owner: reason)`."""
+def rule_text(key: str, value: Value, *, said: bool = True) -> str:
+    """Return one line: the condition, `-> action`, other fields, then `(owner: reason)` unless `said` is false."""
     if not isinstance(value, dict):
         return short_json(value)
     rest = dict(value)
@@ -32,8 +33,8 @@ def rule_text(key: str, value: Value) -> str:
     for name in _NAMES:
         rest.pop(name, None)
     parts = [condition, f"-> {short_json(then)}" if then is not None else "", _fields(rest)]
-    said = ": ".join(short_json(part, _MOST_WHY) for part in (owner, why) if part is not None)
-    return " ".join(filter(None, parts)) + (f"  ({said})" if said else "")
+    about = ": ".join(short_json(part, _MOST_WHY) for part in (owner, why) if part is not None)
+    return " ".join(filter(None, parts)) + (f"  ({about})" if said and about else "")
 
 
 def _condition(key: str, fields: dict[str, Value], nested: bool) -> str:

@@ -6,11 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from mlver.kinds.alignment import align
-from mlver.kinds.base import Comparison, Delta, Detail, Kind, Source, Spec, Units, Value, count_line
+from mlver.kinds.base import (
+    Comparison,
+    Delta,
+    Detail,
+    Kind,
+    Source,
+    Spec,
+    Units,
+    Value,
+    count_line,
+    differing,
+    same,
+    short_json,
+)
 from mlver.kinds.documents import load
 from mlver.kinds.recognise import score
 from mlver.kinds.rule_shapes import read_rules
-from mlver.kinds.rule_text import rule_text
+from mlver.kinds.rule_text import SAID, rule_text
 
 
 class RulesUnits(Units):
@@ -62,6 +75,17 @@ class RulesKind(Kind):
         """Return the rule as a sentence: `mean radius > 20 -> refer  (ana: very large masses go to a human)`."""
         return rule_text(key, value)
 
+    def change_text(self, key: str, old: Value, new: Value) -> tuple[str, str]:
+        """Return both rules as sentences, without the owner and reason they share; else the fields that differ."""
+        if isinstance(old, dict) and isinstance(new, dict):
+            before, after = rule_text(key, old, said=False), rule_text(key, new, said=False)
+            if before != after:
+                shared = [name for name in SAID if name in old and name in new and same(old[name], new[name])]
+                return rule_text(key, _without(old, shared)), rule_text(key, _without(new, shared))
+        fields = differing(old, new)
+        before, after = (rule_text(key, field).strip() for field in fields)
+        return (before, after) if before != after else (short_json(fields[0]), short_json(fields[1]))
+
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return how many rules there are."""
         return {"rules": sum(not key.startswith("@") for key in units.keys())}  # noqa: SIM118 - Units is no mapping
@@ -76,6 +100,10 @@ def _moved(old: Units, new: Units) -> tuple[tuple[str, int, int], ...]:
     before, after = _only(was, common), _only(now, common)
     stayed = {after[at] for at in align(before, after)}
     return tuple((key, was.index(key) + 1, now.index(key) + 1) for key in after if key not in stayed)
+
+
+def _without(rule: Mapping[str, Value], names: Sequence[str]) -> Value:
+    return {name: value for name, value in rule.items() if name not in names}
 
 
 def _only(keys: Sequence[str], common: set[str]) -> list[str]:

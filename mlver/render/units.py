@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SIGNS = {"added": ("+", "added"), "removed": ("-", "removed"), "changed": ("~", "changed")}
 _ORDER = ("changed", "removed", "added")
-_BY_FIELD = {"data", "rules", "alerts", "config"}
+_BY_FIELD = {"data", "alerts", "config"}
 _WRAPPED = {"rules", "config", "alerts"}
 
 

@@ -38,15 +38,18 @@ def describe(repo: Repository, old: Snapshot, new: Snapshot) -> str:
         changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
         return "no change of files"
-    return _fitted([(_part(artifact), _short(artifact)) for artifact in changed])
+    return _fitted([_forms(artifact) for artifact in changed])
 
 
-def _fitted(parts: list[tuple[str, str]]) -> str:
-    """Return a subject of the first parts that fit, in full or in short, and a body of all if it lacks something."""
+def _fitted(parts: list[tuple[str, ...]]) -> str:
+    """Return a subject of the first parts that fit, each in one of its forms, and a body of all if it lacks something.
+
+    Forms of a part go from the longest to the shortest.
+    """
     subject, left, whole = "", len(parts), True
-    for full, short in parts:
+    for forms in parts:
         more = f"; and {left - 1} more" if left > 1 else ""
-        said = [f"{subject}; {text}" if subject else text for text in (full, short)]
+        said = [f"{subject}; {text}" if subject else text for text in forms]
         found = next((text for text in said if len(text + more) <= _SUBJECT), None)
         if found is None:
             break
@@ -57,31 +60,24 @@ def _fitted(parts: list[tuple[str, str]]) -> str:
     if not subject:  # even the first alone is too long
         left -= 1
         room = _SUBJECT - (len(f"; and {left} more") if left else 0)
-        subject = parts[0][1] if len(parts[0][1]) <= room else parts[0][1][: room - 1].rstrip() + "…"
-    body = [full for full, _ in parts[:_BODY]]
+        subject = parts[0][-1][: room - 1].rstrip() + "…"
+    body = [forms[0] for forms in parts[:_BODY]]
     if len(parts) > _BODY:
         body.append(f"and {len(parts) - _BODY} more")
     return "\n".join([subject + (f"; and {left} more" if left else ""), "", *body])
 
 
-def _part(artifact: ArtifactDiff) -> str:
+def _forms(artifact: ArtifactDiff) -> tuple[str, ...]:
+    """Return what happened to an artifact: unit by unit if they are few, in one line, and the start of that."""
+    name = artifact.path.rpartition("/")[2]
+    if artifact.change in ("added", "removed", "renamed"):
+        return (f"{name} {artifact.change}",)
+    short = (f"{name} {artifact.summary}".rstrip(), f"{name} {artifact.summary.partition(', ')[0]}".rstrip())
     total = artifact.units.added + artifact.units.removed + artifact.units.changed
-    if artifact.change in ("added", "removed", "renamed") or not (
-        artifact.kind in ("rules", "config", "metrics") and 0 < total <= _CHANGES
-    ):
-        return _short(artifact)
-    return f"{_name(artifact)} " + ", ".join(
-        _unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes
-    )
-
-
-def _short(artifact: ArtifactDiff) -> str:
-    said = artifact.change if artifact.change in ("added", "removed", "renamed") else artifact.summary
-    return f"{_name(artifact)} {said}".rstrip()
-
-
-def _name(artifact: ArtifactDiff) -> str:
-    return artifact.path.rpartition("/")[2]
+    if artifact.kind not in ("rules", "config", "metrics") or not 0 < total <= _CHANGES:
+        return short
+    units = (_unit(change.unit, change.change, change.text_old, change.text_new) for change in artifact.changes)
+    return f"{name} {', '.join(units)}", *short
 
 
 def _unit(unit: str, change: str, old: str | None, new: str | None) -> str:

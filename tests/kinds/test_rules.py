@@ -72,6 +72,21 @@ def test_rules_in_another_order_are_the_same_rules_and_it_is_said() -> None:
     assert comparison.details[0].rows == (("R1", 1, 3),)
 
 
+def test_a_changed_rule_is_told_as_two_whole_rules_without_what_they_share() -> None:
+    stricter = R1 | {"when": {"column": "mean radius", "op": ">", "value": 21.5}}
+    assert RULES.change_text("R1", R1, stricter) == ("mean radius > 20 -> refer", "mean radius > 21.5 -> refer")
+    other = stricter | {"why": "too many referred"}
+    assert RULES.change_text("R1", R1, other) == (
+        "mean radius > 20 -> refer  (P0 rule)",
+        "mean radius > 21.5 -> refer  (too many referred)",
+    )
+
+
+def test_of_a_rule_that_says_the_same_only_the_fields_that_differ_are_told() -> None:
+    assert RULES.change_text("R1", R1, R1 | {"why": "habit"}) == ("(P0 rule)", "(habit)")
+    assert RULES.change_text("R1", R1, R1 | {"name": "large"}) == ("{}", '{"name": "large"}')
+
+
 def test_order_is_a_unit_where_the_project_says_so() -> None:
     delta, comparison = diff(RULES, "r.json", rules(R1, R2), rules(R2, R1), order=True)
     assert delta.changed == ["@order"]
