@@ -18,7 +18,7 @@ app = new_app()
     after_dashes=True,
     examples=[
         ("mlver diff", "the work tree against HEAD"),
-        ("mlver diff prod~1 prod", "what did the last promotion change?"),
+        ("mlver diff prod@{1} prod", "what did the last promotion change?"),
         ("mlver diff v1 v2 -- 'data/train.csv#P0404'", "one row"),
     ],
     exits={1: "something differs (only with --exit-code)"},

@@ -18,7 +18,7 @@ app = new_app()
     own=("author",),
     examples=[
         ("mlver log --oneline -n 10", "the last ten"),
-        ("mlver log prod~3..prod -- rules/", "what changed the rules lately?"),
+        ("mlver log prod@{3}..prod -- rules/", "what changed the rules lately?"),
         ("mlver log --grep TRI-31 --all", "which commits name this ticket?"),
     ],
 )

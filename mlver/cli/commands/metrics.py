@@ -114,7 +114,7 @@ def show(
 @verb(
     app,
     examples=[
-        ("mlver metrics diff prod~1 prod", "better or worse than before?"),
+        ("mlver metrics diff prod@{1} prod", "better or worse than before?"),
         ("mlver metrics diff v1 v2 --name recall", "one metric"),
     ],
 )

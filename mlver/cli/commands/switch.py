@@ -18,7 +18,7 @@ app = new_app()
     examples=[
         ("mlver switch -c exp/features", "make a branch here and move to it"),
         ("mlver switch main", "back to main; the files follow"),
-        ("mlver switch --detach prod~1", "look around at an old release"),
+        ("mlver switch --detach prod@{1}", "look around at an old release"),
     ],
     exits={3: "uncommitted changes would be overwritten"},
 )
