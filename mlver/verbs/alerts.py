@@ -72,16 +72,17 @@ def add_alert(
     at: datetime | None = None,
     severity: str = "warn",
     summary: str | None = None,
-    stage: str = "prod",
+    stage: str | None = None,
     scope: str = "",
 ) -> AlertsResult:
     """Record an alert; the commit that was live on `stage` for `scope` at that moment is filled in.
 
+    The stage is the one of setting `stage.default` when none is named.
     Without `id` one is made from what the alert says, so that the same alert twice is one alert.
     """
     if not type.strip():
         raise UsageError("an alert needs a type", hint="mlver alerts add null_fraction.worst_radius")
-    moment = at or repo.now()
+    moment, stage = at or repo.now(), _stage(repo, stage)
     named = id or _made_id(type, moment, stage, scope, summary)
     draft = AlertDraft(named, type, moment, severity.lower(), summary, None, None)
     known = AlertBook(repo, files=False).records([named]).get(named)
@@ -95,11 +96,11 @@ def _made_id(type: str, at: datetime, stage: str, scope: str, summary: str | Non
     return blake3("\0".join([type, format_time(at), stage, scope, summary or ""]).encode()).hexdigest()[:10]
 
 
-def import_alerts(repo: Repository, file: Path, *, stage: str = "prod", scope: str = "") -> AlertsResult:
+def import_alerts(repo: Repository, file: Path, *, stage: str | None = None, scope: str = "") -> AlertsResult:
     """Read alerts and their outcomes from a JSONL, CSV or JSON file; alerts known already are not doubled.
 
-    Stage and scope that the file itself names count. Raises UsageError naming file and line when the file
-    is malformed; then nothing is recorded.
+    Stage and scope that the file itself names count; the stage is else the one of setting `stage.default`.
+    Raises UsageError naming file and line when the file is malformed; then nothing is recorded.
     """
     try:
         source = BlobSource(str(file), file.stat().st_size, lambda: file.open("rb"))
@@ -110,7 +111,11 @@ def import_alerts(repo: Repository, file: Path, *, stage: str = "prod", scope: s
         raise LocalIO(f"cannot read {file}: {error.strerror}", hint="check its permissions") from None
     except Unreadable as error:
         raise UsageError(f"no alerts imported: {error}", hint="JSONL, CSV or JSON with id, type and at") from None
-    return _record(repo, drafts, stage, scope, f"alerts import {file.name}")
+    return _record(repo, drafts, _stage(repo, stage), scope, f"alerts import {file.name}")
+
+
+def _stage(repo: Repository, named: str | None) -> str:
+    return str(repo.settings.get("stage.default")) if named is None else named
 
 
 def _record(repo: Repository, drafts: Sequence[AlertDraft], stage: str, scope: str, command: str) -> AlertsResult:

@@ -16,6 +16,7 @@ from mlver.repo.alert_book import AlertBook, open_critical
 from mlver.repo.facts import append_facts
 from mlver.verbs.alert_stats import wilson
 from mlver.verbs.alerts import act_on_alert, add_alert, alert_stats, import_alerts, list_alerts
+from mlver.verbs.config import set_config
 from mlver.verbs.promote import promote
 from mlver.verbs.undo import undo
 from tests.kit import Bench
@@ -67,6 +68,18 @@ def test_an_alert_is_bound_to_what_was_live_when_it_fired(bench: Bench, releases
     dev = add_alert(bench.repo, "psi", at=NIGHT, stage="dev").alerts[0]
     assert [a.live for a in (before, everyone, clinic, other, dev)] == [None, good, bad, good, None]
     assert (clinic.stage, clinic.scope, clinic.state) == ("prod", "clinic=C", "open")
+
+
+def test_an_alert_that_names_no_stage_is_of_the_default_one(bench: Bench, releases: tuple[CommitId, CommitId]) -> None:
+    promote(bench.repo, "canary", reason="v2")
+    set_config(bench.repo, "stage.default", "canary")
+    repo = bench.reopen()
+    when = repo.now()
+    added = add_alert(repo, "psi", at=when).alerts[0]
+    assert (added.stage, added.live) == ("canary", releases[1])
+    file = history(bench, [{"id": "A7", "type": "psi", "at": when.isoformat()}])
+    assert import_alerts(repo, file).alerts[0].live == releases[1]
+    assert import_alerts(repo, history(bench, PAST), stage="prod").alerts[0].stage == "prod"
 
 
 def test_a_later_move_does_not_rebind_an_alert(bench: Bench, releases: tuple[CommitId, CommitId]) -> None:

@@ -13,7 +13,13 @@ from mlver.cli.groups import DefaultGroup
 from mlver.cli.session import Session
 
 Stage = Annotated[
-    str, typer.Option("--stage", metavar="STAGE", help="Fired on this stage; prod.", autocompletion=complete.stage)
+    str | None,
+    typer.Option(
+        "--stage",
+        metavar="STAGE",
+        help="Fired on this stage; the setting stage.default.",
+        autocompletion=complete.stage,
+    ),
 ]
 Scope = Annotated[str, typer.Option("--scope", metavar="SCOPE", help="For whom, such as clinic=C.")]
 Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only types that begin so.")]
@@ -51,7 +57,7 @@ def add(
         str, typer.Option("--severity", metavar="WORD", help="info, warn, page, critical; warn.")
     ] = "warn",
     summary: Annotated[str | None, typer.Option("--summary", metavar="TEXT", help="What it says.")] = None,
-    stage: Stage = "prod",
+    stage: Stage = None,
     scope: Scope = "",
 ) -> None:
     """Record an alert."""
@@ -76,7 +82,7 @@ def add(
 def import_(
     session: Session,
     file: Annotated[Path, typer.Argument(help="A JSONL, CSV or JSON file.")],
-    stage: Stage = "prod",
+    stage: Stage = None,
     scope: Scope = "",
 ) -> None:
     """Read alerts and their outcomes from a file.
