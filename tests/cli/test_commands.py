@@ -96,6 +96,10 @@ def test_notes_are_written_and_read_in_short_and_in_long(mlver: Terminal, bench:
     assert "keep this" in mlver("note", "rules/rules.json#R1").out
     assert "misses cancers" in mlver("note", "ls", "HEAD").out
     assert mlver("note", "--grep", "cancers", "-q").out == "misses cancers\n"
+    assert mlver("note", "HEAD", "-m", "as with git").code == 0
+    assert mlver("note", "--grep", "as with", "-q").out == "as with git\n"
+    assert mlver("note", "HEAD", "one", "-m", "two").code == 2
+    assert mlver("note", "HEAD", "-m", " ").code == 2
     assert mlver("note", "add", "HEAD").code == 2
     assert mlver("note", "HEAD", "--ticket", "T").code == 2
 

@@ -30,6 +30,9 @@ def note(
         list[str] | None,
         typer.Argument(metavar="[TARGET [TEXT]]", help="About what; and what to write.", autocompletion=complete.part),
     ] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="What to write, instead of TEXT.")
+    ] = None,
     grep: Annotated[str | None, typer.Option("--grep", metavar="WORDS", help="Only notes with these words.")] = None,
     mark: Annotated[
         str | None, typer.Option("--mark", metavar="good|bad", help="Judge it, too.", rich_help_panel=RECORDED)
@@ -50,6 +53,12 @@ def note(
     words = list(words or [])
     word = words.pop(0) if words and words[0] in ("add", "ls") else None
     target, text = (words[0] if words else None), " ".join(words[1:])
+    if message is not None:
+        if text:
+            raise UsageError(f"two texts: {text!r} and {message!r}", hint="mlver note TARGET -m TEXT")
+        if word == "ls":
+            raise UsageError("ls lists notes and writes none", hint="mlver note TARGET -m TEXT")
+        word, text = "add", message.strip()
     adding = word == "add" or (word is None and bool(text or mark))
     if adding and (target is None or not (text or mark)):
         raise UsageError("a note needs a target and a text", hint="mlver note HEAD 'what you learned'")
