@@ -16,6 +16,10 @@ from mlver.verbs.blame_result import BlamedUnit, BlameResult
 
 __all__ = ["BlameResult", "BlamedUnit", "blame"]
 
+# kinds whose files hold decisions of several people, and how many units of one are looked at
+_TOLD_APART = ("rules", "config")
+_TOLD_APART_UNITS = 500
+
 
 def blame(
     repo: Repository,
@@ -99,7 +103,30 @@ def _blame_revision(repo: Repository, target: str, start: CommitId, expand: bool
         parents = repo.commit(made[path]).parents
         change = "changed" if any(reader.blob(parent) for parent in parents) else "added"
         entries.append(_entry(repo, reader, made[path], None, change))
+        if change == "changed" and reader.kind.name in _TOLD_APART:
+            entries += _earlier_changes(repo, reader, start, made[path])
     return _cut(target, start, entries, limit)
+
+
+def _earlier_changes(repo: Repository, reader: UnitReader, start: CommitId, last: CommitId) -> list[BlamedUnit]:
+    """The units of a file that neither its last commit changed nor the one that brought the file.
+
+    A harmless edit on top would else hide the one that matters.
+    """
+    units = reader.units(start)
+    if units is None or len(units) > _TOLD_APART_UNITS:
+        return []
+    entries = _blame_units(repo, reader, start, {key: units.get(key) for key in units.keys()})  # noqa: SIM118
+    return [
+        entry
+        for entry in entries
+        if entry.commit not in (last, None) and any(reader.blob(p) for p in repo.commit(_known(entry)).parents)
+    ]
+
+
+def _known(entry: BlamedUnit) -> CommitId:
+    assert entry.commit is not None
+    return entry.commit
 
 
 def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:

@@ -28,7 +28,7 @@ from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
 from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.compare import file_changes
-from mlver.verbs.message import data_warnings, describe
+from mlver.verbs.message import describe, oddities
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class _Commit:
             files=len(after.artifacts),
             bytes_read=self.read,
             bytes_stored=stored,
-            warnings=data_warnings(self.before, after, changes),
+            warnings=oddities(self.before, after, changes),
             dry_run=dry_run,
         )
 

@@ -86,24 +86,35 @@ def _unit(unit: str, change: str, old: str | None, new: str | None) -> str:
     return f"{unit} {old} -> {new}" if change == "changed" else f"{'-' if change == 'removed' else '+'}{unit}"
 
 
-def data_warnings(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -> tuple[str, ...]:
-    """Return one line per oddity of the changed tables: rows whose label goes with a feature the other way round."""
-    warnings = []
+def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -> tuple[str, ...]:
+    """Return one line per oddity of what changed.
+
+    Tables: rows whose label goes with a feature the other way round. Models: files that run code when loaded.
+    """
+    warnings: list[str] = []
     for change in changes:
-        if (
-            change.kind != "data"
-            or change.change != "modified"
-            or max(change.old_size or 0, change.new_size or 0) > _CHECKED_BYTES
-        ):
+        if change.new_id is None or max(change.old_size or 0, change.new_size or 0) > _CHECKED_BYTES:
             continue
         try:
-            a, b = old.units(change.path), new.units(change.path)
+            if change.kind == "data" and change.change == "modified":
+                warnings += _flipped(old, new, change.path)
+            elif change.kind == "model":
+                warnings += _running(new, change.path)
         except (Unreadable, MlverError):
             continue  # committed as bytes; diff says why it cannot be read
-        details = new.kind(change.path).compare(a, b, a.delta(b)).details
-        for detail in (d for d in details if d.title == WARNING_TITLE):
-            warnings += [f"{change.path}: {_association(row)}" for row in detail.rows]
     return tuple(warnings)
+
+
+def _running(new: Snapshot, path: str) -> list[str]:
+    runs = new.kind(path).summary(new.units(path)).get("runs")
+    return [f"{path}: loading it runs code ({', '.join(map(str, runs))})"] if runs else []
+
+
+def _flipped(old: Snapshot, new: Snapshot, path: str) -> list[str]:
+    a, b = old.units(path), new.units(path)
+    details = new.kind(path).compare(a, b, a.delta(b)).details
+    rows = [row for detail in details if detail.title == WARNING_TITLE for row in detail.rows]
+    return [f"{path}: {_association(row)}" for row in rows]
 
 
 def _association(row: tuple[Value, ...]) -> str:

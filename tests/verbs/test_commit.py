@@ -201,3 +201,9 @@ def test_deleting_the_cache_changes_no_answer(bench: Bench) -> None:
     assert [c.id for c in log(repo).commits] == before == [second, first]
     assert status(repo).clean
     assert repo.resolve(str(first)[:8]) == first
+
+
+def test_a_model_that_runs_code_when_loaded_is_said_at_commit(bench: Bench) -> None:
+    bench.write("models/evil.pkl", b"cposix\nsystem\n(S'true'\ntR.")
+    result = commit(bench.repo, "a gift")
+    assert [w for w in result.warnings if "models/evil.pkl" in w and "posix.system" in w]

@@ -231,3 +231,15 @@ def test_show_of_an_artifact_tells_the_id_that_b3sum_prints(bench: Bench) -> Non
     content = (bench.root / "notes.txt").read_bytes()
     assert isinstance(shown, ShowUnitResult) and shown.id is not None
     assert (shown.id.hex(), shown.size) == (blake3(content).hexdigest(), len(content))
+
+
+def test_an_edit_on_top_does_not_hide_the_one_below(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.write("config/c.json", {"impute": "median", "max_iter": 1, "C": 1})
+    bench.commit("v1")
+    bench.write("config/c.json", {"impute": "-1", "max_iter": 1, "C": 1})
+    bench.commit("simpler", by="ben")
+    bench.write("config/c.json", {"impute": "-1", "max_iter": 3000, "C": 1})
+    bench.commit("harmless", by="cleo")
+    found = [(u.path, u.unit, u.author) for u in blame(bench.repo, "HEAD").units]
+    assert found == [("config/c.json", None, "cleo"), ("config/c.json", "impute", "ben")]
