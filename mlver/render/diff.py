@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 5, "model": 4, "code": 14, "file": 0}
 _DETAIL_ROWS = 4
 _METRICS = 8
+_ALERTS = 4
 _ARTIFACTS = 24
 _PACKAGES = 8
 _SAMPLES = 2
@@ -39,7 +40,8 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     rewritten = [artifact for artifact in result.artifacts if artifact.change == "rewritten"]
     if room is None and len(meaningful) == 1 and not short:
         room = 40
-    blocks: list[RenderableType | list[RenderableType]] = [_sides(result), metric_blocks(result.metrics, _METRICS)]
+    blocks: list[RenderableType | list[RenderableType]] = [_sides(result), _alerts(result)]
+    blocks.append(metric_blocks(result.metrics, _METRICS))
     blocks += [_artifact(result, artifact, room) for artifact in meaningful[:_ARTIFACTS]]
     if len(meaningful) > _ARTIFACTS:
         left = many(len(meaningful) - _ARTIFACTS, "more artifact")
@@ -48,6 +50,27 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     if result.identical:
         blocks.append([line("no difference" if not (result.metrics or result.environment) else "no artifact differs")])
     return paragraphs(*blocks)
+
+
+def _alerts(result: DiffResult) -> list[RenderableType]:
+    """What fired while the newer commit was live, open alerts first: why somebody looks at all."""
+    if not result.alerts:
+        return []
+    told = sorted(result.alerts, key=lambda alert: alert.state != "open")
+    rows: list[list[Part | None]] = [
+        [
+            (alert.id, "path"),
+            alert.severity,
+            alert.type,
+            (alert.state, "bad" if alert.state == "open" else "quiet"),
+            alert.summary or "",
+        ]
+        for alert in told[:_ALERTS]
+    ]
+    title = line(("alerts", "kind"), f"  while {result.new.name} was live")
+    left = len(told) - len(rows)
+    more = [indented(line((f"… {left} more (mlver alerts ls)", "quiet")))] if left else []
+    return [title, indented(Columns(rows, grow=4)), *more]
 
 
 def _sides(result: DiffResult) -> RenderableType:

@@ -9,6 +9,7 @@ from mlver.kinds import registry
 from mlver.kinds.base import Unreadable
 from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
+from mlver.repo.ledger import ledger_of
 from mlver.repo.project import matches
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
@@ -16,7 +17,7 @@ from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import inside, locate, locate_or_fail
 from mlver.verbs.common import FileChange, MetricDelta
 from mlver.verbs.compare import compare_artifact, file_changes
-from mlver.verbs.diff_result import ArtifactDiff, DiffResult, Side, UnitChange, UnitCounts
+from mlver.verbs.diff_result import ArtifactDiff, DiffResult, FiredAlert, Side, UnitChange, UnitCounts
 
 __all__ = ["ArtifactDiff", "DiffResult", "Side", "UnitChange", "UnitCounts", "diff", "diff_snapshots"]
 
@@ -53,6 +54,7 @@ def diff(
         metrics=() if targets else _metrics(repo, *both),
         environment=() if targets else _environment_changes(repo, *both),
         git=_git(repo, *both),
+        alerts=() if targets else _alerts(repo, new_commit),
     )
 
 
@@ -146,6 +148,19 @@ def _metrics(repo: Repository, old: CommitId | None, new: CommitId | None) -> tu
     from mlver.verbs.metrics import diff_metrics
 
     return diff_metrics(repo, str(old), str(new)).metrics
+
+
+def _alerts(repo: Repository, commit: CommitId | None) -> tuple[FiredAlert, ...]:
+    # only what was ever live can have alerts, and most diffs are of commits that were not
+    if commit is None or not any(entry.live.commit == commit for entry in ledger_of(repo)):
+        return ()
+    from mlver.verbs.alerts import list_alerts
+
+    return tuple(
+        FiredAlert(alert.id, alert.type, alert.severity, alert.state, alert.at, alert.summary)
+        for alert in list_alerts(repo).alerts
+        if alert.live == commit
+    )
 
 
 def _environment_changes(

@@ -75,11 +75,24 @@ class ArtifactDiff:
 
 
 @dataclass(frozen=True)
+class FiredAlert:
+    """One alert that fired while the newer commit was live. `state` is `open` or what became of it."""
+
+    id: str
+    type: str
+    severity: str
+    state: str
+    at: datetime
+    summary: str | None = None
+
+
+@dataclass(frozen=True)
 class DiffResult(Result):
     """What changed from `old` to `new`, most telling kinds first.
 
     `metrics` are the facts recorded for the two commits; `environment` lists packages and
     versions that differ (name, old, new); `git` the code commits when both are known.
+    `alerts` fired while `new` was live, newest first.
     """
 
     schema: ClassVar[str] = "mlver.diff/v1"
@@ -89,6 +102,7 @@ class DiffResult(Result):
     metrics: tuple[MetricDelta, ...] = ()
     environment: tuple[tuple[str, str | None, str | None], ...] = ()
     git: tuple[str | None, str | None] | None = None
+    alerts: tuple[FiredAlert, ...] = ()
 
     @property
     def identical(self) -> bool:

@@ -66,6 +66,7 @@ def test_one_screen_holds_everything_that_changed_in_tandem(clinic: Path) -> Non
     assert changed["models/triage.joblib"]["units"]["changed"] > 0
     flips = [d for d in changed["data/train.csv"]["details"] if d["title"] == "association flipped"]
     assert any(row[:3] == ["label", "clinic=C", "mean radius"] for row in flips[0]["rows"])
+    assert {alert["id"] for alert in document["alerts"]} == {"A0087", "A0088"}
     metrics = {(m["name"], m["slice"]): m for m in document["metrics"]}
     assert metrics["accuracy", ""]["verdict"] == "same"
     assert metrics["recall", ""]["verdict"] == "worse"
