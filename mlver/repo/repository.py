@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat as statmod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -307,7 +308,7 @@ def _has_format(dot: Path) -> bool:
         return False
     if data == FORMAT:
         return True
-    if data.startswith(b"mlver repository format "):
+    if re.fullmatch(rb"mlver repository format \d{1,9}\n", data):
         raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
     raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}")
 

@@ -178,7 +178,23 @@ def parse_target(repo: Repository, text: str) -> Target:
             return Target(before[at + 1 :], _clean(repo, before[:at]), unit_)
     if unit_ is None and exists(repo, before):
         return Target(before, None, None)
+    _refuse_lost_revision(repo, before)
     return Target(None, _clean(repo, before), unit_)
+
+
+def _refuse_lost_revision(repo: Repository, text: str) -> None:
+    """Raise UnknownRevision for words that can only mean a revision, and name none (or several commits)."""
+    rev, colon, path = text.partition(":")
+    if colon and _is_path(repo, path):
+        resolve(repo, rev)
+    path, at, rev = text.rpartition("@")
+    if at and _is_path(repo, path):
+        resolve(repo, rev)
+    match = _STEP.fullmatch(text[:_LONGEST])
+    if match and match["base"] and exists(repo, match["base"]):
+        resolve(repo, text)
+    if _HEX.fullmatch(text) and repo.store.index.prefix(text, (CommitId.type_name,)):
+        resolve(repo, text)
 
 
 def _clean(repo: Repository, path: str) -> str:

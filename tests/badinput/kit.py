@@ -17,6 +17,9 @@ from mlver.repo.repository import Repository
 from tests.kit import Bench
 
 
+SOURCE = Path(__file__).resolve().parents[2]
+
+
 def everything(root: Path) -> dict[str, object]:
     """Return all there is below `root`, what `.mlver` holds included, apart from caches and empty lock files."""
     found: dict[str, object] = {}
@@ -80,13 +83,8 @@ def frozen(root: Path) -> Repository:
 
 def mlver(root: Path, *words: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run a real command line in `root`; it must answer, without a traceback and without acting on a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mlver", *words],
-        cwd=root,
-        capture_output=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "MLVER_AUTHOR": "ana", **environment},
-    )
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "MLVER_AUTHOR": "ana", **environment}
+    done = subprocess.run([sys.executable, "-m", "mlver", *words], cwd=root, capture_output=True, timeout=120, env=env)
     assert b"Traceback" not in done.stderr and b"unexpected error" not in done.stderr, done.stderr.decode()
     for output in (done.stdout, done.stderr):
         assert not any(bad in output for bad in (b"\x1b", b"\r", "\u202e".encode()))
