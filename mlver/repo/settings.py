@@ -56,11 +56,15 @@ class Settings:
         """Return the settings with the repository's file read again; UsageError when it is malformed."""
         return Settings({**self._layers, "repository": _read(repository)}, self._trouble)
 
+    def check(self) -> None:
+        """Raise UsageError, naming file and entry, when a file is malformed."""
+        if self._trouble is not None:
+            raise UsageError(self._trouble.message, hint=self._trouble.hint)
+
     def origin(self, name: str) -> str:
         """Where the value of `name` comes from: `default`, `user` or `repository`. Raises as `get`."""
         _known(name)
-        if self._trouble is not None:
-            raise UsageError(self._trouble.message, hint=self._trouble.hint)
+        self.check()
         return next((layer for layer in ("repository", "user") if name in self._layers.get(layer, {})), "default")
 
     def get(self, name: str) -> Any:

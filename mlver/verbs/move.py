@@ -115,6 +115,7 @@ def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
     Raises Damaged when an object of the release is missing or broken, Conflict when somebody else
     moved the stage meanwhile.
     """
+    repo.settings.check()
     view = repo.view
     release = _preflight(repo, move)
     slot = (move.stage, move.scope)

@@ -16,7 +16,6 @@ from mlver.errors import MlverError
 from mlver.repo.repository import Repository
 from tests.kit import Bench
 
-
 SOURCE = Path(__file__).resolve().parents[2]
 
 
