@@ -56,6 +56,9 @@ def _existing_target(repo: Repository, cwd: Path, word: str) -> str:
     is_glob = any(character in path for character in "*?[")
     if is_glob or (repo.root / path).exists() or path in known or any(name.startswith(f"{path}/") for name in known):
         return target
+    if any(mark in path for mark in ("~", "^", "@{")):
+        for end in filter(None, path.split("..")):
+            repo.resolve(end)  # raises, and says which step leads nowhere
     raise UnknownRevision(
         f"neither a revision nor a path: {word}", hint="mlver log shows revisions; put -- before paths that are gone"
     )

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 def op_log_page(result: OpLogResult) -> RenderableType:
-    """Operations, newest first: what was typed, by whom, and what it moved."""
+    """Operations, newest first: number and id, what was typed, by whom, and what it moved."""
     rows: list[list[Part | None] | Text] = []
+    width = max((len(str(operation.number)) for operation in result.operations), default=0)
     for operation in result.operations:
         command = line(operation.command, ("  undone", "warning") if operation.undone else "")
-        rows.append([(operation.id.short, "id"), when(operation.time), (who(operation.actor), "who"), command])
+        number: Part = (str(operation.number), "quiet")
+        rows.append([number, (operation.id.short, "id"), when(operation.time), (who(operation.actor), "who"), command])
         told = [(operation.reason, ""), *((effect, "quiet") for effect in operation.effects)]
-        rows += [line((f"            {text}", label)) for text, label in told if text]
+        rows += [line((" " * (width + 14) + text, label)) for text, label in told if text]
     more = [line(("… more (-n for how many)", "quiet"))] if result.more else []
-    return paragraphs([Columns(rows), *more])
+    return paragraphs([Columns(rows, right=(0,)), *more])
 
 
 def undo_page(result: UndoResult) -> RenderableType:

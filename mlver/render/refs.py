@@ -64,10 +64,10 @@ def restore_page(result: RestoreResult) -> RenderableType:
     files = f"{many(len(result.changes), 'file')} from "
     written = f", {size(result.bytes_written)} written" if not result.dry_run else ""
     head = line(f"{verb} {files}", (result.commit.short, "id"), " into ", (result.target, "path"), written)
-    mixed: list[RenderableType] = [
-        line(("mixed: ", "warning"), f"{text} now belongs to another commit than its partners", wrap=True)
-        for text in result.mixed
-    ]
+    mixed: list[RenderableType] = []
+    if result.mixed:
+        title = ("committed together with these, not restored: ", "warning")
+        mixed.append(line(title, ", ".join(result.mixed), wrap=True))
     return paragraphs([head, *_written(result.changes), *mixed])
 
 

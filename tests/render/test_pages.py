@@ -267,10 +267,10 @@ def test_operations_say_what_they_moved() -> None:
     promoted = OperationInfo(first, 4, at("04-22 02:00"), "cron", "promote prod", "gate", ("prod: nothing -> x",), True)
     undone = OperationInfo(second, 5, at("04-22 02:05"), "ana", "undo", None, ())
     assert page(ops.op_log_page(OpLogResult((undone, promoted), more=True))) == (
-        f"{second.short}  2024-04-22 02:05Z  ana   undo\n"
-        f"{first.short}  2024-04-22 02:00Z  cron  promote prod  undone\n"
-        "            gate\n"
-        "            prod: nothing -> x\n"
+        f"5  {second.short}  2024-04-22 02:05Z  ana   undo\n"
+        f"4  {first.short}  2024-04-22 02:00Z  cron  promote prod  undone\n"
+        "               gate\n"
+        "               prod: nothing -> x\n"
         "… more (-n for how many)\n"
     )
     assert page(ops.undo_page(UndoResult(promoted, second, ("prod: x -> nothing",)))) == (
@@ -294,12 +294,12 @@ def test_branches_tags_and_switching() -> None:
 
 def test_restore_says_what_no_longer_fits() -> None:
     result = RestoreResult(
-        V2, "/clinic", (change("rules/rules.json", "rules", new_size=444),), 444, ("models/a.joblib",)
+        V2, "/clinic", (change("rules/rules.json", "rules", new_size=444),), 444, ("config/p.json", "models/a.joblib")
     )
     assert page(refs.restore_page(result)) == (
         f"restored 1 file from {ID} into /clinic, 444 B written\n"
         "  modified  rules  rules/rules.json  444 B\n"
-        "mixed: models/a.joblib now belongs to another commit than its partners\n"
+        "committed together with these, not restored: config/p.json, models/a.joblib\n"
     )
 
 

@@ -55,6 +55,7 @@ def restore(
             dry_run=dry_run,
             progress=progress,
         )
+        as_in_head = result.commit == repo.view.head
     session.show(result, lambda: restore_page(result), [change.path for change in result.changes])
-    if result.changes and not dry_run and to is None:
+    if result.changes and not dry_run and to is None and not as_in_head:
         session.hint("mlver restore takes it back: all files as in HEAD")

@@ -67,4 +67,6 @@ def run(
             environment=dict(os.environ),
         )
     session.show(result, lambda: run_page(result), [result.derivation] if result.derivation else [], aside=True)
+    if result.derivation and not result.same:
+        session.hint("mlver commit keeps it")
     return result.exit

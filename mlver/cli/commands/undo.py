@@ -17,13 +17,13 @@ app = new_app()
     dated=True,
     examples=[
         ("mlver undo", "take back the last operation: a commit, a promotion, a deleted branch"),
-        ("mlver undo 3f2a1b --reason 'wrong stage'", "back to before this operation (see mlver op log)"),
+        ("mlver undo 12 --reason 'wrong stage'", "back to before this operation (see mlver op log)"),
     ],
     exits={1: "nothing to undo"},
 )
 def undo(
     session: Session,
-    operation: Annotated[str | None, typer.Argument(help="Which one; the last.")] = None,
+    operation: Annotated[str | None, typer.Argument(help="Its number or id; the last.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", "--why", metavar="TEXT", help="Why.")] = None,
 ) -> None:
     """Take back the last operation that is not undone yet.
