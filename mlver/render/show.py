@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from mlver.kinds.base import short_json
 from mlver.objects.result import jsonable
 from mlver.render.diff import diff_page
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, safe, whole
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _FACTS = 12
 _ARTIFACTS = 20
+_LOADING = {  # what a model's verdict means for whoever loads the file
+    "unknown": "names classes mlver does not know; nothing was run",
+    "runs code": "runs code when loaded",
+}
 _PROFILE = ("type", "nulls", "distinct", "min", "mean", "max")  # of a column; --json has all
 
 
@@ -128,14 +133,22 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
     if isinstance(result.value, Mapping):
         tables = {key: value for key, value in result.value.items() if _is_table(value)}
         plain = [(key, value) for key, value in result.value.items() if key not in tables]
+        if result.unit is None and result.kind == "model":
+            plain = [_loading(value) if key == "verdict" else (key, value) for key, value in plain]
         rows: list[list[Part | None]] = [[(str(key), "quiet"), _cell(value)] for key, value in plain]
         if result.unit is None and result.id is not None and result.size is not None and "id" not in result.value:
             rows += [[("size", "quiet"), size(result.size)], [("blob", "quiet"), (result.id.hex(), "id")]]
         body = [Columns(rows, wrap=(1,)), *(_table(str(key), value) for key, value in tables.items())]
     else:
         body = [whole(_cell(result.value))]
-    text = line(result.text, wrap=True) if result.unit is not None and isinstance(result.value, Mapping) else None
+    # a sentence, such as a rule's, says more than its fields; what is but the fields again does not
+    told = result.unit is not None and isinstance(result.value, Mapping) and result.kind != "data"
+    text = line(result.text, wrap=True) if told and result.text != short_json(result.value) else None
     return paragraphs(line(*head), text, body)
+
+
+def _loading(verdict: Any) -> tuple[str, Any]:
+    return "loading it", _LOADING.get(str(verdict), verdict)
 
 
 def _is_table(value: Any) -> bool:

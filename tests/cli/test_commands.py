@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -173,3 +174,54 @@ def test_git_around_it_sees_nothing_of_it(mlver: Terminal, tmp_path: Path) -> No
     before = git("status", "--porcelain=v2", "--branch"), (tmp_path / "w/.git/HEAD").read_bytes()
     assert mlver("init").code == mlver("commit", "-m", "v1").code == mlver("promote", "prod").code == 0
     assert (git("status", "--porcelain=v2", "--branch"), (tmp_path / "w/.git/HEAD").read_bytes()) == before
+
+
+def test_an_operation_goes_by_the_number_that_the_log_shows(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("tag", "first").code == 0
+    assert mlver("tag", "second").code == 0
+    newest = mlver("op", "log").out.splitlines()[0]
+    number = newest.split()[0]
+    assert number.isdecimal() and newest.endswith("tag second HEAD")
+    before = str(int(number) - 1)
+    assert mlver("undo", before).out.startswith("took back ")
+    assert mlver("tag").out == "no tags\n"
+
+
+def test_restore_does_not_hint_at_itself(mlver: Terminal, bench: Bench) -> None:
+    bench.write("config/pipeline.json", {"impute": "0"})
+    assert mlver("restore", "-f").err == ""
+    assert mlver("restore", "-r", "HEAD~1").err == "hint: mlver restore takes it back: all files as in HEAD\n"
+    assert mlver("restore").err == ""
+
+
+def test_a_revision_that_leads_nowhere_says_where_it_ends(mlver: Terminal, bench: Bench) -> None:
+    for words in (["HEAD~9"], ["HEAD~9..HEAD"], ["HEAD", "HEAD~9"]):
+        answer = mlver("diff", *words)
+        assert answer.code == 2
+        assert re.match(r"mlver: no such commit: HEAD~9 \([0-9a-f]{10} has 0 parents\)\n", answer.err)
+    assert "neither a revision nor a path: nosuch" in mlver("diff", "nosuch").err
+
+
+def test_what_was_run_waits_for_a_commit(mlver: Terminal, bench: Bench) -> None:
+    line = [sys.executable, "-c", "open('made.json', 'w').write('{}')"]
+    assert mlver("run", "--", *line).err.endswith("hint: mlver commit keeps it\n")
+    assert "hint" not in mlver("run", "--", sys.executable, "-c", "raise SystemExit(3)").err
+
+
+def test_a_row_is_shown_once(mlver: Terminal, bench: Bench) -> None:
+    _, *rows = mlver("show", "data/train.csv#P3").out.splitlines()
+    assert [row.split() for row in rows if row] == [["patient_id", "P3"], ["label", "1"]]
+    assert "\n-> refer\n" in mlver("show", "rules/rules.json#R1").out
+
+
+def test_a_model_is_shown_with_what_loading_it_would_do(mlver: Terminal, bench: Bench) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    bench.write("models/m.pkl", pickle.dumps(LogisticRegression()))
+    bench.write("models/data.pkl", pickle.dumps({"w": [1.0, 2.0]}))
+    bench.write("models/bad.pkl", b"cos\nsystem\n(S'true'\ntR.")
+    told = {name: mlver("show", f"models/{name}.pkl").out for name in ("m", "data", "bad")}
+    assert re.search(r"loading it +names classes mlver does not know; nothing was run\n", told["m"])
+    assert re.search(r"loading it +plain data\n", told["data"])
+    assert re.search(r"loading it +runs code when loaded\n", told["bad"])
+    assert mlver("show", "models/m.pkl", "--json").json["value"]["verdict"] == "unknown"
