@@ -128,6 +128,9 @@ class Player:
         self._console.print(Rule(style="cyan"))
         self._console.print(Text(f"Played in {self.seconds:.0f} s. The repository is yours to explore:"))
         self._console.print(Text(f"  cd {shlex.quote(str(self.folder))}", style="bold"), soft_wrap=True)
+        if shutil.which("mlver") is None:  # run from an environment that is not active
+            tool = shlex.quote(str(Path(sys.executable).with_name("mlver")))
+            self._console.print(Text(f"  alias mlver={tool}", style="bold"), soft_wrap=True)
 
     def _arguments(self, command: str) -> list[str]:
         program, *rest = shlex.split(command)
