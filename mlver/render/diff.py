@@ -67,7 +67,7 @@ def _alerts(result: DiffResult) -> list[RenderableType]:
         ]
         for alert in told[:_ALERTS]
     ]
-    title = line(("alerts", "kind"), f"  while {result.new.name} was live")
+    title = line(("alerts", "kind"), "  while it was live")
     left = len(told) - len(rows)
     more = [indented(line((f"… {left} more (mlver alerts ls)", "quiet")))] if left else []
     return [title, indented(Columns(rows, grow=4)), *more]
