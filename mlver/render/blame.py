@@ -56,13 +56,18 @@ def _parts(result: BlameResult, every: bool) -> RenderableType:
     runs = list(_runs(result.units, grouped))
     if grouped and (result.units[0].kind == "data" or len(runs) > _MANY // 2):
         runs = list(_runs(_gathered(result.units), grouped))
+    above: BlamedUnit | None = None
     for unit, last, length in runs:
         name = unit.path if unit.unit is None else unit.unit if one_path else f"{unit.path}#{unit.unit}"
         if last is not unit:
             name = f"{name}, {last.unit}" if length == 2 else f"{many(length, _noun(unit))}, {name} … {last.unit}"
         elif unit.count > 1:
             name = f"{name} ({many(unit.count, 'row')})" if unit.unit else many(unit.count, "row")
-        rows.append([_sign(unit) or None, name, *_commit_cells(unit), line(*_why(unit, cut=True), wrap=True)])
+        # the units of one artifact often come with one commit: its reason is said once
+        told = one_path and above is not None and unit.commit is not None and above.commit == unit.commit
+        why = None if told else line(*_why(unit, cut=True), wrap=True)
+        rows.append([_sign(unit) or None, name, *_commit_cells(unit), why])
+        above = unit
     if not any(row[0] for row in rows):
         rows = [row[1:] for row in rows]
         return Columns(rows, head=("part", "commit", "who", "when", "why"), grow=4, wrap=(4,))
