@@ -34,7 +34,10 @@ def lineage_page(result: LineageResult) -> RenderableType:
     tops = [root for root in result.roots if root not in used] or list(result.roots)
     trees = [_tree(root, "", nodes, inputs, seen) for root in tops if root in nodes]
     head = line((result.target, "path"), "  in ", (result.commit.short, "id"))
-    return paragraphs(head, *(trees if trees else [line("no artifacts")]), _where(result))
+    alone = nodes.get(result.roots[0]) if len(result.roots) == 1 and not result.edges else None
+    unmade = alone is not None and alone.how is None
+    origin = [line("a source: nobody recorded how it was made")] if unmade else None
+    return paragraphs(head, *(trees if trees else [line("no artifacts")]), origin, _where(result))
 
 
 def _tree(

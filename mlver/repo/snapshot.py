@@ -68,11 +68,13 @@ class Snapshot:
             where = f"commit {self.commit.short}" if self.commit else "the work tree"
             raise UnknownRevision(f"no artifact {path} in {where}", hint=self._nearest(path)) from None
 
-    def _nearest(self, path: str) -> str | None:
+    def _nearest(self, path: str) -> str:
         from difflib import get_close_matches
 
         close = get_close_matches(path, self.artifacts, n=1, cutoff=0.5)
-        return f"did you mean {close[0]}?" if close else None
+        if close:
+            return f"did you mean {close[0]}?"
+        return "mlver status and mlver show list artifacts, mlver log shows commits"
 
     def source(self, path: str) -> BlobSource:
         """Return the bytes of one artifact."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision
@@ -19,7 +20,7 @@ from mlver.repo.past import Past
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import Target, parse_target
 from mlver.repo.snapshot import changed_paths
-from mlver.repo.unit_reader import UnitReader, locate_or_fail
+from mlver.repo.unit_reader import UnitReader, locate, locate_or_fail
 from mlver.verbs.show import Served
 
 
@@ -122,6 +123,8 @@ def _same_unit(past: Past, path: str, unit: str, at: CommitId) -> set[BlobId]:
         raise UnknownRevision(
             f"{path} cannot be read as {reader.kind.name}, so it has no unit {unit}", hint=f"mlver show {path}"
         )
+    if locate(units, unit) is None:
+        _refuse_removed(past, reader, unit)
     key, fields = locate_or_fail(units, unit, path)
     value = reader.value(at, key, fields)
     verdicts: dict[BlobId, bool] = {}
@@ -131,6 +134,18 @@ def _same_unit(past: Past, path: str, unit: str, at: CommitId) -> set[BlobId]:
             there = reader.value(commit, key, fields)
             verdicts[blob] = there is not MISSING and same(value, there)
     return {blob for blob, holds in verdicts.items() if holds}
+
+
+def _refuse_removed(past: Past, reader: UnitReader, unit: str) -> None:
+    """Raise UnknownRevision, naming the last commit that has the unit, if one has."""
+    for commit in reversed(past.commits()):
+        units = reader.units(commit)
+        if units is not None and locate(units, unit) is not None:
+            there, named = quote(f"{reader.path}@{commit.short}#{unit}"), quote(f"{reader.path}#{unit}")
+            raise UnknownRevision(
+                f"no unit {unit!r} in {reader.path} any more",
+                hint=f"mlver impact {there} asks about it as it was, mlver blame {named} says who removed it",
+            )
 
 
 def _affected(repo: Repository, outcome: Outcome) -> Affected:

@@ -225,3 +225,32 @@ def test_a_model_is_shown_with_what_loading_it_would_do(mlver: Terminal, bench: 
     assert re.search(r"loading it +plain data\n", told["data"])
     assert re.search(r"loading it +runs code when loaded\n", told["bad"])
     assert mlver("show", "models/m.pkl", "--json").json["value"]["verdict"] == "unknown"
+
+
+def test_impact_of_a_unit_that_is_gone_leads_to_where_it_was(mlver: Terminal, bench: Bench) -> None:
+    answer = mlver("impact", "rules/rules.json#R2")
+    assert answer.code == 2
+    assert answer.err.startswith("mlver: no unit 'R2' in rules/rules.json any more\n")
+    there = re.search(r"mlver impact '(rules/rules.json@[0-9a-f]{10}#R2)'", " ".join(answer.err.split()))
+    assert there and mlver("impact", there[1]).code == 0
+    assert "mlver blame 'rules/rules.json#R2'" in " ".join(answer.err.split())
+    assert "any more" not in mlver("impact", "rules/rules.json#R77").err
+
+
+def test_what_nobody_knows_leads_to_what_there_is(mlver: Terminal, bench: Bench) -> None:
+    assert "hint: mlver status and mlver show list artifacts, mlver log shows commits" in " ".join(
+        mlver("show", "nosuch").err.split()
+    )
+    assert mlver("show", "rulez/rules.json").err.endswith("hint: did you mean rules/rules.json?\n")
+
+
+def test_the_lineage_of_a_source_says_that_it_is_one(mlver: Terminal, bench: Bench) -> None:
+    assert "\na source: nobody recorded how it was made\n" in mlver("lineage", "data/train.csv").out
+    assert "a source" not in mlver("lineage").out
+
+
+def test_a_reason_is_said_once_for_units_of_one_commit(mlver: Terminal, bench: Bench) -> None:
+    _, *rows = mlver("blame", "data/train.csv", "--units").out.splitlines()
+    assert [row.split()[0] for row in rows] == ["columns.patient_id", "columns.label", "P1", "P2", "P3"]
+    assert [row.split()[4:] for row in rows[:4]] == [["v1"], [], [], []]
+    assert "0 hits in week 2 (TRI-60)" in rows[4]
