@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from mlver.kinds.base import Unreadable, Value
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 METRICS_KIND = "metrics"
 _SAMPLE_SIZE = "n"
+_LARGEST = 10**308
 
 
 def file_metrics(repo: Repository, commit: CommitId) -> list[MetricValue]:
@@ -55,8 +57,15 @@ def named_values(values: Mapping[str, Value]) -> list[tuple[str, str, Value, int
             continue
         leads = len(parts) > 1 and direction(parts[0]) is not None and direction(parts[-1]) is None
         name, around = (parts[0], parts[1:]) if leads else (parts[-1], parts[:-1])
-        found.append((name, slice_name(".".join(around)), value, parts if leads else around))
+        found.append((name, slice_name(".".join(around)), _within(value), parts if leads else around))
     return [(name, slice, value, sizes.get(group)) for name, slice, value, group in found]
+
+
+def _within(value: float) -> float:
+    """Return the number; an integer that no float can hold counts as infinite."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return inf if value > 0 else -inf
+    return value
 
 
 def _parts(key: str) -> list[str]:

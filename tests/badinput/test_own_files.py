@@ -158,7 +158,8 @@ def test_nothing_that_stands_in_the_place_of_an_own_file_hangs_or_trips(bench: B
             try:
                 act()
             except MlverError as error:
-                assert error.message.isprintable() and path.name in error.message or "repository" in error.message
+                assert error.message.isprintable()
+                assert path.name in error.message or "repository" in error.message
 
 
 @pytest.mark.parametrize("what", MADE)
