@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
-from mlver.errors import LocalIO, MlverError, OutcomeUnknown
+from mlver.errors import MlverError, OutcomeUnknown
 from mlver.objects.commit import Environment
 from mlver.repo.release_store import store_folder
 from mlver.repo.releases import linked, settle, unsettled
