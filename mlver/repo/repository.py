@@ -9,6 +9,7 @@ import stat as statmod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -285,10 +286,13 @@ class Repository:
         return "" if path == "." else path
 
     def expand(self, paths: Sequence[str], snapshot: Snapshot) -> list[str]:
-        """Return the artifacts of `snapshot` that the given files, folders or globs name (all, if none)."""
+        """Return the artifacts of `snapshot` that the given files, folders or globs name (all, if none).
+
+        The name of an artifact is no glob, whatever stars it holds.
+        """
         from mlver.repo.project import matches
 
-        wanted = [self.tree_path(path) for path in paths]
+        wanted = [escape(path) if path in snapshot else path for path in map(self.tree_path, paths)]
         return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
 
 

@@ -166,6 +166,8 @@ def parse_target(repo: Repository, text: str) -> Target:
     """
     if _is_path(repo, text):
         return Target(None, text, None)
+    if "#" in text and (whole := _in_commit(repo, text)):
+        return whole
     before, mark, unit = text.partition("#")
     unit_ = unit if mark else None
     if _is_path(repo, before):
@@ -180,6 +182,16 @@ def parse_target(repo: Repository, text: str) -> Target:
         return Target(before, None, None)
     _refuse_lost_revision(repo, before)
     return Target(None, _clean(repo, before), unit_)
+
+
+def _in_commit(repo: Repository, text: str) -> Target | None:
+    """Return `REV:PATH` or `PATH@REV` when the commit has a path of exactly this name, with its `#`."""
+    first, colon, rest = text.partition(":")
+    path, at, rev = text.rpartition("@")
+    for named, where in ((first, rest if colon else ""), (rev, path if at else "")):
+        if where and exists(repo, named) and where in repo.snapshot(resolve(repo, named)):
+            return Target(named, where, None)
+    return None
 
 
 def _refuse_lost_revision(repo: Repository, text: str) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from blake3 import blake3
 
@@ -19,6 +19,9 @@ from mlver.objects.ids import BlobId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.ignore import Ignore
 from mlver.repo.names import MAX_DEPTH, check_name
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _BUFFER = 8 << 20
 _SMALL = 256 << 10
@@ -144,7 +147,7 @@ def read_stable(root: Path, path: str, consume: Callable[[BinaryIO], BlobId]) ->
         try:
             with open_regular(root, path) as stream:
                 before = os.fstat(stream.fileno())
-                blob = consume(stream)
+                blob = consume(cast(BinaryIO, _Ending(stream, before.st_size)))
                 after = os.fstat(stream.fileno())
         except UsageError:
             raise NegativeAnswer(f"{path} went away while it was read", hint="try again") from None
@@ -153,6 +156,26 @@ def read_stable(root: Path, path: str, consume: Callable[[BinaryIO], BlobId]) ->
         if _stamp(before) == _stamp(after):
             return blob, Stat(after.st_size, after.st_mtime_ns, after.st_ctime_ns, after.st_ino, seen, bytes(blob))
     raise NegativeAnswer(f"{path} changed while it was read", hint="wait until its writer is done, then try again")
+
+
+class _Ending:
+    """A file that ends even while somebody appends to it: past the size it had, at the first sign of growth."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._size = stream, size
+        self._done = 0
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        return self._counted(self._stream.readinto(buffer) or 0)  # type: ignore[attr-defined]
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        return data if self._counted(len(data)) else b""
+
+    def _counted(self, count: int) -> int:
+        self._done += count
+        grown = self._done > self._size and os.fstat(self._stream.fileno()).st_size != self._size
+        return 0 if grown else count
 
 
 def _stamp(info: os.stat_result) -> tuple[int, int, int]:
@@ -204,7 +227,7 @@ class WorkTree:
 
         `lacking` may reject cached ids (a commit needs the bytes stored, not only hashed). `plan` is told
         how many bytes will be read. With `every` the `files` are all there are, and what else the cache
-        knows is forgotten.
+        knows is forgotten. `files` are brought up to date with what was read.
         """
         cached = self._cache.load()
         proven: dict[str, BlobId | None] = {
@@ -219,6 +242,7 @@ class WorkTree:
                 blob, stat = read(path, files[path])
                 if stat is not None:
                     fresh[path] = stat
+                    files[path] = FileStat(files[path].type, stat.size, stat.mtime, stat.ctime, stat.ino)
             found[path] = blob
         self._cache.save(fresh, cached.keys() - files.keys() if every else ())
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from glob import escape
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
@@ -86,13 +87,13 @@ def diff_snapshots(
 
 
 def _wanted(repo: Repository, targets: Sequence[str], *sides: Snapshot) -> list[tuple[str, str | None]]:
-    wanted = []
+    wanted: list[tuple[str, str | None]] = []
     for text in targets:
-        path, unit = text, None
-        if not any(text in side for side in sides):
-            target = parse_target(repo, text)
-            path, unit = target.path or text, target.unit
-        path = repo.tree_path(path)
+        if any(text in side for side in sides):  # exactly this one, whatever stars its name holds
+            wanted.append((escape(text), None))
+            continue
+        target = parse_target(repo, text)
+        path, unit = repo.tree_path(target.path or text), target.unit
         if not any(path == "" or matches(known, path) for side in sides for known in side.artifacts):
             raise UnknownRevision(f"no revision or artifact {text!r} on either side", hint="mlver diff A B -- PATH")
         if unit is not None:

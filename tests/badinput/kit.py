@@ -23,7 +23,7 @@ def everything(root: Path) -> dict[str, object]:
     """Return all there is below `root`, what `.mlver` holds included, apart from caches and empty lock files."""
     found: dict[str, object] = {}
     for folder, folders, names in os.walk(root):
-        if Path(folder) == root / ".mlver":
+        if folder.endswith("/.mlver"):
             folders[:] = [name for name in folders if name != "cache"]
         for name in [*folders, *names]:
             path = os.path.join(folder, name)
