@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -155,14 +156,15 @@ def test_a_folder_swapped_for_a_link_during_a_restore_leads_nothing_outside(benc
         made = 0
         while not stop.is_set():
             os.rename(data, aside)
-            try:
+            with contextlib.suppress(FileExistsError):  # the restore was faster, and made the folder anew
                 os.symlink(outside, data)
                 os.unlink(data)
-                os.rename(aside, data)
-            except OSError:  # the restore has made the folder anew meanwhile
+            while aside.exists():
+                with contextlib.suppress(OSError):
+                    os.rename(aside, data)
+                    break
                 made += 1
                 os.rename(data, tmp_path / f"made{made}")
-                os.rename(aside, data)
 
     thread = threading.Thread(target=swap)
     thread.start()
