@@ -62,13 +62,21 @@ def _next(storage: Storage, key: str, start: int, end: int) -> int:
         data = storage.read(key, start, min(_STEP, end - start))
         at = data.find(MAGIC)
         while at >= 0:
-            if _row(storage, key, start + at, end) is not None:
+            if _may_begin(data, at) and _row(storage, key, start + at, end) is not None:
                 return start + at
             at = data.find(MAGIC, at + 1)
         if len(data) < _STEP:
             break
         start += _STEP - len(MAGIC) + 1
     return end
+
+
+def _may_begin(data: bytes, at: int) -> bool:
+    """Whether a header can begin there, as far as `data` shows; spares reading at every chance likeness."""
+    try:
+        return len(data) - at < HEADER_BYTES or bool(parse_header(data[at : at + HEADER_BYTES]))
+    except Damaged:
+        return False
 
 
 def load_rows(storage: Storage, name: str) -> tuple[int, list[Row]]:
