@@ -10,10 +10,12 @@ from typing import Any
 
 from mlver.errors import UsageError
 from mlver.kinds.base import Spec
+from mlver.repo.section import Section, sections
 
 PROJECT_FILE = "mlver.toml"
 _SERVED = ("model", "rules", "config", "code")
-_TOP = {"artifact", "metrics", "lineage", "stages"}
+_SECTIONS = ("alerts", "commands", "metrics", "people", "policy", "rules", "slices", "slo", "stages")
+_TOP = {"artifact", "lineage", *_SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,20 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Project:
-    """A parsed mlver.toml; an empty one when there is no such file."""
+    """A parsed mlver.toml; an empty one when there is no such file.
+
+    `tables` holds the sections `[TOP.NAME]` as written, by TOP and NAME: whoever gives one a meaning reads it.
+    """
 
     artifacts: tuple[ArtifactRule, ...] = ()
     directions: Mapping[str, str] = field(default_factory=dict)
     lineage: Mapping[str, Lineage] = field(default_factory=dict)
     include: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Section]] = field(default_factory=dict, compare=False)
+
+    def sections(self, top: str) -> Mapping[str, Section]:
+        """The sections `[TOP.NAME]` by name."""
+        return self.tables.get(top, {})
 
     def kind(self, path: str) -> str | None:
         """The kind declared for a path, if any; later entries win."""
@@ -69,7 +79,8 @@ def matches(path: str, pattern: str) -> bool:
 def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     """Return the project in the bytes of a mlver.toml; UsageError naming file and entry if it is malformed."""
     try:
-        plain = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        plain = tomllib.loads(text)
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply") from None
     except ValueError as error:  # of TOML or UTF-8
@@ -90,6 +101,7 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
             stage: _texts(entry.get("include", list(_SERVED)), f"{where}: stages.{stage}.include")
             for stage, entry in _table(plain, "stages", where).items()
         },
+        tables={top: sections(_table(plain, top, where), top, where, text) for top in _SECTIONS if top in plain},
     )
 
 

@@ -1,32 +1,22 @@
-"""The Python API: the verbs of the command line, with the same names and defaults.
-
-    repo = mlver.Repo.open(".")
-    repo.commit("v2", trailers={"why": ["week 1 is in"]})
-    print(repo.diff("HEAD~1", "HEAD").to_dict())
-
-Every method returns a frozen result with `to_dict()`; errors are those of `mlver.errors`, one
-class per exit code of the command line.
-"""
+"""One repository in Python: every verb a method."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Concatenate, ParamSpec, Self, TypeVar
+from typing import BinaryIO, Self
 
+from mlver.api.bound import Bound, method
+from mlver.api.groups import Alerts, Metrics, Notes
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
-from mlver.verbs import alerts as alert_verbs
 from mlver.verbs import branch as ref_verbs
 from mlver.verbs import cat as cat_verbs
 from mlver.verbs import config as config_verbs
 from mlver.verbs import deployed as stage_verbs
-from mlver.verbs import metrics as metric_verbs
-from mlver.verbs import note as note_verbs
 from mlver.verbs import promote as move_verbs
 from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
@@ -40,50 +30,6 @@ from mlver.verbs.restore import restore
 from mlver.verbs.run import RunResult, begin, record, run
 from mlver.verbs.show import show
 from mlver.verbs.status import status
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def _method(verb: Callable[Concatenate[Repository, _P], _R]) -> Callable[Concatenate[_Bound, _P], _R]:
-    """Return a verb as a method: the same arguments, without the repository."""
-
-    @functools.wraps(verb)
-    def method(self: _Bound, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        self.repository.refresh()  # others may have moved the state since the last call
-        return verb(self.repository, *args, **kwargs)
-
-    return method
-
-
-class _Bound:
-    def __init__(self, repository: Repository) -> None:
-        self.repository = repository
-
-
-class Metrics(_Bound):
-    """`repo.metrics`: values learned about commits."""
-
-    add = _method(metric_verbs.add_metrics)
-    show = _method(metric_verbs.show_metrics)
-    diff = _method(metric_verbs.diff_metrics)
-
-
-class Alerts(_Bound):
-    """`repo.alerts`: what fired, and what was done about it."""
-
-    add = _method(alert_verbs.add_alert)
-    import_ = _method(alert_verbs.import_alerts)
-    ls = _method(alert_verbs.list_alerts)
-    act = _method(alert_verbs.act_on_alert)
-    stats = _method(alert_verbs.alert_stats)
-
-
-class Notes(_Bound):
-    """`repo.notes`: what people wrote about commits, artifacts and units."""
-
-    add = _method(note_verbs.add_note)
-    ls = _method(note_verbs.list_notes)
 
 
 class Run:
@@ -99,7 +45,7 @@ class Run:
         self.result: RunResult | None = None
 
 
-class Repo(_Bound):
+class Repo(Bound):
     """One repository."""
 
     @classmethod
@@ -142,31 +88,31 @@ class Repo(_Bound):
         """Notes and marks."""
         return Notes(self.repository)
 
-    status = _method(status)
-    commit = _method(commit)
-    log = _method(log)
-    show = _method(show)
-    diff = _method(diff)
-    blame = _method(blame)
-    lineage = _method(lineage)
-    impact = _method(impact)
-    restore = _method(restore)
-    cat = _method(cat_verbs.cat)
-    cat_units = _method(cat_verbs.cat_units)
-    branches = _method(ref_verbs.list_refs)
-    set_ref = _method(ref_verbs.set_ref)
-    delete_ref = _method(ref_verbs.delete_ref)
-    switch = _method(ref_verbs.switch)
-    promote = _method(move_verbs.promote)
-    rollback = _method(move_verbs.rollback)
-    deployed = _method(stage_verbs.deployed)
-    ledger = _method(stage_verbs.ledger)
-    undo = _method(undo_verbs.undo)
-    op_log = _method(undo_verbs.op_log)
-    fsck = _method(fsck)
-    get_config = _method(config_verbs.get_config)
-    set_config = _method(config_verbs.set_config)
-    run_command = _method(run)
+    status = method(status)
+    commit = method(commit)
+    log = method(log)
+    show = method(show)
+    diff = method(diff)
+    blame = method(blame)
+    lineage = method(lineage)
+    impact = method(impact)
+    restore = method(restore)
+    cat = method(cat_verbs.cat)
+    cat_units = method(cat_verbs.cat_units)
+    branches = method(ref_verbs.list_refs)
+    set_ref = method(ref_verbs.set_ref)
+    delete_ref = method(ref_verbs.delete_ref)
+    switch = method(ref_verbs.switch)
+    promote = method(move_verbs.promote)
+    rollback = method(move_verbs.rollback)
+    deployed = method(stage_verbs.deployed)
+    ledger = method(stage_verbs.ledger)
+    undo = method(undo_verbs.undo)
+    op_log = method(undo_verbs.op_log)
+    fsck = method(fsck)
+    get_config = method(config_verbs.get_config)
+    set_config = method(config_verbs.set_config)
+    run_command = method(run)
 
     def read(self, target: str) -> bytes:
         """Return the bytes of `PATH@REV`, `REV:PATH` or `PATH` (as in HEAD), verified."""

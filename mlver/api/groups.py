@@ -1,0 +1,33 @@
+"""Groups of verbs, each named as on the command line: `repo.metrics`, `repo.alerts`, `repo.notes`."""
+
+from __future__ import annotations
+
+from mlver.api.bound import Bound, method
+from mlver.verbs import alerts as alert_verbs
+from mlver.verbs import metrics as metric_verbs
+from mlver.verbs import note as note_verbs
+
+
+class Metrics(Bound):
+    """`repo.metrics`: values learned about commits."""
+
+    add = method(metric_verbs.add_metrics)
+    show = method(metric_verbs.show_metrics)
+    diff = method(metric_verbs.diff_metrics)
+
+
+class Alerts(Bound):
+    """`repo.alerts`: what fired, and what was done about it."""
+
+    add = method(alert_verbs.add_alert)
+    import_ = method(alert_verbs.import_alerts)
+    ls = method(alert_verbs.list_alerts)
+    act = method(alert_verbs.act_on_alert)
+    stats = method(alert_verbs.alert_stats)
+
+
+class Notes(Bound):
+    """`repo.notes`: what people wrote about commits, artifacts and units."""
+
+    add = method(note_verbs.add_note)
+    ls = method(note_verbs.list_notes)

@@ -1,0 +1,53 @@
+"""Sections of mlver.toml: read strictly, every complaint says where."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mlver.errors import UsageError
+from mlver.repo.project import parse_project
+
+TOML = b"""
+[stages.prod]
+include = ["model"]
+
+[people."dana"]
+left = 2024-03-12
+name = "Dana"
+teams = ["a", "b"]
+share = 0.5
+"""
+
+
+def test_a_section_reads_what_it_is_asked_for() -> None:
+    dana = parse_project(TOML).sections("people")["dana"]
+    assert dana.moment("left") == datetime(2024, 3, 12, tzinfo=UTC)
+    assert dana.text("name") == "Dana"
+    assert dana.texts("teams") == ("a", "b")
+    assert dana.number("share") == 0.5
+    assert (dana.text("nothing"), dana.flag("nothing"), dana.texts("nothing")) == (None, False, ())
+
+
+@pytest.mark.parametrize(
+    "ask, says",
+    [
+        (lambda s: s.known(["left", "name", "teams"]), "unknown entry 'share'"),
+        (lambda s: s.text("share"), "people.dana.share: expected a text"),
+        (lambda s: s.number("name"), "people.dana.name: expected a number"),
+        (lambda s: s.texts("share"), "people.dana.share"),
+        (lambda s: s.moment("name"), "people.dana.name: not a time: 'Dana'"),
+        (lambda s: s.flag("name"), "expected true or false"),
+    ],
+)
+def test_what_is_not_as_asked_is_named_with_file_line_and_entry(ask, says) -> None:
+    dana = parse_project(TOML).sections("people")["dana"]
+    with pytest.raises(UsageError) as error:
+        ask(dana)
+    assert error.value.message.startswith("mlver.toml:5: people.dana")
+    assert says in error.value.message
+
+
+def test_a_policy_does_not_change_what_bytes_mean() -> None:
+    assert parse_project(TOML) == parse_project(b'[stages.prod]\ninclude = ["model"]')
