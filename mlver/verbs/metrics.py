@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import LocalIO, UnknownRevision, UsageError
 from mlver.kinds.base import Value
-from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
 from mlver.repo.facts import fact_id
+from mlver.repo.metric_documents import flat_metrics, sample_size, shown_metric
 from mlver.repo.metric_facts import (
-    MetricName,
     MetricValue,
     metric_body,
     metric_fact,
     metric_values,
     recorded_metrics,
-    slice_name,
 )
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
-from mlver.repo.subjects import put_number
 from mlver.repo.transaction import record_facts, recorded
 from mlver.repo.worktree import hash_stream, open_regular
 from mlver.verbs.common import MetricDelta
@@ -41,8 +38,6 @@ __all__ = [
     "metric_values",
     "show_metrics",
 ]
-
-_SAMPLE_SIZE = "n"
 
 
 @dataclass(frozen=True)
@@ -90,9 +85,9 @@ def add_metrics(
     path, blob = _dataset(repo, commit, dataset) if dataset else (None, None)
     now = repo.now()
     facts: dict[tuple[str, str], Fact] = {}
-    for name, part, value, size in _flat(values, slice, _size(n, "n")):
+    for name, part, value, size in flat_metrics(values, slice, sample_size(n, "n")):
         if (name, part) in facts:
-            raise UsageError(f"metric given twice: {_shown(name, part)}")
+            raise UsageError(f"metric given twice: {shown_metric(name, part)}")
         body = metric_body(name, part, value, path, blob, size)
         facts[name, part] = metric_fact(commit, body, at=as_of or now, known=now, by=repo.actor)
     if not facts:
@@ -102,32 +97,6 @@ def add_metrics(
     with recorded():
         added = tuple(value for value in recorded_metrics(repo, commit) if value.fact in ids)
         return MetricsResult(commit, repo.commit(commit).subject, added)
-
-
-def _flat(values: Mapping[str, Value], slice: str, n: int | None) -> Iterator[tuple[str, str, Plain, int | None]]:
-    """Yield (name, slice, value, sample size) of every value given."""
-    n = _size(values[_SAMPLE_SIZE], _SAMPLE_SIZE) if _SAMPLE_SIZE in values else n
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            if any(isinstance(inner, Mapping) for inner in value.values()):
-                hint = 'write {"clinic=C": {"recall": 0.4}}'
-                raise UsageError(f"metrics of slice {key!r} are nested too deeply", hint=hint)
-            yield from _flat(value, slice_name(f"{slice_name(key)},{slice}"), n)
-        elif key != _SAMPLE_SIZE:
-            named = MetricName.parse(key)
-            part = slice_name(f"{named.slice or ''},{slice}")
-            yield named.name, part, put_number(value, _shown(named.name, part)), n
-
-
-def _size(value: Value, what: str) -> int | None:
-    size = put_number(value, what)
-    if size is not None and (not isinstance(size, int) or size < 0):
-        raise UsageError(f"{what}: a sample size is a whole number, not {value!r}")
-    return size
-
-
-def _shown(name: str, slice: str) -> str:
-    return f"{name}{{{slice}}}" if slice else name
 
 
 def _dataset(repo: Repository, commit: CommitId, text: str) -> tuple[str, BlobId]:
