@@ -15,13 +15,14 @@ LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 60
 
 # The module that changes files, and its companion that reaches them by handles of their folders;
-# everything else asks them to. The two exceptions hold nothing that could be lost: an empty file to
-# lock, and SQLite caches that are thrown away when damaged.
+# everything else asks them to. The exceptions hold nothing that could be lost: an empty file to
+# lock, SQLite caches that are thrown away when damaged, and folders in which the user's programs try things.
 WRITERS = (
     "mlver/storage/durable.py",
     "mlver/storage/syscalls.py",
     "mlver/storage/beneath.py",
     "mlver/storage/locks.py",
+    "mlver/storage/temporary.py",
     "mlver/index/",
 )
 
