@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.objects.commit import Derivation
-from mlver.objects.ids import BlobId, CommitId, DerivationId
+from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
+from mlver.repo.staleness import stale_in
 from mlver.verbs.common import FileChange
 from mlver.verbs.compare import file_changes
 
@@ -93,22 +93,7 @@ def status(repo: Repository) -> StatusResult:
 def _stale(repo: Repository, work: Snapshot) -> tuple[Stale, ...]:
     head = repo.view.head
     recorded = {**(repo.commit(head).derivations if head else {}), **repo.view.pending}
-    found = []
-    for path, id in sorted(recorded.items()):
-        if path in work and (because := _changed_inputs(repo, work, path, id)):
-            found.append(Stale(path, work[path].kind, because))
-    return tuple(found)
-
-
-def _changed_inputs(repo: Repository, work: Snapshot, path: str, id: DerivationId) -> tuple[str, ...]:
-    """The inputs that are no longer what `path` was made from; none when `path` itself is not what was made."""
-    derivation = repo.store.get_object(Derivation, id)
-    made: dict[str, BlobId] = {used.path: used.id for used in derivation.outputs}
-    if made.get(path) != work[path].id:
-        return ()
-    return tuple(
-        u.path for u in derivation.inputs if u.path not in made and (u.path not in work or work[u.path].id != u.id)
-    )
+    return tuple(Stale(path, work[path].kind, why) for path, why in stale_in(repo, work, recorded).items())
 
 
 def _stages(repo: Repository) -> tuple[LiveNow, ...]:
