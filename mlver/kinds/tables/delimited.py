@@ -91,7 +91,7 @@ def _text(data: Any) -> tuple[memoryview, str]:
 
 
 def _delimiter(text: str, path: str, complete: bool) -> str:
-    candidates = ("\t", ",", ";", "|") if path.removesuffix(".gz").endswith((".tsv", ".tab")) else _DELIMITERS
+    candidates = ("\t", ",", ";", "|") if path.endswith((".tsv", ".tab")) else _DELIMITERS
     best, fields = candidates[0], 1
     for candidate in candidates:
         widths = {len(row) for row in _rows(text, candidate, complete)}

@@ -1,8 +1,8 @@
-"""Bytes -> an Arrow table, whatever the format: Parquet, CSV/TSV, JSONL, Arrow IPC, Feather; gzip around text."""
+"""Bytes -> an Arrow table, whatever the format: Parquet, ORC, CSV/TSV, JSONL, Arrow IPC, Feather; packed or not."""
 
 from __future__ import annotations
 
-import gzip
+import io
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +15,15 @@ import pyarrow.parquet as pq
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
 from mlver.kinds.tables.values import plain, refuse_twins
 from mlver.kinds.tables.where import parse_where
 
-_GZIP: Final = b"\x1f\x8b"
-_UNPACKED_LIMIT = 1 << 33  # bytes a gzip file may unfold to
 _COMPLAINTS = (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, MemoryError, OverflowError)
-_BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow"))
-_NO_READER: Final = (".npy", ".npz", ".orc", ".avro", ".h5", ".hdf5")
+_BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow"), ((".orc",), "ORC"))
+_NO_READER: Final = (".avro", ".h5", ".hdf5")
+_CELLS: Final = 1 << 30  # so many are let through, whatever the size of the file
+_CELLS_PER_BYTE: Final = 64
 _WORDS = 100  # characters of a library's complaint worth passing on
 
 
@@ -30,10 +31,15 @@ def read_table(source: Source, options: Mapping[str, Value]) -> Any:
     """Return the table in `source`; Unreadable, with the reason in a few words, when there is none."""
     if source.size == 0:
         raise Unreadable("empty file")
-    with source.open() as stream, _reasons():
+    with source.open() as opened, _reasons():
+        stream: BinaryIO = opened
         head = stream.read(16)
         stream.seek(0)
-        table = _by_magic(stream, head, source.path.lower(), options)
+        path = source.path.lower()
+        if is_packed(head):
+            data = unpacked(stream, head, source.size)
+            stream, head, path = io.BytesIO(data), data[:16], inner_name(path)
+        table = _by_magic(stream, head, path, options)
         table = _checked(table)
     return table
 
@@ -66,7 +72,11 @@ def _parquet_head(source: Source, limit: int) -> Any:
 
 def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Value]) -> Any:
     if head.startswith(b"PAR1"):
-        return pq.ParquetFile(pa.PythonFile(stream, mode="r")).read()
+        file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
+        _refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
+        return file.read()
+    if head.startswith(b"ORC"):
+        return _orc(stream)
     if head.startswith(b"ARROW1"):
         return pa.ipc.open_file(pa.PythonFile(stream, mode="r")).read_all()
     if head.startswith(b"\xff\xff\xff\xff"):
@@ -78,23 +88,27 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
             raise Unreadable(f"not {name}: the first bytes are wrong")
     if path.endswith(_NO_READER):
         raise Unreadable(f"no reader for {path[path.rfind('.') :]} files")
-    data = _unzipped(stream) if head.startswith(_GZIP) else stream.read()
-    if path.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")):
+    data = stream.read()
+    if path.endswith((".jsonl", ".ndjson", ".json")):
         return read_json(data)
     return read_delimited(data, path, options)
 
 
-def _unzipped(stream: BinaryIO) -> bytes:
-    parts, total = [], 0
-    with gzip.GzipFile(fileobj=stream) as unpacked:
-        while part := unpacked.read(1 << 24):
-            total += len(part)
-            if total > _UNPACKED_LIMIT:
-                raise Unreadable("unpacks to more than 8 GiB")
-            parts.append(part)
-    if not total:
-        raise Unreadable("empty file")
-    return b"".join(parts)
+def _orc(stream: BinaryIO) -> Any:
+    try:
+        import pyarrow.orc as orc
+    except ImportError:
+        raise Unreadable("this build of pyarrow does not read ORC") from None
+    file = orc.ORCFile(pa.PythonFile(stream, mode="r"))
+    _refuse_giants(file.nrows, len(file.schema), stream)
+    return file.read()
+
+
+def _refuse_giants(rows: int, columns: int, stream: BinaryIO) -> None:
+    """Unreadable when the header names more cells than the bytes of the file make likely, and memory could hold."""
+    size = stream.seek(0, 2)
+    if rows * columns > max(_CELLS, size * _CELLS_PER_BYTE):
+        raise Unreadable(f"says it has {rows} rows in {size} bytes")
 
 
 def _checked(table: Any) -> Any:
@@ -118,12 +132,32 @@ def _storage(column: Any) -> Any:
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     if pa.types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    kind = column.type
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        column = column.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
     if _has_extension(column.type):
         raise Unreadable(f"extension type inside {column.type}")
-    return column
+    kind = _without_views(column.type)
+    return column if kind == column.type else column.cast(kind)
+
+
+def _without_views(kind: Any) -> Any:
+    """Return the type with plain strings for string views, which hardly anything can be done with, at any depth."""
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary()
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _without_views(kind.value_type), kind.ordered)
+    if pa.types.is_struct(kind):
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        return pa.struct([field.with_type(_without_views(field.type)) for field in fields])
+    for test, remade in (
+        (pa.types.is_list, pa.list_), (pa.types.is_large_list, pa.large_list),
+        (pa.types.is_list_view, pa.list_view), (pa.types.is_large_list_view, pa.large_list_view),
+    ):  # fmt: skip
+        if test(kind):
+            return remade(kind.value_field.with_type(_without_views(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_views(kind.value_type)), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_without_views(kind.key_type), _without_views(kind.item_type))
+    return kind
 
 
 def _has_extension(kind: Any) -> bool:

@@ -151,8 +151,6 @@ def _nested(array: Any) -> list[Value]:
         return [None if item is None else str(item) for item in array.to_pylist()]
     if pa.types.is_map(kind):
         array = array.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
-    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        array = array.cast(pa.large_list(kind.value_field))
     items = plain(array.flatten())
     lengths = fixed(pc.list_value_length(array).cast(pa.int64()), np.int64, 0)
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()

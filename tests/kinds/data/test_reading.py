@@ -189,7 +189,7 @@ PARQUET, ARROW, STREAM = parquet(SMALL), ipc_file(SMALL), ipc_stream(SMALL)
         ("t.arrow", STREAM[:60], "metadata"),
         ("t.feather", b"nothing", "not Arrow"),
         ("t.feather", b"FEA1....", "version 1"),
-        ("t.npy", b"\x93NUMPY", "no reader"),
+        ("t.h5", b"\x89HDF", "no reader"),
         ("t.jsonl", b"\n", "no rows"),
         ("t.jsonl", b'{"a":1}\n{"a"', "line 2"),
         ("t.jsonl", b"[1]\n", "not a JSON object"),
