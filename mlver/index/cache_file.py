@@ -6,18 +6,20 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+Schema = str | Callable[[], str]
 _PATIENCE = 5.0  # seconds to wait for another process that writes the cache
 _SUFFIXES = ("", "-journal", "-wal", "-shm")
 # The file may come from anywhere, and may be thrown away: distrust it, and do not wait for the disk.
 _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA synchronous = OFF")
 
 
-def connect(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
+def connect(path: Path | None, schema: Schema, version: int) -> sqlite3.Connection:
     """Return a connection in autocommit mode with `schema` in place, in memory when the file cannot be used.
 
-    A file of another `version` is made anew. `schema` is a script of CREATE statements.
+    A file of another `version` is made anew. `schema` is a script of CREATE statements, or writes one.
     """
     if path is not None:
         try:
@@ -52,7 +54,7 @@ def delete(path: Path) -> bool:
     return True
 
 
-def _prepared(path: Path | None, schema: str, version: int) -> sqlite3.Connection:
+def _prepared(path: Path | None, schema: Schema, version: int) -> sqlite3.Connection:
     db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         for pragma in _PRAGMAS:
@@ -60,7 +62,8 @@ def _prepared(path: Path | None, schema: str, version: int) -> sqlite3.Connectio
         if db.execute("PRAGMA user_version").fetchone() != (version,):
             if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 raise sqlite3.DatabaseError("a cache of another version")
-            db.executescript(f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {version};\nCOMMIT;")
+            script = schema if isinstance(schema, str) else schema()
+            db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")
     except BaseException:
         db.close()
         raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
+from mlver.objects.state import View
 from mlver.repo.snapshot import find_in_tree
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def ancestors(repo: Repository, heads: Iterable[CommitId]) -> Iterator[CommitId]
 
 def all_heads(repo: Repository) -> list[CommitId]:
     """Return every commit that a branch, tag, stage or HEAD names."""
-    view = repo.view
+    return view_heads(repo.view)
+
+
+def view_heads(view: View) -> list[CommitId]:
+    """Return every commit that a branch, tag, stage or HEAD names in a view."""
     named = [*view.branches.values(), *view.tags.values()]
     named += [live.commit for scopes in view.stages.values() for live in scopes.values()]
     return list(dict.fromkeys([*([view.head] if view.head else []), *named]))

@@ -91,11 +91,7 @@ class Snapshot:
 
     def spec(self, path: str, key: tuple[str, ...] = ()) -> Spec:
         """Key columns and options of one artifact; `key` overrides those of mlver.toml."""
-        declared = self.project.spec(path)
-        options = dict(declared.options)
-        if self[path].kind == "metrics" and self.project.directions:
-            options = {"direction": self.project.directions, **options}
-        return Spec(tuple(dict.fromkeys(key or declared.key)), options)
+        return artifact_spec(self.project, path, self[path].kind, key)
 
     def kind(self, path: str) -> Kind:
         """The kind of one artifact; an AbsentKind when it is not installed here."""
@@ -109,6 +105,15 @@ class Snapshot:
             if len(self._units) > _UNITS_KEPT:
                 self._units.popitem(last=False)
         return self._units[slot]
+
+
+def artifact_spec(project: Project, path: str, kind: str, key: tuple[str, ...] = ()) -> Spec:
+    """Return key columns and options of one artifact; `key` overrides those of mlver.toml."""
+    declared = project.spec(path)
+    options = dict(declared.options)
+    if kind == "metrics" and project.directions:
+        options = {"direction": project.directions, **options}
+    return Spec(tuple(dict.fromkeys(key or declared.key)), options)
 
 
 def walk_tree(store: ObjectStore, root: TreeId) -> Iterator[tuple[str, Entry]]:
