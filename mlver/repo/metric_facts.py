@@ -8,14 +8,19 @@ A fact of type `metric` has the subject `{commit}` and the body
     dataset     path of the data it was measured on; left out when not said
     dataset_id  content id of that data, 64 hex digits
     n           sample size, a whole number
+    window      the stretch of time it covers, `7d`; left out when not said
+    definition  id of the metric's definition at that time; left out when it had none
+    estimate    true when it was estimated and not measured; left out otherwise
+    command     how it was measured, when mlver ran the program; left out otherwise
+    inputs      path -> content id of what that program was given beyond the commit and the dataset
 
 `at` says on which labels the value rests (as of when), `known` when it was recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +29,7 @@ from mlver.kinds.base import Value
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId, FactId
 from mlver.objects.state import Fact
+from mlver.repo.metric_policy import DefinitionId
 from mlver.repo.subjects import get_number, subject
 
 if TYPE_CHECKING:
@@ -38,7 +44,8 @@ class MetricValue:
     """One value: of which commit, metric and slice, on which dataset version, of how many samples.
 
     `as_of` says which labels it rests on, `known` when it was recorded here, `by` who did. `fact` is
-    None for a value that stands in a metrics file of the commit (`path`), or that is not known.
+    None for a value that stands in a metrics file of the commit (`path`), or that is not known. `estimate`
+    marks what was estimated without labels; `inputs` is path -> blob of what a backfill was given.
     """
 
     commit: CommitId
@@ -53,6 +60,11 @@ class MetricValue:
     by: str
     fact: FactId | None = None
     path: str | None = None
+    window: str | None = None
+    definition: DefinitionId | None = None
+    estimate: bool = False
+    command: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,31 @@ def slice_name(text: str) -> str:
 
 
 def metric_body(
-    name: str, slice: str, value: Plain, dataset: str | None, dataset_id: BlobId | None, n: int | None
+    name: str,
+    slice: str,
+    value: Plain,
+    dataset: str | None,
+    dataset_id: BlobId | None,
+    n: int | None,
+    *,
+    window: str | None = None,
+    definition: DefinitionId | None = None,
+    estimate: bool = False,
+    command: str | None = None,
+    inputs: Mapping[str, str] | None = None,
 ) -> dict[str, Plain]:
     """Return the body of a metric fact; what is None or empty is left out, but for the value."""
-    rest = {"slice": slice or None, "dataset": dataset, "dataset_id": dataset_id and dataset_id.hex(), "n": n}
+    rest: dict[str, Plain] = {
+        "slice": slice or None,
+        "dataset": dataset,
+        "dataset_id": dataset_id and dataset_id.hex(),
+        "n": n,
+        "window": window or None,
+        "definition": definition and definition.hex(),
+        "estimate": estimate or None,
+        "command": command,
+        "inputs": dict(inputs) if inputs else None,
+    }
     return {"name": name, "value": value} | {key: item for key, item in rest.items() if item is not None}
 
 
@@ -98,12 +131,13 @@ def metric_fact(commit: CommitId, body: dict[str, Plain], *, at: datetime, known
 def recorded_metrics(repo: Repository, commit: CommitId, as_of: datetime | None = None) -> list[MetricValue]:
     """Return every value ever recorded for a commit, in the order of the log, as known at `as_of`."""
     facts = repo.facts.items(METRIC, as_of=as_of, commit=commit.hex())
-    return [_value(commit, id, fact) for id, fact in facts]
+    return [fact_value(commit, id, fact) for id, fact in facts]
 
 
-def _value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:
+def fact_value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:
+    """Return the value that a metric fact about `commit` holds."""
     body = fact.body
-    dataset_id, n = body.get("dataset_id"), body.get("n")
+    dataset_id, n, definition, inputs = (body.get(key) for key in ("dataset_id", "n", "definition", "inputs"))
     return MetricValue(
         commit=commit,
         name=str(body.get("name", "")),
@@ -116,6 +150,11 @@ def _value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:
         known=fact.known,
         by=fact.by,
         fact=id,
+        window=body.get("window"),
+        definition=DefinitionId.parse(definition) if definition else None,
+        estimate=body.get("estimate") is True,
+        command=body.get("command"),
+        inputs=inputs if isinstance(inputs, Mapping) else {},
     )
 
 
@@ -127,14 +166,16 @@ def metric_values(
     *,
     files: bool = False,
     history: bool = False,
+    estimates: bool = False,
 ) -> list[MetricValue]:
     """Return the metrics of a commit by name, slice and dataset, as known now or at the moment `as_of`.
 
-    For each name, slice and dataset the value resting on the newest labels counts, of several such the
-    one recorded last; `history` returns them all, oldest first. `files` also reads the commit's metrics
-    files. A name asked for of which nothing is known comes back with the value None: unknown.
+    For each name, slice and dataset (and window, when the value names one) the value resting on the newest
+    labels counts, of several such the one recorded last; `history` returns them all, oldest first. `files`
+    also reads the commit's metrics files. A name asked for of which nothing is known comes back with the
+    value None: unknown. Estimates never pass for measured values: only `estimates` returns them too.
     """
-    found = recorded_metrics(repo, commit, as_of)
+    found = [value for value in recorded_metrics(repo, commit, as_of) if estimates or not value.estimate]
     if files and (as_of is None or repo.commit(commit).time <= as_of):
         from mlver.repo.metric_files import file_metrics
 
@@ -155,9 +196,14 @@ def metric_values(
 
 
 def _newest(values: Iterable[MetricValue]) -> list[MetricValue]:
-    newest: dict[tuple[str, str, str | None], MetricValue] = {}
+    newest: dict[tuple[str, str, str | None, str | None, bool], MetricValue] = {}
     for value in values:
-        key = (value.name, value.slice, value.dataset)
-        if key not in newest or (newest[key].as_of, newest[key].known) <= (value.as_of, value.known):
+        key = (value.name, value.slice, value.dataset, value.window, value.estimate)
+        if key not in newest or newer(value, newest[key]):
             newest[key] = value
     return list(newest.values())
+
+
+def newer(value: MetricValue, other: MetricValue) -> bool:
+    """Whether `value` counts instead of `other`: it rests on newer labels, or on the same and was recorded later."""
+    return (other.as_of, other.known) <= (value.as_of, value.known)
