@@ -49,10 +49,13 @@ class FileChange:
 
 @dataclass(frozen=True)
 class MetricDelta:
-    """One metric on both sides. `verdict` is `better`, `worse`, `same`, `changed` (direction unknown) or `new`, `gone`.
+    """One metric on both sides.
 
-    `slice` is empty for everything; `dataset` names what it was measured on, `old_n`/`new_n` the sample sizes.
-    `note` says why a comparison is doubtful (different dataset versions).
+    `verdict` is `better`, `worse`, `same`, `changed` (direction unknown), `new`, `gone`, `unknown`, or
+    `incomparable`: other data, another definition, an estimate; then there is no `delta`, and `note` says why.
+    A `note` beside another verdict says why the comparison is doubtful. `slice` is empty for everything;
+    `dataset` names what it was measured on, `old_n`/`new_n` the sample sizes. `usual` is the size of the move
+    as a multiple of how much the metric varied before, None when too little is known of that.
     """
 
     name: str
@@ -65,6 +68,8 @@ class MetricDelta:
     old_n: int | None = None
     new_n: int | None = None
     note: str | None = None
+    usual: float | None = None
+    estimate: bool = False
 
 
 def commit_info(id: CommitId, commit: Commit, refs: Mapping[CommitId, tuple[str, ...]]) -> CommitInfo:
