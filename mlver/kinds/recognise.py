@@ -55,6 +55,8 @@ _NAMES: Final = {
     "mlproject": "code", "pipfile": "config", "setup.cfg": "config", "go.mod": "code", "codeowners": "code",
 }  # fmt: skip
 _REQUIREMENTS = re.compile(r"(requirements|constraints)[\w.-]*\.txt")
+_PROGRAM_OF_RULES = re.compile(r"(?!test_|__|conftest)\w[\w.-]*\.(py|sql)")
+_DBT = re.compile(r"(schema|sources|properties|_[\w-]+)\.ya?ml")  # of dbt, among its models: what is tested
 _RECORDS = re.compile(rb"\s*\[\s*\{")
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -73,6 +75,8 @@ def by_path(path: str) -> str | None:
     if form is TEXT:
         if suffix == "txt" and _REQUIREMENTS.fullmatch(name):
             return "config"
+        if "rules" in (_role(folders), _subject(stem)) and _PROGRAM_OF_RULES.fullmatch(name):
+            return "rules"
         return None if suffix == "txt" and _role(folders) == "model" else "code"  # LightGBM writes .txt
     if form is WEIGHTS:
         return "model"
@@ -83,6 +87,8 @@ def by_path(path: str) -> str | None:
     if form is RECORDS:
         return _of_records(_role(folders), _subject(stem))
     if form is DOCUMENT:
+        if _DBT.fullmatch(name) and _role(folders) == "model":
+            return "rules"
         decided = _of_document(_role(folders), _subject(stem))
         return None if decided == "data" else decided
     return "config" if suffix == "lock" else None

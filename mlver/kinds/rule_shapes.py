@@ -1,4 +1,7 @@
-"""The shapes rules are written in: lists of maps, maps by id, groups, Prometheus files, Great Expectations suites."""
+"""The shapes rules are written in: lists of maps, maps by id, groups, Prometheus files, Great Expectations suites,
+
+constraints of Deequ, tests of dbt.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from blake3 import blake3
 
 from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.kinds.documents import flatten
+from mlver.kinds.rule_dbt import is_dbt, read_dbt
+from mlver.kinds.rule_deequ import deequ_id, is_deequ
 
-_SECTIONS = ("rules", "checks", "bounds", "filters", "constraints", "expectations", "groups")
+_SECTIONS = ("rules", "checks", "bounds", "filters", "constraints", "expectations", "groups", "constraint_suggestions")
+_MADE = "id"  # of an expectation: made up by the library, another one whenever the suite is built anew
 _IDS = ("id", "rule_id", "name", "rule", "alert", "record", "key", "check", "title")
 
 
@@ -26,6 +32,8 @@ def read_rules(document: Value) -> tuple[dict[str, Value], bool]:
         return {}, False
     if not isinstance(document, dict):
         raise Unreadable("neither a list nor a map of rules")
+    if is_dbt(document):
+        return read_dbt(document), False
     sections = [name for name in _SECTIONS if name in document and _is_section(document, name)]
     if not sections:
         return dict(document), False
@@ -63,9 +71,14 @@ def _ungrouped(entries: list[Value]) -> list[Value]:
 
 
 def _by_id(entries: list[Value]) -> dict[str, Value]:
+    entries = [_without_made_id(entry) for entry in entries]
     ids = [_id(entry) for entry in entries]
-    if any(count > 1 for count in Counter(ids).values()):
-        ids = [_longer(name, entry) for name, entry in zip(ids, entries, strict=True)]
+    counts = Counter(ids)
+    if any(count > 1 for count in counts.values()):
+        ids = [
+            _longer(name, entry) if counts[name] > 1 or not (_is_expectation(entry) or is_deequ(entry)) else name
+            for name, entry in zip(ids, entries, strict=True)
+        ]
     places: dict[str, int] = {}
     for place, name in enumerate(ids, 1):
         if name in places:
@@ -78,13 +91,14 @@ def _id(entry: Value) -> str:
     """Return the rule's own id; an expectation's type and column; or a digest of what it says."""
     if not isinstance(entry, dict):
         return short_json(entry)
+    if is_deequ(entry):
+        return deequ_id(entry)
     for field in _IDS:
         name = entry.get(field)
         if isinstance(name, (str, int)) and not isinstance(name, bool) and name != "":
             return str(name)
-    kind = entry.get("expectation_type", entry.get("type"))
-    about = entry.get("kwargs") if isinstance(entry.get("kwargs"), dict) else entry
-    if isinstance(kind, str) and isinstance(about, dict):
+    kind, about = entry.get("expectation_type", entry.get("type")), _about(entry)
+    if isinstance(kind, str):
         column = about.get("column", about.get("column_list", about.get("column_A")))
         return f"{kind}({short_json(column)})" if column is not None else kind
     if isinstance(entry.get("column"), str):
@@ -92,9 +106,34 @@ def _id(entry: Value) -> str:
     return f"~{blake3(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
+def _about(entry: dict[str, Value]) -> dict[str, Value]:
+    """Return what an expectation is called with; of other rules, the rule."""
+    words = entry.get("kwargs")
+    return words if isinstance(words, dict) else entry
+
+
+def _is_expectation(entry: Value) -> bool:
+    kind = entry.get("expectation_type", entry.get("type")) if isinstance(entry, dict) else None
+    return isinstance(kind, str) and isinstance(entry.get("kwargs"), dict)
+
+
+def _without_made_id(entry: Value) -> Value:
+    return {key: value for key, value in entry.items() if key != _MADE} if _is_expectation(entry) else entry
+
+
 def _longer(name: str, entry: Value) -> str:
-    """Return the id of an alerting rule with its severity and group: Prometheus lets several share a name."""
-    if not isinstance(entry, dict) or not {"alert", "record"} & entry.keys() or "id" in entry:
+    """Return the id with what tells rules of one name apart, where a library lets several share it.
+
+    Alerting rules of Prometheus: severity and group; expectations: a digest of what they are called with;
+    constraints of Deequ: the rule that suggested them.
+    """
+    if not isinstance(entry, dict):
+        return name
+    if _is_expectation(entry):
+        return f"{name}~{blake3(json.dumps(_about(entry), sort_keys=True).encode()).hexdigest()[:8]}"
+    if is_deequ(entry):
+        return f"{name} [{entry['suggesting_rule']}]" if isinstance(entry.get("suggesting_rule"), str) else name
+    if not {"alert", "record"} & entry.keys() or "id" in entry:
         return name
     labels = entry.get("labels")
     severity = labels.get("severity") if isinstance(labels, dict) else None

@@ -6,14 +6,26 @@ from mlver.kinds.base import Value, short_json
 
 _LOW = {"min": "<=", "minimum": "<=", "min_value": "<=", "lower": "<=", "ge": "<=", "gte": "<=", "gt": "<"}
 _HIGH = {"max": "<=", "maximum": "<=", "max_value": "<=", "upper": "<=", "le": "<=", "lte": "<=", "lt": "<"}
-_WHEN = ("when", "if", "condition", "predicate", "expr", "where", "sql", "kwargs")
+_WHEN = ("when", "if", "condition", "predicate", "expr", "where", "sql", "code", "code_for_constraint", "kwargs")
 _COLUMN = ("column", "feature", "field", "metric")
 _OPERATOR = ("op", "operator", "comparison")
 _VALUE = ("value", "threshold", "limit")
 _THEN = ("then", "action", "do", "effect")
 _WHY = ("why", "reason", "description", "comment")
 SAID = ("owner", *_WHY)  # fields that are about the rule, and not part of it
-_NAMES = ("id", "rule_id", "name", "alert", "record", "rule", "expectation_type", "type", "order", "group")
+_NAMES = (
+    "decorators",
+    "id",
+    "rule_id",
+    "name",
+    "alert",
+    "record",
+    "rule",
+    "expectation_type",
+    "type",
+    "order",
+    "group",
+)
 _MOST_WHY = 200
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 from mlver.kinds.alignment import align
@@ -22,8 +23,12 @@ from mlver.kinds.base import (
 )
 from mlver.kinds.documents import load
 from mlver.kinds.recognise import score
+from mlver.kinds.rule_python import read_python
 from mlver.kinds.rule_shapes import read_rules
+from mlver.kinds.rule_sql import read_sql
 from mlver.kinds.rule_text import SAID, rule_text
+
+_PROGRAMS: Mapping[str, Callable[[Source], dict[str, Value]]] = {".py": read_python, ".sql": read_sql}
 
 
 class RulesUnits(Units):
@@ -49,6 +54,8 @@ class RulesKind(Kind):
 
         Option `order = true` says that the first rule that fires wins: then the order is a unit, `@order`.
         """
+        if (read := _PROGRAMS.get(PurePosixPath(source.path).suffix.lower())) is not None:
+            return RulesUnits(read(source), ordered=False)
         rules, ordered = read_rules(load(source))
         if ordered and spec.options.get("order") is True:
             rules["@order"] = [name for name in rules if not name.startswith("@")]

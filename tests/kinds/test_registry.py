@@ -23,7 +23,8 @@ BY_PATH = {
     "model": "models/triage.joblib models/fallback.json model.pkl a/b.safetensors models/bert/config.json net.onnx"
              " models/lr.joblib.gz checkpoints/last.ckpt models/params.yaml",
     "rules": "rules/rules.json checks/bounds.json rules/r.yaml config/rules.toml bounds.json alerts/rules.yml"
-             " data/checks/age.yaml expectations/input.json rules/sub/x.json Rules/R.JSON",
+             " data/checks/age.yaml expectations/input.json rules/sub/x.json Rules/R.JSON"
+             " rules/filters.py checks/bounds.sql src/rules.py models/schema.yml models/staging/_stg__models.yml",
     "metrics": "metrics/w3.json metrics.json reports/val_metrics.json models/metrics.json eval/scores.yaml"
                " metrics/curve.csv results/run.json",
     "alerts": "alerts/history.jsonl alerts/history.csv alerts.jsonl incidents/2024.json",
@@ -31,7 +32,8 @@ BY_PATH = {
               " uv.lock setup.cfg conf/a.ini environment.yml .github/workflows/ci.yml package.json thing.json"
               " config/metrics.yaml",
     "code": "train.py README.md README Makefile Dockerfile queries/a.sql run.sh notebooks/explore.ipynb src/metrics.py"
-            " rules/README.md rules/filters.py notes.txt LICENSE .gitignore .mlverignore config/load.py data/README.md",
+            " rules/README.md rules/__init__.py rules/test_r.py rules/run.sh"
+            " notes.txt LICENSE .gitignore .mlverignore config/load.py data/README.md",
     "file": "logo.png doc/paper.pdf .env .env.local a.zip data/images/1.jpg x.tar.gz",
 }  # fmt: skip
 
