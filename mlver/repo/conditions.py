@@ -23,6 +23,7 @@ from typing import Final
 
 from mlver.errors import UsageError
 from mlver.objects.ids import BlobId
+from mlver.repo.comparable import obstacle
 from mlver.repo.intervals import newcombe, wilson
 from mlver.repo.metric_facts import MetricValue, slice_name
 
@@ -228,6 +229,8 @@ def _comparable(value: MetricValue, base: MetricValue | None) -> float:
         raise _Unknown("not known of the baseline")
     if value.dataset_id != base.dataset_id:
         raise _Unknown(f"the baseline was measured on another version of {value.dataset}")
+    if reason := obstacle(base, value):
+        raise _Unknown(f"not comparable with the baseline: {reason}")
     return number
 
 

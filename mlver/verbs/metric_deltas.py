@@ -73,6 +73,7 @@ def _pair_rest(before: dict[_Key, MetricValue], after: Mapping[_Key, MetricValue
 
 def _rank(delta: MetricDelta) -> tuple[int, float, str, str, str]:
     size = _share(delta.old, delta.new) / _SHARE if delta.usual is None else delta.usual
+    size = 0.0 if delta.verdict == INCOMPARABLE else size
     return (_ORDER.index(delta.verdict), -size, delta.name, delta.slice, delta.dataset or "")
 
 
