@@ -9,10 +9,12 @@ from mlver.kinds.base import Comparison, Delta, Kind, Source, Spec, Units, Value
 from mlver.kinds.recognise import score
 
 _LINE = 160
+_NUMPY = b"\x93NUMPY"
+_ARRAY = {"dtype", "shape", "digest"}
 
 
 class DataKind(Kind):
-    """Parquet, CSV/TSV, JSONL, Arrow and Feather files: rows by key, columns by name."""
+    """Parquet, ORC, CSV/TSV, JSONL, Arrow and Feather files: rows by key, columns by name; NumPy files by array."""
 
     name: ClassVar[str] = "data"
     version: ClassVar[int] = 1
@@ -28,13 +30,23 @@ class DataKind(Kind):
         Rows are named by `spec.key`, else by a first column whose values are there and different,
         else by their own digest. Options: `delimiter` and `header` (true, false) of a CSV.
         """
+        if _holds_arrays(source):
+            from mlver.kinds.arrays.read import read_arrays
+
+            return read_arrays(source)
         from mlver.kinds.tables.read import read_table
         from mlver.kinds.tables.units import TableUnits
 
         return TableUnits(read_table(source, spec.options), spec.key)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
-        """Describe rows, cells, schema and drift (see tables/comparison.py)."""
+        """Describe rows, cells, schema and drift (see tables/comparison.py), or arrays and how far they moved."""
+        from mlver.kinds.arrays.read import ArrayUnits
+
+        if isinstance(old, ArrayUnits) or isinstance(new, ArrayUnits):
+            from mlver.kinds.arrays.compare import compare_arrays
+
+            return compare_arrays(old, new, delta)
         from mlver.kinds.tables.comparison import compare_tables
 
         return compare_tables(old, new, delta)
@@ -46,6 +58,8 @@ class DataKind(Kind):
         """
         if not isinstance(value, dict):
             return short_json(value)
+        if value.keys() >= _ARRAY:
+            return _array_text(value)
         line = ""
         for name, cell in sorted(value.items(), key=lambda item: isinstance(item[1], float)):
             if line == "" and cell == key:
@@ -57,7 +71,9 @@ class DataKind(Kind):
         return line
 
     def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
-        """Return the first rows, as they stand in the file."""
+        """Return the first rows, as they stand in the file; of NumPy files the arrays."""
+        if _holds_arrays(source):
+            return super().head(source, spec, limit)
         from mlver.kinds.tables.read import read_table
         from mlver.kinds.tables.values import plain
 
@@ -69,9 +85,29 @@ class DataKind(Kind):
 
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return the profile: rows, columns, key, and per column counts, range, quantiles, top values."""
+        from mlver.kinds.arrays.read import ArrayUnits
         from mlver.kinds.tables.profile import profile
 
+        if isinstance(units, ArrayUnits):
+            return {"arrays": len(units), "profile": {name: units.get(name) for name in units.keys()}}  # noqa: SIM118
         return profile(units)
+
+
+def _holds_arrays(source: Source) -> bool:
+    if source.path.lower().endswith((".npy", ".npz")):
+        return True
+    with source.open() as stream:
+        return stream.read(len(_NUMPY)) == _NUMPY
+
+
+def _array_text(value: Mapping[str, Value]) -> str:
+    """Return `float64 178x13, 0.13 to 1680, mean 69.1`."""
+    parts = [f"{value['dtype']} {'x'.join(map(str, value['shape'])) or 'scalar'}"]
+    if "min" in value:
+        parts.append(f"{_cell(value['min'])} to {_cell(value['max'])}")
+    parts += [f"mean {_cell(value['mean'])}"] if "mean" in value else []
+    parts += [f"{value['nulls']} null"] if value.get("nulls") else []
+    return ", ".join(parts)
 
 
 def _cell(value: Value) -> str:

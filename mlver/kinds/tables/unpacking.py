@@ -40,7 +40,7 @@ def unpacked(stream: BinaryIO, head: bytes, size: int) -> bytes:
     damaged or truncated data is left to the caller.
     """
     opened = next(opener for magic, opener in _OPENERS.items() if head.startswith(magic))
-    most = max(FLOOR, min(LIMIT, size * RATIO))
+    most = most_of(size)
     parts: list[bytes] = []
     total = 0
     with opened(stream) as inside:
@@ -52,6 +52,11 @@ def unpacked(stream: BinaryIO, head: bytes, size: int) -> bytes:
     if not total:
         raise Unreadable("empty file")
     return b"".join(parts)
+
+
+def most_of(size: int) -> int:
+    """Return how many bytes a packed file of `size` bytes may unfold to."""
+    return max(FLOOR, min(LIMIT, size * RATIO))
 
 
 def inner_name(path: str) -> str:

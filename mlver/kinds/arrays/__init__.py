@@ -1,0 +1,1 @@
+"""Files of plain arrays, `.npy` and `.npz`, for the data kind."""
