@@ -20,6 +20,7 @@ from mlver.verbs import deployed as stage_verbs
 from mlver.verbs import promote as move_verbs
 from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
+from mlver.verbs.check import check
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
 from mlver.verbs.fsck import fsck
@@ -103,6 +104,7 @@ class Repo(Bound):
     set_ref = method(ref_verbs.set_ref)
     delete_ref = method(ref_verbs.delete_ref)
     switch = method(ref_verbs.switch)
+    check = method(check)
     promote = method(move_verbs.promote)
     rollback = method(move_verbs.rollback)
     deployed = method(stage_verbs.deployed)

@@ -38,6 +38,7 @@ _ALL = (
     Entry("blame", "Who last changed each part, when and why.", LOOK),
     Entry("lineage", "What a model, metric or table was made from.", LOOK),
     Entry("impact", "What was made from it, and where it went live.", LOOK),
+    Entry("check", "Would a commit pass the gate of a stage?", STAGES),
     Entry("promote", "Make a commit live on a stage.", STAGES),
     Entry("rollback", "Move a stage back to its last good release.", STAGES),
     Entry("deployed", "What is or was live: where, for whom and why.", STAGES),

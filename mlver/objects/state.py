@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mlver.objects.encoding import Plain
-from mlver.objects.ids import CommitId, DerivationId, FactBatchId, OperationId
+from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, OperationId
 
 EVERYONE = ""  # the scope of a stage that serves all
 
@@ -17,6 +17,7 @@ class Live:
     """One commit made live: who moved it, when, why and by which action (`promote`, `rollback`).
 
     `release` names the folder of released files; `evidence` is what the person who moved it saw.
+    `percent` is the share of the traffic it gets; what was live before keeps the rest.
     """
 
     commit: CommitId
@@ -26,6 +27,40 @@ class Live:
     action: str
     release: str | None = None
     evidence: Plain = None
+    percent: int = 100
+
+
+@dataclass(frozen=True)
+class Clash:
+    """One conflict of a merge that is open: a unit, or (`unit` None) a whole artifact.
+
+    `taken` is `ours` or `theirs` once somebody said so; a conflict can also be resolved by editing the file.
+    """
+
+    path: str
+    unit: str | None = None
+    taken: str | None = None
+
+
+@dataclass(frozen=True)
+class Merging:
+    """A merge or revert (`action`) that waits for its commit.
+
+    The changes from `base` to `theirs` were laid over HEAD, which was `ours`. `parents` are what the commit
+    gets besides HEAD, `name` is what was asked for. `files` maps a path to the blob that was left in the work
+    tree (None: the file was removed).
+    """
+
+    action: str
+    name: str
+    base: CommitId
+    ours: CommitId
+    theirs: CommitId
+    message: str
+    parents: tuple[CommitId, ...] = ()
+    trailers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Mapping[str, BlobId | None] = field(default_factory=dict)
+    clashes: tuple[Clash, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +70,7 @@ class View:
     `branch` is the branch HEAD is on; when it is None, `detached` is HEAD's commit. `stages` maps
     stage -> scope -> what is live there (scope `""` is everyone). `pending` maps a path to the
     derivation that `mlver run` recorded for it and no commit holds yet. `facts` heads the fact log.
+    `merging` is the merge that is open.
     """
 
     branch: str | None = "main"
@@ -44,6 +80,7 @@ class View:
     stages: Mapping[str, Mapping[str, Live]] = field(default_factory=dict)
     pending: Mapping[str, DerivationId] = field(default_factory=dict)
     facts: FactBatchId | None = None
+    merging: Merging | None = None
 
     @property
     def head(self) -> CommitId | None:

@@ -29,10 +29,10 @@ def diff_markdown(result: DiffResult) -> Text:
             lines += _artifact(artifact)
     if result.environment:
         rows = [(name, old or "none", new or "none") for name, old, new in result.environment]
-        lines += ["**environment**", "", *_table(("package", "old", "new"), rows), ""]
+        lines += ["**environment**", "", *table(("package", "old", "new"), rows), ""]
     for artifact in result.artifacts:
         if artifact.change == "rewritten":
-            lines.append(f"- {_code(artifact.path)}: {_escaped(artifact.summary)}")
+            lines.append(f"- {_code(artifact.path)}: {escaped(artifact.summary)}")
     if result.identical:
         lines.append("No difference.")
     return Text("\n".join(lines).rstrip("\n"), no_wrap=True, overflow="ignore")
@@ -40,10 +40,10 @@ def diff_markdown(result: DiffResult) -> Text:
 
 def _side(side: Side) -> str:
     if side.commit is None:
-        return _escaped(side.name)
-    name = "" if side.commit.hex().startswith(side.name) else f"{_escaped(side.name)} "
+        return escaped(side.name)
+    name = "" if side.commit.hex().startswith(side.name) else f"{escaped(side.name)} "
     about = f"{who(side.author)}, {when(side.time)}: {side.subject or ''}"
-    return f"{name}{_code(side.commit.short)} ({_escaped(about)})"
+    return f"{name}{_code(side.commit.short)} ({escaped(about)})"
 
 
 def _metrics(result: DiffResult) -> list[str]:
@@ -51,14 +51,14 @@ def _metrics(result: DiffResult) -> list[str]:
         (metric_name(m.name, m.slice), *values_text(m), delta_text(m.delta), m.verdict, m.dataset or "")
         for m in result.metrics
     ]
-    return ["**metrics**", "", *_table(("metric", "old", "new", "delta", "verdict", "on"), rows), ""]
+    return ["**metrics**", "", *table(("metric", "old", "new", "delta", "verdict", "on"), rows), ""]
 
 
 def _artifact(artifact: ArtifactDiff) -> list[str]:
     word = f" {WORDS[artifact.change]}" if artifact.change in WORDS else ""
     was = f" (was {_code(artifact.was)})" if artifact.was else ""
     summary = unreadable_text(artifact) if artifact.unreadable else artifact.summary
-    lines = [f"**{artifact.kind}** {_code(artifact.path)}{word}{was}: {_escaped(summary)}", ""]
+    lines = [f"**{artifact.kind}** {_code(artifact.path)}{word}{was}: {escaped(summary)}", ""]
     if artifact.kind == "code":
         for detail in artifact.details:
             body = [f"{sign} {safe(str(text).expandtabs(4))}" for sign, text in detail.rows]
@@ -68,24 +68,32 @@ def _artifact(artifact: ArtifactDiff) -> list[str]:
     shown = pick(listed_changes(artifact), ROOM.get(artifact.kind, 6))
     for change in shown:
         sign, _ = SIGNS[change.change]
-        lines.append(f"- {_code(sign)} {_code(change.unit)} {_escaped(said(change, artifact.kind).plain)}")
+        lines.append(f"- {_code(sign)} {_code(change.unit)} {escaped(said(change, artifact.kind).plain)}")
     total = artifact.units.added + artifact.units.removed + artifact.units.changed
     if shown and total > len(shown):
         lines.append(f"- … {number(total - len(shown))} more")
     lines += [""] if shown else []
     for detail in artifact.details:
         rows = [[number(value) if isinstance(value, float) else value for value in row] for row in detail.rows]
-        table = _table(detail.columns, rows)
-        lines += [f"<details><summary>{_escaped(detail.title)}</summary>", "", *table, "", "</details>", ""]
+        lines += [
+            f"<details><summary>{escaped(detail.title)}</summary>",
+            "",
+            *table(detail.columns, rows),
+            "",
+            "</details>",
+            "",
+        ]
     return lines
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    written = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the lines of a Markdown table; cells are escaped."""
+    written = [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in rows]
     return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *written]
 
 
-def _escaped(value: Any) -> str:
+def escaped(value: Any) -> str:
+    """Return text that Markdown shows as it is; nothing for None."""
     return safe("" if value is None else value).translate(_SPECIAL)
 
 

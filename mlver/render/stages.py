@@ -40,7 +40,8 @@ def _move(result: MoveResult) -> list[RenderableType]:
     rows: list[list[Part | None]] = []
     if result.old:
         rows.append([("was", "quiet"), (result.old.short, "id"), result.old_subject or ""])
-    rows.append([(verb, "quiet" if result.dry_run else "good"), (result.new.short, "id"), result.new_subject])
+    share = "" if result.percent == 100 else f" ({result.percent} % of the traffic)"
+    rows.append([(verb, "quiet" if result.dry_run else "good"), (result.new.short, "id"), result.new_subject + share])
     return [line(name), indented(Columns(rows))]
 
 
@@ -57,6 +58,8 @@ def _about(result: MoveResult) -> list[RenderableType]:
         written = size(result.bytes_written) + " written" if result.bytes_written else "on disk already"
         lines.append(line((f"{files}, {written}, in {lasted(result.seconds)}", "quiet")))
         lines.append(whole(("served from ", "quiet"), (result.path, "path")))
+    for text in result.refused:
+        lines.append(line(("would be refused: ", "warning"), text, wrap=True))
     return lines
 
 
@@ -75,6 +78,7 @@ def deployed_page(result: DeployedResult) -> RenderableType:
         indented(
             line(
                 time,
+                "" if result.percent == 100 else f", {result.percent} % of the traffic",
                 f", {result.action} by ",
                 (who(result.actor), "who"),
                 f": {result.reason}" if result.reason else "",
@@ -93,13 +97,24 @@ def _evidence(evidence: Any) -> str:
     """What was known when the move was made; metrics as `recall{clinic=C} 0.375`."""
     if not isinstance(evidence, Mapping):
         return "" if evidence is None else brief(evidence, 300)
-    rest = {key: value for key, value in evidence.items() if value and key != "metrics"}
+    rest = {key: value for key, value in evidence.items() if value and key not in ("metrics", "gate", "override")}
     metrics = evidence.get("metrics") or ()
     overall = [metric for metric in metrics if not (isinstance(metric, Mapping) and metric.get("slice"))] or metrics
     told = [_metric(metric) for metric in overall[:_EVIDENCE]]
     if len(metrics) > len(told):
         told.append(f"… {len(metrics) - len(told)} more")
-    return ", ".join([*told, *([brief(rest, 300)] if rest else [])])
+    return ", ".join([*told, *_gate(evidence), *([brief(rest, 300)] if rest else [])])
+
+
+def _gate(evidence: Mapping[str, Any]) -> list[str]:
+    """What the gate said: `gate met (3)`, or what was passed over, and how."""
+    rows = [row for row in evidence.get("gate") or () if isinstance(row, Mapping)]
+    if not rows:
+        return []
+    failed = [str(row.get("requirement", "")) for row in rows if row.get("state") != "met"]
+    if not failed:
+        return [f"gate met ({len(rows)})"]
+    return [f"gate passed over ({evidence.get('override', 'override')}): {', '.join(failed)}"]
 
 
 def _metric(metric: Any) -> str:
@@ -122,7 +137,12 @@ def ledger_page(result: LedgerResult) -> RenderableType:
                 when(entry.since),
                 until,
                 (who(entry.actor), "who"),
-                f"{entry.action}: {entry.reason}" if entry.reason else entry.action,
+                _why(entry),
             ]
         )
     return Columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))
+
+
+def _why(entry: DeployedResult) -> str:
+    action = entry.action if entry.percent == 100 else f"{entry.action} {entry.percent} %"
+    return f"{action}: {entry.reason}" if entry.reason else action

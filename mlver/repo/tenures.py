@@ -48,9 +48,9 @@ def tenures(repo: Repository, stage: str, scope: str) -> Iterator[Tenure]:
 
 
 class Health:
-    """What is known against commits on one stage, as of now."""
+    """What is known against commits on one stage (None: on any), as of now."""
 
-    def __init__(self, repo: Repository, stage: str) -> None:
+    def __init__(self, repo: Repository, stage: str | None) -> None:
         self._marks = marks(repo) if repo.view.facts else {}
         self._alerts = open_critical(repo) if repo.view.facts else {}
         self._stage = stage
@@ -59,7 +59,11 @@ class Health:
         """Return why nobody should go back to a commit, None when nothing is known against it."""
         if self._marks.get(commit) == BAD:
             return "marked bad"
-        alerts = [alert for alert in self._alerts.get(commit, ()) if alert.stage in (None, self._stage)]
+        alerts = [
+            alert
+            for alert in self._alerts.get(commit, ())
+            if None in (alert.stage, self._stage) or alert.stage == self._stage
+        ]
         if not alerts:
             return None
         more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""

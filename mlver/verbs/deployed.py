@@ -21,7 +21,9 @@ from mlver.repo.repository import Repository
 class DeployedResult(Result):
     """What one stage serves one scope at one time. `until` None means it still does.
 
-    `scope` is the scope of the entry that answers: the most specific one that applies.
+    `scope` is the scope of the entry that answers: the most specific one that applies. `percent` is its share
+    of the traffic; what was live before keeps the rest. `evidence` is what whoever moved it saw: `metrics`,
+    the rows of the `gate`, and `override` when they were passed over.
     """
 
     schema: ClassVar[str] = "mlver.deployed/v1"
@@ -36,6 +38,7 @@ class DeployedResult(Result):
     action: str
     path: str | None = None
     evidence: Value = None
+    percent: int = 100
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def _result(repo: Repository, entry: LedgerEntry) -> DeployedResult:
         action=live.action,
         path=_path(repo, entry),
         evidence=live.evidence,
+        percent=live.percent,
     )
 
 

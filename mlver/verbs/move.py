@@ -41,7 +41,8 @@ class MoveResult(Result):
     which `bytes_written` had to be written. `undo` is the command that takes the move back, empty
     when there is nothing to take back. `mixed` says plainly when `--only` made a bundle that was
     never committed together. `unhealthy` tells why each newer ledger entry was passed over. `hint`
-    is the next command, when there is an obvious one.
+    is the next command, when there is an obvious one. `percent` is its share of the traffic, `refused`
+    (dry run) what the gate of the stage would not let through.
     """
 
     schema: ClassVar[str] = "mlver.move/v1"
@@ -69,6 +70,8 @@ class MoveResult(Result):
     warnings: tuple[str, ...] = ()
     dry_run: bool = False
     hint: str | None = None
+    percent: int = 100
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Move:
     unhealthy: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     hint: str | None = None
+    percent: int = 100
 
 
 def check_target(view: View, stage: str, scope: str) -> None:
@@ -95,10 +99,12 @@ def check_target(view: View, stage: str, scope: str) -> None:
     check_scope(scope)
 
 
-def preview(repo: Repository, move: Move, snapshot: Snapshot | None = None) -> MoveResult:
+def preview(
+    repo: Repository, move: Move, snapshot: Snapshot | None = None, refused: tuple[str, ...] = ()
+) -> MoveResult:
     """Return what the move would do; `snapshot` is what it would serve when that is not committed yet.
 
-    Changes nothing.
+    `refused` is why it would not be let through. Changes nothing.
     """
     release = _preflight(repo, move, snapshot)
     written = 0 if is_whole(repo, release) else release.bytes
@@ -106,7 +112,8 @@ def preview(repo: Repository, move: Move, snapshot: Snapshot | None = None) -> M
     difference = None
     if snapshot is None and result.old and result.old != move.commit:
         difference = diff(repo, str(result.old), str(move.commit))
-    return replace(result, diff=difference, metrics=difference.metrics if difference else (), dry_run=True)
+    metrics = difference.metrics if difference else ()
+    return replace(result, diff=difference, metrics=metrics, dry_run=True, refused=refused)
 
 
 def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
@@ -155,7 +162,7 @@ def _served(view: View, move: Move) -> Live | None:
 def _changes(view: View, move: Move) -> bool:
     """Whether there is anything to do. A promotion for a scope gives it an entry of its own, whatever everyone has."""
     live = _served(view, move) if move.action == ROLLBACK else _own(view, move)
-    return live is None or live.commit != move.commit
+    return live is None or live.commit != move.commit or (move.action != ROLLBACK and live.percent != move.percent)
 
 
 def _preflight(repo: Repository, move: Move, snapshot: Snapshot | None = None) -> Release:
@@ -177,6 +184,7 @@ def _record(repo: Repository, move: Move, before: Live | None, release: Release)
         action=move.action,
         release=release.name,
         evidence={"metrics": _metrics(repo, move.commit), **move.evidence},
+        percent=move.percent,
     )
 
     def change(view: View) -> View:
@@ -230,6 +238,7 @@ def _result(repo: Repository, move: Move, seen: View, release: Release, written:
         unhealthy=move.unhealthy,
         warnings=(*move.warnings, *_warnings(repo.view, move, release)),
         hint=move.hint,
+        percent=move.percent,
     )
 
 
@@ -238,8 +247,9 @@ def _undo(move: Move, before: Live | None) -> str:
         return "mlver undo"
     scope = f" --scope {shlex.quote(move.scope)}" if move.scope else ""
     # going forward again after a rollback is no rollback: the ledger must not read as if the good release was left
-    if move.action == ROLLBACK:
-        return f"mlver promote {move.stage} {before.commit.short}{scope}"
+    if move.action == ROLLBACK or before.commit == move.commit:
+        share = "" if before.percent == 100 else f" --percent {before.percent}"
+        return f"mlver promote {move.stage} {before.commit.short}{scope}{share}"
     return f"mlver rollback {move.stage} --to {before.commit.short}{scope}"
 
 

@@ -1,17 +1,31 @@
-"""`promote`: make a commit live, all kinds together, recorded."""
+"""`promote`: make a commit live, all kinds together, recorded; through the gate of the stage."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from mlver.errors import NegativeAnswer, UsageError
+from mlver.kinds.base import Value
+from mlver.repo.conditions import MET
+from mlver.repo.refusal_facts import refusal_fact
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.tenures import PROMOTE
+from mlver.repo.transaction import record_facts
+from mlver.verbs.check import ask
 from mlver.verbs.common import Progress
+from mlver.verbs.gate import ORDER, GateRow, gate
 from mlver.verbs.move import Move, MoveResult, check_target, make, preview
 from mlver.verbs.rollback import rollback
 
-__all__ = ["MoveResult", "promote", "rollback"]
+__all__ = ["MoveResult", "NotLetThrough", "promote", "rollback"]
+
+
+class NotLetThrough(NegativeAnswer):
+    """The commit does not have what the stage asks for."""
+
+    code = "gate"
 
 
 def promote(
@@ -21,18 +35,78 @@ def promote(
     *,
     scope: str = "",
     reason: str | None = None,
+    percent: int = 100,
+    skip: bool = False,
+    override: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> MoveResult:
-    """Make `rev` live on `stage` for `scope` (empty: everyone).
+    """Make `rev` live on `stage` for `scope` (empty: everyone) and `percent` of its traffic.
 
-    Pre-flight (every object of the release is there and whole) comes before anything moves; raises
-    Damaged naming what is missing.
+    Pre-flight (every object of the release is there and whole, the gate of the stage holds) comes before
+    anything moves; raises Damaged naming what is missing, NotLetThrough naming what does not hold, which
+    is recorded. `skip` leaves out the stage before, `override` the whole gate; both need a reason, and
+    what they passed over stays in the ledger beside the metrics known now.
     """
     started = time.monotonic()
+    if not 1 <= percent <= 100:
+        raise UsageError(f"not a share of the traffic: {percent} %", hint="from 1 to 100; mlver rollback ends it")
+    if (skip or override) and not reason:
+        raise UsageError(f"{'--override' if override else '--skip'} needs a reason", hint='--reason "..."')
     view = repo.refresh()
     check_target(view, stage, scope)
     commit = repo.resolve(rev)
-    command = f"promote {slot_name(stage, scope)} {commit.short}"
-    move = Move(PROMOTE, stage, scope, commit, command, reason, started)
-    return preview(repo, move) if dry_run else make(repo, move, progress)
+    rows = gate(repo, ask(repo, commit, stage, scope, percent))
+    failed = [row for row in rows if row.state != MET]
+    passed_over = [row for row in failed if override or (skip and row.name == ORDER)]
+    share = "" if percent == 100 else f" --percent {percent}"
+    move = Move(
+        action=PROMOTE,
+        stage=stage,
+        scope=scope,
+        commit=commit,
+        command=f"promote {slot_name(stage, scope)} {commit.short}{share}",
+        reason=reason,
+        started=started,
+        percent=percent,
+        evidence=_evidence(rows, passed_over, skip=skip and not override),
+        warnings=tuple(f"passed over: {_told(row)}" for row in passed_over),
+    )
+    standing = [row for row in failed if row not in passed_over]
+    if dry_run:
+        return preview(repo, move, refused=tuple(map(_told, standing)))
+    if standing:
+        _refuse(repo, move, standing)
+    return make(repo, move, progress)
+
+
+def _evidence(rows: Sequence[GateRow], passed_over: Sequence[GateRow], *, skip: bool) -> dict[str, Value]:
+    """Return what the ledger keeps of a gate; nothing where there was none."""
+    if not rows:
+        return {}
+    found: dict[str, Value] = {"gate": [row.plain() for row in rows]}
+    if passed_over:
+        found["override"] = "skip" if skip else "override"
+    return found
+
+
+def _told(row: GateRow) -> str:
+    where = f" ({row.slice})" if row.slice and "*" in row.requirement else ""
+    return f"{row.requirement}{where}: {row.why}" if row.why else f"{row.requirement}{where}: {row.state}"
+
+
+def _refuse(repo: Repository, move: Move, standing: Sequence[GateRow]) -> None:
+    where = slot_name(move.stage, move.scope)
+    rows = [row.plain() for row in standing]
+    now = repo.now()
+    record_facts(
+        repo,
+        f"refused: {move.command}",
+        [refusal_fact(move.commit, move.stage, move.scope, rows, at=now, by=repo.actor)],
+        reason=move.reason or None,
+    )
+    more = f", and {len(standing) - 1} more" if len(standing) > 1 else ""
+    raise NotLetThrough(
+        f"{move.commit.short} may not go live on {where}: {_told(standing[0])}{more}",
+        hint=f"mlver check {move.commit.short} --against {where}",
+    )
