@@ -12,6 +12,11 @@ def same_person(a: str, b: str) -> bool:
     return bool(_names(a) & _names(b))
 
 
+def name_of(person: str) -> str:
+    """Return the name in `Ana <ana@clinic.example>`; the whole text when there is no more to it."""
+    return person.partition("<")[0].strip() or person
+
+
 def _names(text: str) -> set[str]:
     found = _WRITTEN.fullmatch(text)
     name, mail = (found["name"], found["mail"] or "") if found else (text, "")

@@ -1,4 +1,4 @@
-"""Gates: what a stage asks for holds before anything moves; what is not known does not hold; overrides stay on record."""
+"""Gates: what a stage asks for holds before anything moves; the unknown does not; overrides stay on record."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_gate_on_an_unknown_metric_fails_closed_and_the_refusal_is_recorded(cl
     gate(clinic, 'require = ["recal >= 0.9"]')
     assert check(clinic.repo, "HEAD").state == "unknown"
     before = clinic.repo.view.stages
-    with pytest.raises(NotLetThrough, match="recal >= 0.9: never measured") as refused:
+    with pytest.raises(NotLetThrough, match=r"recal >= 0\.9: never measured") as refused:
         promote(clinic.repo, "prod", reason="please")
     assert refused.value.exit_code == 1 and "mlver check" in str(refused.value.hint)
     assert clinic.repo.refresh().stages == before
