@@ -64,13 +64,38 @@ class Merging:
 
 
 @dataclass(frozen=True)
+class Move:
+    """One move of a stage that another repository recorded: from `time` on, `live` served `scope` (None: nothing did).
+
+    `operation` is the operation there that made it, `undo` whether that took another one back.
+    """
+
+    operation: OperationId
+    stage: str
+    scope: str
+    live: Live | None
+    time: datetime
+    actor: str
+    undo: bool = False
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Another repository as it was last seen: number and id of its newest operation, and its branches."""
+
+    number: int
+    operation: OperationId
+    branches: Mapping[str, CommitId]
+
+
+@dataclass(frozen=True)
 class View:
     """All that can change, at one operation.
 
     `branch` is the branch HEAD is on; when it is None, `detached` is HEAD's commit. `stages` maps
     stage -> scope -> what is live there (scope `""` is everyone). `pending` maps a path to the
     derivation that `mlver run` recorded for it and no commit holds yet. `facts` heads the fact log.
-    `merging` is the merge that is open.
+    `merging` is the merge that is open. `remotes` are other repositories by the name they have here.
     """
 
     branch: str | None = "main"
@@ -81,6 +106,7 @@ class View:
     pending: Mapping[str, DerivationId] = field(default_factory=dict)
     facts: FactBatchId | None = None
     merging: Merging | None = None
+    remotes: Mapping[str, Tracked] = field(default_factory=dict)
 
     @property
     def head(self) -> CommitId | None:
@@ -90,7 +116,10 @@ class View:
 
 @dataclass(frozen=True)
 class Operation:
-    """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`."""
+    """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`.
+
+    `joined` are moves of stages that came from another repository with this operation, oldest first.
+    """
 
     number: int
     parent: OperationId | None
@@ -100,6 +129,7 @@ class Operation:
     view: View
     reason: str | None = None
     undoes: OperationId | None = None
+    joined: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.objects.state import EVERYONE, Live
+from mlver.repo.moves import Slot, moves, slot_of
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -32,21 +33,13 @@ def live_at(scopes: Mapping[str, Live], scope: str) -> Live | None:
 def ledger_of(repo: Repository, stage: str | None = None) -> list[LedgerEntry]:
     """Return the ledger of one stage (or all), oldest first, in the order in which things were recorded."""
     closed: list[LedgerEntry] = []
-    current: dict[tuple[str, str], int] = {}
-    for _, operation in reversed(list(repo.operations())):
-        now = {
-            (name, scope): live
-            for name, scopes in operation.view.stages.items()
-            if stage in (None, name)
-            for scope, live in scopes.items()
-        }
-        for slot in [s for s in current if now.get(s) != closed[current[s]].live]:
-            closed[current[slot]] = replace(closed[current[slot]], until=operation.time)
-            del current[slot]
-        for slot, live in now.items():
-            if slot not in current:
-                current[slot] = len(closed)
-                closed.append(LedgerEntry(*slot, live, operation.time))
+    current: dict[Slot, int] = {}
+    for move in reversed(list(moves(repo.operations(), stage))):
+        if (open_ := current.pop(slot_of(move), None)) is not None:
+            closed[open_] = replace(closed[open_], until=move.time)
+        if move.live is not None:
+            current[slot_of(move)] = len(closed)
+            closed.append(LedgerEntry(move.stage, move.scope, move.live, move.time))
     return closed
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId
-from mlver.objects.state import Live
+from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.alert_book import open_critical
-from mlver.repo.ledger import live_at
+from mlver.repo.moves import moves
 from mlver.repo.note_facts import BAD, marks
 
 if TYPE_CHECKING:
@@ -35,16 +36,38 @@ def tenures(repo: Repository, stage: str, scope: str) -> Iterator[Tenure]:
     since, next_, ended = repo.now(), None, None
     after: Live | None = None
     by: str | None = None
-    for _, operation in repo.operations():
-        live = live_at(operation.view.stages.get(stage, {}), scope)
+    for live, time, how in _served(moves(repo.operations(), stage), scope):
         if live != current:
             if current is not None:
                 yield Tenure(current, since, next_, ended)
             current, next_, ended = live, after, by
-        since, after = operation.time, live
-        by = UNDO if operation.undoes else (live.action if live else None)
+        since, after, by = time, live, how
     if current is not None:
         yield Tenure(current, since, next_, ended)
+
+
+def _served(stream: Iterator[Move], scope: str) -> Iterator[tuple[Live | None, datetime, str | None]]:
+    """Yield (what served `scope`, since when, by which action), newest first, from the moves of its stage."""
+    wanted = (scope, EVERYONE)
+    line = (move for move in stream if move.scope in wanted)
+    ahead: deque[Move] = deque()
+
+    def last(of: str) -> Live | None:
+        found = next((move for move in ahead if move.scope == of), None)
+        while found is None and (move := next(line, None)) is not None:
+            ahead.append(move)
+            found = move if move.scope == of else None
+        return found.live if found else None
+
+    now = {of: last(of) for of in wanted}
+    while ahead:
+        move = ahead.popleft()
+        live = now[scope] or now[EVERYONE]
+        yield live, move.time, UNDO if move.undo else live.action if live else None
+        now[move.scope] = last(move.scope)
+        while ahead and ahead[0].operation == move.operation:  # an undo moves several at once
+            also = ahead.popleft()
+            now[also.scope] = last(also.scope)
 
 
 class Health:
