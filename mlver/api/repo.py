@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Metrics, Notes
+from mlver.api.groups import Alerts, Metrics, Notes, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
@@ -27,8 +27,10 @@ from mlver.verbs.fsck import fsck
 from mlver.verbs.impact import impact
 from mlver.verbs.lineage import lineage
 from mlver.verbs.log import log
+from mlver.verbs.query import query, query_path, query_schema
 from mlver.verbs.restore import restore
 from mlver.verbs.run import RunResult, begin, record, run
+from mlver.verbs.search import search
 from mlver.verbs.show import show
 from mlver.verbs.status import status
 
@@ -80,6 +82,11 @@ class Repo(Bound):
         return Metrics(self.repository)
 
     @property
+    def slo(self) -> Slo:
+        """Service level objectives."""
+        return Slo(self.repository)
+
+    @property
     def alerts(self) -> Alerts:
         """Alerts."""
         return Alerts(self.repository)
@@ -111,6 +118,10 @@ class Repo(Bound):
     ledger = method(stage_verbs.ledger)
     undo = method(undo_verbs.undo)
     op_log = method(undo_verbs.op_log)
+    query = method(query)
+    query_schema = method(query_schema)
+    query_path = method(query_path)
+    search = method(search)
     fsck = method(fsck)
     get_config = method(config_verbs.get_config)
     set_config = method(config_verbs.set_config)

@@ -40,6 +40,16 @@ def parse_pairs(words: Sequence[str]) -> dict[str, Any]:
     return pairs
 
 
+def read_text(folder: Path, file: str) -> str:
+    """Return the text of `file` (`-` is stdin); UsageError naming it when there is none, or it is no UTF-8."""
+    try:
+        return sys.stdin.read() if file == "-" else (folder / file).read_text("utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {file}") from None
+    except ValueError as error:
+        raise UsageError(f"{'stdin' if file == '-' else file} is not UTF-8: {error}") from None
+
+
 def read_json(folder: Path, file: Path) -> dict[str, Any]:
     """Return the JSON object in `file` (`-` is stdin); UsageError naming the file when it holds none."""
     name = "stdin" if str(file) == "-" else str(file)

@@ -1,0 +1,137 @@
+"""The file of the history index: opened whatever its state, filled in transactions, made anew when damaged.
+
+Who fills it says what goes in (repo/indexing); this module knows tables, not repositories.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlver.errors import LocalIO
+from mlver.index.cache_file import connect, delete
+from mlver.index.history.ddl import schema_script
+from mlver.index.history.tables import SEARCH, TABLES, VERSION
+
+_T = TypeVar("_T")
+_PATIENCE = 60_000  # milliseconds; whoever holds the file is doing our work
+_INSERTS = {
+    table.name: f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
+    for table in TABLES
+    if table.query is None
+}
+_COLUMNS = ", ".join(SEARCH.columns)
+_FIND = f"INSERT INTO search(rowid, {_COLUMNS}) SELECT number, {_COLUMNS} FROM texts WHERE number > ?"  # noqa: S608
+_LOSE = f"INSERT INTO search(search, rowid, {_COLUMNS}) SELECT 'delete', number, {_COLUMNS} FROM texts WHERE "  # noqa: S608
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
+
+
+class HistoryIndex:
+    """The tables, in a file that may be lost, or in memory where no file can be."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        self._pid = 0
+
+    def attempt(self, work: Callable[[], _T]) -> _T:
+        """Return what `work` returns. A damaged file is made anew, an unusable one given up for memory; then again.
+
+        Raises LocalIO when even that fails.
+        """
+        for _ in range(2):
+            try:
+                return work()
+            except sqlite3.Error as error:
+                self.close()
+                if not (is_damage(error) and self.path is not None and delete(self.path)):
+                    self.path = None
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise LocalIO(f"cannot keep the history index: {error}") from error
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection, in autocommit mode."""
+        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
+            self._db, self._pid = connect(self.path, schema_script, VERSION), os.getpid()
+            self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+            if not self._db.execute("PRAGMA database_list").fetchone()[2]:
+                self.path = None  # no file could be made
+        return self._db
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written within is there at the end, or none of it."""
+        db = self.connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def select(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.connection.execute(query, values).fetchall()
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute one statement and return the number of the row it inserted last."""
+        return self.connection.execute(statement, values).lastrowid or 0
+
+    def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows, each with a value for every column of the table, in their order."""
+        self.connection.executemany(_INSERTS[table], rows)
+
+    def insert_texts(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Add texts to be searched: a value for every column but the number."""
+        last = self.select("SELECT coalesce(max(number), 0) FROM texts")[0]
+        self.insert("texts", ((None, *row) for row in rows))
+        self.run(_FIND, last)
+
+    def delete_texts(self, where: str, values: Sequence[Any] = ()) -> None:
+        """Remove the texts for which a condition holds. The full-text index does not follow by itself."""
+        self.run(_LOSE + where, values)
+        self.run(f"DELETE FROM texts WHERE {where}", values)  # noqa: S608
+
+    def state(self, name: str) -> str | None:
+        """Return what was noted under a name."""
+        rows = self.select("SELECT value FROM _state WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def note(self, name: str, value: str | None) -> None:
+        """Note how far the index has come; None forgets it."""
+        self.run("DELETE FROM _state WHERE name = ?", (name,))
+        if value is not None:
+            self.insert("_state", [(name, value)])
+
+    def changes(self) -> int:
+        """Return a number that is another one after somebody else has written."""
+        return int(self.select("PRAGMA data_version")[0][0])
+
+    def clear(self) -> None:
+        """Empty every table; within a transaction."""
+        self.run("INSERT INTO search(search) VALUES ('delete-all')")
+        for name in _INSERTS:
+            self.run(f"DELETE FROM {name}")  # noqa: S608
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        if self._db is not None and self._pid == os.getpid():
+            self._db.close()
+        self._db = None
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is to blame, and not the question or the disk."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return type(error) is sqlite3.DatabaseError
+    return code & 0xFF in _DAMAGE
