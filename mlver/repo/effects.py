@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId, FactBatchId, OperationId
 from mlver.objects.state import FactBatch, Operation, View
+from mlver.repo.refs import remote_branches
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
+
+CLONE = "clone "  # how the operation that ends a clone begins
 
 
 def effects(repo: Repository, old: View, new: View) -> tuple[str, ...]:
@@ -19,6 +23,7 @@ def effects(repo: Repository, old: View, new: View) -> tuple[str, ...]:
         found.append(f"HEAD: {_head(old)} -> {_head(new)}")
     found += _moves("", old.branches, new.branches)
     found += _moves("tag ", old.tags, new.tags)
+    found += _moves("", remote_branches(old), remote_branches(new))
     found += _stage_moves(old, new)
     found += _pending(old, new)
     found += _facts(repo, old.facts, new.facts)
@@ -98,11 +103,21 @@ def standing(repo: Repository) -> Iterator[OperationId]:
 
 
 def last_standing(repo: Repository) -> tuple[OperationId, Operation] | None:
-    """Return the newest operation that is neither undone nor an undo; None when only `init` is left."""
+    """Return the newest operation that is neither undone nor an undo; None when only `init` is left.
+
+    What was merely seen of other repositories is no change that anybody would take back.
+    """
     for id, operation in _chain(repo):
-        if operation.undoes is None:
-            return (id, operation) if operation.parent is not None else None
+        if operation.parent is None or operation.command.startswith(CLONE):
+            return None  # what is before a clone was done elsewhere
+        if operation.undoes is None and not _only_saw(operation, repo.operation(operation.parent)):
+            return id, operation
     return None
+
+
+def _only_saw(operation: Operation, before: Operation) -> bool:
+    seen = operation.view.remotes
+    return seen != before.view.remotes and replace(before.view, remotes=seen) == operation.view
 
 
 def _chain(repo: Repository) -> Iterator[tuple[OperationId, Operation]]:

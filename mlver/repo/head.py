@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from xxhash import xxh3_64_hexdigest
 
-from mlver.errors import Conflict, Damaged, LocalIO, MlverError, UsageError
+from mlver.errors import Conflict, Damaged, LocalIO, MlverError, RemoteError, UsageError
 from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation
 from mlver.repo.names import check_ref
-from mlver.repo.refs import check_scope
+from mlver.repo.refs import check_remote, check_scope
 from mlver.storage.base import Storage
 
 SLOTS = ("head.0", "head.1")
@@ -74,13 +74,17 @@ def _lawful(operation: Operation) -> Operation:
     view = operation.view
     for name in (*view.branches, *view.tags):
         check_ref(name)
-    for stage, scopes in view.stages.items():
+    for name, seen in view.remotes.items():
+        check_remote(name)
+        for branch in seen.branches:
+            check_ref(branch)
+    named = [(stage, scope, live) for stage, scopes in view.stages.items() for scope, live in scopes.items()]
+    for stage, scope, live in [*named, *((move.stage, move.scope, move.live) for move in operation.joined)]:
         if "/" in check_ref(stage, "stage"):
             raise Damaged(f"not a valid stage name: {stage!r}")
-        for scope, live in scopes.items():
-            check_scope(scope)
-            if live.release is not None and not _RELEASE.fullmatch(live.release):
-                raise Damaged(f"not a release: {live.release!r}")
+        check_scope(scope)
+        if live is not None and live.release is not None and not _RELEASE.fullmatch(live.release):
+            raise Damaged(f"not a release: {live.release!r}")
     if (operation.parent is None) != (operation.number == 0):
         raise Damaged(f"number {operation.number} and its parent do not fit")
     return operation
@@ -161,7 +165,7 @@ def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> Oper
     expected = seen.slots[slot] if seen else None
     try:
         swapped = storage.compare_and_swap(SLOTS[slot], expected, slot_bytes(operation.number, id))
-    except (LocalIO, Conflict):
+    except (LocalIO, RemoteError, Conflict):
         with contextlib.suppress(MlverError, KeyError):  # the disk that refused may refuse this too
             _drop(storage, id, fresh)
         raise

@@ -59,13 +59,14 @@ def ancestors(repo: Repository, heads: Iterable[CommitId]) -> Iterator[CommitId]
 
 
 def all_heads(repo: Repository) -> list[CommitId]:
-    """Return every commit that a branch, tag, stage or HEAD names."""
+    """Return every commit that a branch, tag, stage, remote branch or HEAD names."""
     return view_heads(repo.view)
 
 
 def view_heads(view: View) -> list[CommitId]:
-    """Return every commit that a branch, tag, stage or HEAD names in a view."""
+    """Return every commit that a branch, tag, stage, remote branch or HEAD names in a view."""
     named = [*view.branches.values(), *view.tags.values()]
+    named += [id for seen in view.remotes.values() for id in seen.branches.values()]
     named += [live.commit for scopes in view.stages.values() for live in scopes.values()]
     return list(dict.fromkeys([*([view.head] if view.head else []), *named]))
 

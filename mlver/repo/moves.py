@@ -8,6 +8,7 @@ what was known of its slot until then. docs/design/sharing.md says why.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Live, Move, Operation, View
@@ -53,6 +54,36 @@ def own_moves(id: OperationId, operation: Operation, before: View) -> list[Move]
 def slots(view: View) -> dict[Slot, Live | None]:
     """Return what is live, by stage and scope."""
     return {(stage, scope): live for stage, scopes in view.stages.items() for scope, live in scopes.items()}
+
+
+def with_joined(view: View, since: int, chain: Chain) -> View:
+    """Return an older view with what came from elsewhere since: undo takes back what was done here alone.
+
+    `chain` is the log, newest first; operations from number `since` on are to be taken back.
+    """
+    stages = {stage: dict(scopes) for stage, scopes in view.stages.items()}
+    done: set[Slot] = set()
+    remotes = None
+    for _, operation in chain:
+        remotes = operation.view.remotes if remotes is None else remotes
+        if operation.number < since:
+            break
+        now = slots(operation.view)
+        for slot in {slot_of(move) for move in operation.joined} - done:
+            done.add(slot)
+            put_live(stages, slot, now.get(slot))
+    return replace(view, stages=stages, remotes=remotes or {})
+
+
+def put_live(stages: dict[str, dict[str, Live]], slot: Slot, live: Live | None) -> None:
+    """Set what serves a slot; a stage without any is none."""
+    stage, scope = slot
+    scopes = stages.setdefault(stage, {})
+    scopes.pop(scope, None)
+    if live is not None:
+        scopes[scope] = live
+    if not scopes:
+        del stages[stage]
 
 
 def by_slot(found: Iterable[Move]) -> dict[Slot, list[Move]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlver.errors import Refused, UsageError
+from mlver.objects.ids import CommitId
 from mlver.objects.state import View
 from mlver.repo.names import check_ref
 
@@ -23,6 +24,8 @@ def check_free(view: View, type: str, name: str) -> str:
         if other != type and name in taken:
             raise Refused(f"{name} is a {other}", hint=f"a {type} needs another name, or revisions become ambiguous")
     first = name.partition("/")[0]
+    if first in view.remotes:
+        raise Refused(f"{name} reads like a branch of the remote {first}", hint="choose another name")
     if type != STAGE and first in view.stages:
         raise Refused(f"{name} reads like a scope of the stage {first}", hint="choose another name")
     if type == STAGE:
@@ -39,6 +42,30 @@ def _check_stage(view: View, name: str) -> None:
     for type, taken in ((BRANCH, view.branches), (TAG, view.tags)):
         if below := next((ref for ref in taken if ref.startswith(name + "/")), None):
             raise Refused(f"the {type} {below} would read like a scope of the stage {name}", hint="choose another name")
+
+
+def check_remote(name: str) -> str:
+    """Return `name` if another repository may be called so; UsageError otherwise."""
+    if "/" in check_ref(name, "remote"):
+        raise UsageError(f"not a valid remote name: {name!r}", hint="a remote has no / in its name")
+    return name
+
+
+def check_remote_free(view: View, name: str) -> str:
+    """Return `name` if a remote may be called so beside the branches, tags and stages there are.
+
+    Raises UsageError for a malformed name, Refused when revisions would become ambiguous.
+    """
+    check_remote(name)
+    for type, taken in ((BRANCH, view.branches), (TAG, view.tags), (STAGE, view.stages)):
+        if found := next((ref for ref in taken if ref == name or ref.startswith(name + "/")), None):
+            raise Refused(f"the {type} {found} would read like a branch of the remote {name}", hint="choose another")
+    return name
+
+
+def remote_branches(view: View) -> dict[str, CommitId]:
+    """Return the branches of other repositories as they were last seen, by the name they have here: `origin/main`."""
+    return {f"{name}/{branch}": id for name, seen in view.remotes.items() for branch, id in seen.branches.items()}
 
 
 def check_scope(scope: str) -> str:

@@ -1,6 +1,6 @@
 """Revisions: the ways to name a commit, and targets: the ways to name a part of one.
 
-HEAD  @  BRANCH  TAG  STAGE  STAGE/SCOPE  ID-PREFIX      then any of  ~N  ^N  @{N}  @{TIME}  @TIME
+HEAD  @  BRANCH  TAG  STAGE  STAGE/SCOPE  REMOTE/BRANCH  ID-PREFIX      then any of  ~N  ^N  @{N}  @{TIME}  @TIME
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE
 from mlver.objects.time import parse_when
 from mlver.repo.ledger import ledger_of, live_at
+from mlver.repo.refs import remote_branches
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -91,6 +92,8 @@ def _named(repo: Repository, text: str) -> CommitId:
     if text in view.tags:
         found["tag"] = view.tags[text]
     stage, _, scope = text.partition("/")
+    if stage in view.remotes and scope in view.remotes[stage].branches:
+        found["remote branch"] = view.remotes[stage].branches[scope]
     if stage in view.stages and (live := live_at(view.stages[stage], scope)):
         found["stage"] = live.commit
     if len(set(found.values())) > 1:
@@ -115,7 +118,7 @@ def _by_prefix(repo: Repository, prefix: str) -> CommitId:
 def _suggest(repo: Repository, text: str) -> str:
     from difflib import get_close_matches
 
-    names = [*repo.view.branches, *repo.view.tags, *repo.view.stages]
+    names = [*repo.view.branches, *repo.view.tags, *repo.view.stages, *remote_branches(repo.view)]
     close = get_close_matches(text, names, n=1)
     return f"did you mean {close[0]}?" if close else "mlver log shows commits, mlver branch shows branches"
 
@@ -149,7 +152,9 @@ def _stage_history(repo: Repository, stage: str, scope: str) -> list[tuple[datet
 
 def _ref_history(repo: Repository, name: str) -> list[tuple[datetime, CommitId]]:
     read: Callable[..., CommitId | None] = (
-        (lambda view: view.head) if name in ("HEAD", "@") else (lambda view: view.branches.get(name))
+        (lambda view: view.head)
+        if name in ("HEAD", "@")
+        else (lambda view: view.branches.get(name) or remote_branches(view).get(name))
     )
     history: list[tuple[datetime, CommitId]] = []
     for _, operation in reversed(list(repo.operations())):

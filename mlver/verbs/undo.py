@@ -11,6 +11,7 @@ from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
 from mlver.repo.effects import effects, last_standing, standing
+from mlver.repo.moves import with_joined
 from mlver.repo.releases import settle_after
 from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded, transact
@@ -73,14 +74,14 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
 
     `operation` is an id, a unique prefix of one, or a number. Undo is one more operation, so it can be
     undone too (`mlver undo` of an undo is a redo when named). Files of the work tree stay as they are;
-    what stages serve follows. Raises NegativeAnswer when there is nothing to undo, OutcomeUnknown when
+    what stages serve follows. Moves of stages that came from other repositories stay. Raises NegativeAnswer when there is nothing to undo, OutcomeUnknown when
     the operation was recorded and a stage could not follow.
     """
     seen = repo.refresh()
     id, target = _last(repo) if operation is None else _find(repo, operation)
     if target.parent is None:
         raise NegativeAnswer("nothing to undo: init cannot be taken back", hint="mlver op log")
-    before = repo.operation(target.parent).view
+    before = with_joined(repo.operation(target.parent).view, target.number, repo.operations())
 
     def change(now: View) -> View:
         if now != seen:
