@@ -97,6 +97,10 @@ def _waiting(result: StatusResult) -> list[RenderableType]:
     if result.open_alerts:
         shown = ", ".join(result.open_alerts[:8]) + (" …" if len(result.open_alerts) > 8 else "")
         lines.append(line((f"{many(len(result.open_alerts), 'open alert')}: ", "warning"), shown))
+    lines += [
+        line((f"slo {slo.name} {slo.state}: ", "bad" if slo.state == "broken" else "warning"), slo.why)
+        for slo in result.slos
+    ]
     if result.unsettled:
         lines.append(line(("the link of these stages waits to be moved: ", "warning"), ", ".join(result.unsettled)))
     return lines

@@ -191,17 +191,18 @@ def metric_values(
         for w in wanted
         if not any(w.covers(value.name, value.slice) for value in found)
     ]
-    kept = found if history else _newest(found)
+    kept = found if history else newest(found)
     return sorted([*kept, *unknown], key=lambda v: (v.name, v.slice, v.dataset or "", v.as_of, v.known))
 
 
-def _newest(values: Iterable[MetricValue]) -> list[MetricValue]:
-    newest: dict[tuple[str, str, str | None, str | None, bool], MetricValue] = {}
+def newest(values: Iterable[MetricValue]) -> list[MetricValue]:
+    """Return the values that count: one for each name, slice, dataset and window, measured and estimated apart."""
+    found: dict[tuple[str, str, str | None, str | None, bool], MetricValue] = {}
     for value in values:
         key = (value.name, value.slice, value.dataset, value.window, value.estimate)
-        if key not in newest or newer(value, newest[key]):
-            newest[key] = value
-    return list(newest.values())
+        if key not in found or newer(value, found[key]):
+            found[key] = value
+    return list(found.values())
 
 
 def newer(value: MetricValue, other: MetricValue) -> bool:

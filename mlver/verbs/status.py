@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
+from mlver.repo.conditions import MET, UNKNOWN
 from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
@@ -48,6 +50,15 @@ class LiveNow:
 
 
 @dataclass(frozen=True)
+class SloLine:
+    """An objective that is not met by what is live: `broken` or `unknown`, and why."""
+
+    name: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True)
 class StatusResult(Result):
     """The state of the repository and its work tree. `unsettled` names stages whose link waits to be moved."""
 
@@ -63,6 +74,7 @@ class StatusResult(Result):
     files: int
     bytes: int
     unsettled: tuple[str, ...] = ()
+    slos: tuple[SloLine, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -87,6 +99,7 @@ def status(repo: Repository) -> StatusResult:
         files=len(work.artifacts),
         bytes=sum(artifact.size for artifact in work.artifacts.values()),
         unsettled=_unsettled(repo),
+        slos=_slos(repo),
     )
 
 
@@ -121,3 +134,19 @@ def _unsettled(repo: Repository) -> tuple[str, ...]:
     from mlver.repo.releases import unsettled
 
     return unsettled(repo)
+
+
+def _slos(repo: Repository) -> tuple[SloLine, ...]:
+    if not repo.view.stages or not repo.project().sections("slo"):
+        return ()
+    from mlver.verbs.slo import check_slos
+
+    try:
+        slos = check_slos(repo).slos
+    except UsageError as error:  # a malformed objective must not keep anybody from seeing the rest
+        return (SloLine("slo", UNKNOWN, error.message),)
+    lines = []
+    for slo in slos:
+        why = next((tenure.why for tenure in slo.live if tenure.state == slo.state and tenure.why), "nothing is live")
+        lines.append(SloLine(slo.name, slo.state, why))
+    return tuple(line for line in lines if line.state != MET)
