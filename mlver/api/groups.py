@@ -6,6 +6,7 @@ from mlver.api.bound import Bound, method
 from mlver.verbs import alerts as alert_verbs
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import note as note_verbs
+from mlver.verbs import slo as slo_verbs
 
 
 class Metrics(Bound):
@@ -14,6 +15,13 @@ class Metrics(Bound):
     add = method(metric_verbs.add_metrics)
     show = method(metric_verbs.show_metrics)
     diff = method(metric_verbs.diff_metrics)
+
+
+class Slo(Bound):
+    """`repo.slo`: whether what was promised holds, and held."""
+
+    check = method(slo_verbs.check_slos)
+    history = method(slo_verbs.slo_history)
 
 
 class Alerts(Bound):
