@@ -85,7 +85,7 @@ _COMMITS: Final = (
         "What names a commit now: HEAD, branches, tags, stages.",
         {
             "name": ("TEXT", "`main`, `v2`, `prod`, `prod/clinic=C`"),
-            "type": ("TEXT", "`HEAD`, `branch`, `tag` or `stage`"),
+            "type": ("TEXT", "`HEAD`, `branch`, `remote branch`, `tag` or `stage`"),
             "commit_id": _COMMIT,
         },
         key=("name", "type"),
@@ -298,12 +298,13 @@ _STATE: Final = (
             "commit_id": _COMMIT,
             "since": ("TEXT", "from when on"),
             "until": ("TEXT", "until when; null: still is"),
+            "percent": ("INTEGER", "share of the traffic it gets"),
             "actor": ("TEXT", "who made it live"),
             "action": ("TEXT", "`promote` or `rollback`"),
             "reason": ("TEXT", "why"),
             "release": ("TEXT", "folder of the released files"),
             "evidence": ("TEXT", "what was known then, JSON"),
-            "operation": ("INTEGER", "→ operations.number"),
+            "operation_id": ("TEXT", "→ operations.id"),
         },
         indexes=(("stage", "scope"), ("commit_id",)),
         links=_TO_COMMITS,
@@ -449,9 +450,7 @@ _LEARNED: Final = (
             "by": ("TEXT", "who wrote it"),
             "fact_id": _FACT,
         },
-        query="SELECT type, json_extract(body, '$.mark') AS mark, json_extract(body, '$.text') AS text, "
-        "json_extract(body, '$.ticket') AS ticket, commit_id, path, unit, at, known, by, id AS fact_id "
-        "FROM facts WHERE type IN ('note', 'mark')",
+        indexes=(("commit_id",),),
     ),
 )
 

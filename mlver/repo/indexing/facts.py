@@ -13,14 +13,16 @@ from mlver.repo.alert_facts import ACTION, ALERT
 from mlver.repo.facts import fact_id
 from mlver.repo.indexing.versions import json_text, metric_cell
 from mlver.repo.metric_facts import METRIC
+from mlver.repo.note_facts import MARK, NOTE
 from mlver.repo.subjects import get_number
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 HEAD = "facts"
-_TABLES = ("facts", "_batches", "_recorded_metrics")
+_TABLES = ("facts", "_batches", "_recorded_metrics", "notes")
 _NOT_WRITTEN_BY_FACTS = ("commit", "trailer", "operation", "rule", ALERT, ACTION)
+_SAID_ELSEWHERE = (ALERT, ACTION, METRIC)
 _TEXT_LIMIT = 100_000  # characters of one fact that are searched
 
 
@@ -80,7 +82,7 @@ class FactRows:
     def _add(self, id: FactBatchId) -> set[str]:
         """Add one batch and return the alerts it is about."""
         index, touched = self._index, set[str]()
-        facts, metrics, texts = [], [], []
+        facts, metrics, notes, texts = [], [], [], []
         for fact in self._batch(id).facts:
             name = fact_id(fact).hex()
             if index.select("SELECT 1 FROM facts WHERE id = ?", (name,)):
@@ -90,11 +92,16 @@ class FactRows:
                 touched.add(fact.subject.get("alert", ""))
             elif fact.type == METRIC:
                 metrics.append(_metric_row(name, fact))
-            elif text := " · ".join(_strings(fact.body))[:_TEXT_LIMIT]:
+            elif fact.type in (NOTE, MARK):
+                notes.append(_note_row(name, fact))
+            if fact.type in _SAID_ELSEWHERE:
+                continue
+            if text := " · ".join(_strings(fact.body))[:_TEXT_LIMIT]:
                 about = _about(fact.subject)
                 texts.append((text, fact.type, about, fact.subject.get("commit"), format_time(fact.at), fact.by))
         index.insert("facts", facts)
         index.insert("_recorded_metrics", metrics)
+        index.insert("notes", notes)
         index.insert_texts(texts)
         index.insert("_batches", [(id.hex(),)])
         return touched
@@ -113,6 +120,12 @@ def _metric_row(name: str, fact: Fact) -> tuple[Any, ...]:
         metric_cell(get_number(body.get("value"))), n if isinstance(n, int) else None, body.get("dataset"),
         body.get("dataset_id"), format_time(fact.at), format_time(fact.known), fact.by, name,
     )  # fmt: skip
+
+
+def _note_row(name: str, fact: Fact) -> tuple[Any, ...]:
+    said = [fact.body.get(part) for part in ("mark", "text", "ticket")]
+    about = [fact.subject.get(part) for part in ("commit", "path", "unit")]
+    return (fact.type, *said, *about, format_time(fact.at), format_time(fact.known), fact.by, name)
 
 
 def _about(subject: Mapping[str, str]) -> str | None:

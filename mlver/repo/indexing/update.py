@@ -87,6 +87,7 @@ class Update:
             if time.monotonic() > deadline and operation.number < self._repo.state.operation.number:
                 self._queue = last, pending
                 return True
+        self._operations.finish()
         self._index.run("DELETE FROM refs")
         self._index.insert("refs", ref_rows(self._repo.view))
         self._index.run(_REACHABLE)
