@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mlver.api.bound import Bound, method
+from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
 from mlver.verbs import metrics as metric_verbs
+from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
 from mlver.verbs import slo as slo_verbs
 
@@ -30,8 +32,14 @@ class Alerts(Bound):
     add = method(alert_verbs.add_alert)
     import_ = method(alert_verbs.import_alerts)
     ls = method(alert_verbs.list_alerts)
+    show = method(alert_show_verbs.show_alerts)
     act = method(alert_verbs.act_on_alert)
+    settle = method(alert_verbs.settle_alerts)
+    history = method(alert_verbs.alert_history)
     stats = method(alert_verbs.alert_stats)
+    mute = method(mute_verbs.mute_alerts)
+    unmute = method(mute_verbs.unmute_alerts)
+    mutes = method(mute_verbs.list_mutes)
 
 
 class Notes(Bound):

@@ -8,47 +8,70 @@ from typing import Any, NamedTuple
 from mlver.index.facts import FactIndex, FactRow, Reader
 
 # An alert recorded twice is one: the first record counts. What stands in a file is known as long as the
-# file is, and counts after what is recorded. `done` says how often something was done about it.
-_FOLDED = """
+# file is, and counts after what is recorded. The last outcome is found as the greatest text of time, time
+# of recording and word; times are counted from the year 1, so that none is negative. That an alert is not
+# null is said so that the index by alert gives them in the order in which they are grouped.
+_YEAR_1 = 62_135_596_800_000_000
+_SEEN = "batch IN reach AND (known <= :then OR id IS NULL)"
+_FOLDED = f"""
 WITH first AS (
-    SELECT alert, word, level, at, min(known) FROM fact
-    WHERE type = 'alert' AND batch IN reach AND (known <= :then OR id IS NULL) GROUP BY alert
+    SELECT alert, word, level, at, min(known), subject, "commit" AS live, id IS NULL AS filed FROM fact
+    WHERE type = 'alert' AND alert IS NOT NULL AND {_SEEN} GROUP BY alert
 ), done AS (
-    SELECT alert, count(*) AS actions, max(word = :acted) AS acted, max(word = 'acked') AS acked FROM fact
-    WHERE type = 'action' AND batch IN reach AND (known <= :then OR id IS NULL) GROUP BY alert
+    SELECT alert, min(CASE WHEN word = :acted THEN at END) AS acted_at,
+        max(printf('%020d%020d', at + {_YEAR_1}, known + {_YEAR_1}) || word) AS newest
+    FROM fact WHERE type = 'action' AND alert IS NOT NULL AND {_SEEN} GROUP BY alert
 )
-"""
-_WANTED = "(:type IS NULL OR substr(first.word, 1, length(:type)) = :type)"
-_COUNTS = f"""{_FOLDED}
-SELECT first.word, count(*), sum(coalesce(acted, 0)), sum(actions IS NULL), max(first.at)
-FROM first LEFT JOIN done USING (alert) WHERE {_WANTED} GROUP BY first.word
 """  # noqa: S608
-_LAST = f"""{_FOLDED}
-SELECT first.word, fact.alert, max(fact.at) FROM fact JOIN first USING (alert)
-WHERE fact.type = 'action' AND fact.word = :acted AND batch IN reach AND (known <= :then OR fact.id IS NULL)
-AND {_WANTED} GROUP BY first.word
+_WANTED = """(:type IS NULL OR substr(first.word, 1, length(:type)) = :type)
+AND (:since IS NULL OR first.at >= :since) AND (:until IS NULL OR first.at <= :until)"""
+_ALL = f"""{_FOLDED}
+SELECT alert, word, level, at, CASE WHEN :placed THEN json_extract(subject, '$.stage') END,
+    CASE WHEN :placed THEN json_extract(subject, '$.scope') END, live, filed,
+    acted_at, substr(newest, 41)
+FROM first LEFT JOIN done USING (alert) WHERE {_WANTED}
 """  # noqa: S608
 _CHOSEN = f"""{_FOLDED}
-SELECT alert FROM first LEFT JOIN done USING (alert)
-WHERE {_WANTED} AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at <= :until)
-AND (:open IS NULL OR actions IS NULL) ORDER BY at DESC, alert DESC
+SELECT alert, word, level, at FROM first LEFT JOIN done USING (alert)
+WHERE {_WANTED} AND (:open IS NULL OR newest IS NULL) AND (:done IS NULL OR acted_at IS NOT NULL)
+ORDER BY at DESC, alert DESC
 """  # noqa: S608
 _UNSETTLED = f"""{_FOLDED}
 SELECT alert FROM first LEFT JOIN done USING (alert)
-WHERE (actions IS NULL OR acked) AND instr(:levels, ' ' || level || ' ')
+WHERE (newest IS NULL OR substr(newest, 41) = 'acked') AND instr(:levels, ' ' || level || ' ')
 """  # noqa: S608
 _BEYOND = (1 << 63) - 1
 _AT_ONCE = 500  # ids in one query
 
 
-class TypeCount(NamedTuple):
-    """How often a type of alert fired, was acted on and lies open; its newest, in microseconds since 1970."""
+class AlertRow(NamedTuple):
+    """One alert and what became of it; times in microseconds since 1970.
 
+    `live` is the commit (hex) it is bound to; `filed` if it stands in a file alone, and no fact binds it.
+    `acted_at` is when it was first acted on, `outcome` the last outcome (in the table None for none).
+    `automatic`: it was left alone for so long that it counts as ignored.
+    """
+
+    id: str
     type: str
-    fired: int
-    acted: int
-    open: int
-    newest: int
+    severity: str
+    at: int
+    stage: str | None
+    scope: str | None
+    live: str | None
+    filed: int
+    acted_at: int | None
+    outcome: str | None
+    automatic: bool = False
+
+
+class Chosen(NamedTuple):
+    """One alert as chosen by type and time, in microseconds since 1970."""
+
+    id: str
+    type: str
+    severity: str
+    at: int
 
 
 class AlertTable:
@@ -61,19 +84,27 @@ class AlertTable:
     def _ask(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         return self._index.select(self._roots, query, {"then": self._then, "acted": "acted"} | values)
 
-    def counts(self, type: str | None = None) -> list[TypeCount]:
-        """Return one count per type that begins with `type`."""
-        return [TypeCount._make(row) for row in self._ask(_COUNTS, type=type)]
+    def rows(
+        self, type: str | None = None, since: int | None = None, until: int | None = None, *, placed: bool = True
+    ) -> list[tuple[Any, ...]]:
+        """Return the fields of an `AlertRow`, but the last, of every alert whose type begins with `type`, in no order.
 
-    def last_acted(self, type: str | None = None) -> dict[str, str]:
-        """Return type -> the alert that was acted on last."""
-        return {row[0]: row[1] for row in self._ask(_LAST, type=type)}
+        `since` and `until` keep those that fired in a stretch of time. Without `placed`, stage and scope are None.
+        """
+        return self._ask(_ALL, type=type, since=since, until=until, placed=placed)
 
     def chosen(
-        self, type: str | None = None, since: int | None = None, until: int | None = None, *, open: bool = False
-    ) -> list[str]:
-        """Return the ids of alerts, newest first; `open` are those about which nothing was done."""
-        return [row[0] for row in self._ask(_CHOSEN, type=type, since=since, until=until, open=open or None)]
+        self,
+        type: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        *,
+        open: bool = False,
+        acted: bool = False,
+    ) -> list[Chosen]:
+        """Return alerts, newest first; `open` are those about which nothing was done, `acted` those acted on."""
+        values = {"type": type, "since": since, "until": until, "open": open or None, "done": acted or None}
+        return [Chosen._make(row) for row in self._ask(_CHOSEN, **values)]
 
     def unsettled(self, levels: Iterable[str]) -> list[str]:
         """Return ids, among them those of all alerts of the severities `levels` that nobody has settled."""

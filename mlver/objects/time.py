@@ -44,5 +44,17 @@ def parse_when(text: str, now: datetime) -> datetime:
     return parse_time(text)
 
 
+def parse_span(text: str) -> timedelta:
+    """Return the length of time written as `14d`, `2h`, `90m`; UsageError when it is none, or zero."""
+    match = re.fullmatch(r"\s*(\d+)\s*(s|m|h|d|w)\s*", text)
+    try:
+        span = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    except (ValueError, OverflowError):
+        span = timedelta()
+    if not span:
+        raise UsageError(f"not a length of time: {text[:80]!r}", hint="write 14d, 2h or 90m")
+    return span
+
+
 def _no_time(text: str) -> UsageError:
     return UsageError(f"not a time: {text[:80]!r}", hint="write 2024-04-22T03:07Z, 2024-04-22 or 2h")

@@ -8,10 +8,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
-from mlver.render.values import day, many, when, who
+from mlver.render.values import many, when, who
 
 if TYPE_CHECKING:
-    from mlver.verbs.alerts import Action, Alert, AlertsResult, AlertStatsResult
+    from mlver.verbs.alerts import Action, Alert, AlertsResult
 
 _FULL = 3  # so few alerts are told in full
 
@@ -28,13 +28,19 @@ def alerts_page(result: AlertsResult, *, full: bool = False) -> RenderableType:
         row: list[Part | None] = [(alert.id, "unit"), when(alert.at), alert.type]
         row += [(alert.severity, "warning" if serious else "quiet")]
         row += [
-            (alert.state, "warning" if alert.state == "open" else "quiet"),
+            (_state(alert), "warning" if alert.state == "open" else "quiet"),
             (alert.live.short if alert.live else "", "id"),
         ]
         rows.append(row)
         if told := _last(alert):
             rows.append(line(f"       {told}"))
     return Columns(rows, head=("alert", "at", "type", "severity", "state", "live then"), grow=2)
+
+
+def _state(alert: Alert) -> str:
+    """What became of an alert; whether nobody decided so, and whether it was muted."""
+    automatic = alert.actions and alert.actions[-1].automatic
+    return f"{alert.state}{' (auto)' if automatic else ''}{', muted' if alert.muted else ''}"
 
 
 def imported_page(result: AlertsResult) -> RenderableType:
@@ -48,17 +54,22 @@ def _last(alert: Alert) -> str:
     if not alert.actions:
         return alert.summary or ""
     action = alert.actions[-1]
-    return _did(action) if action.did or action.ticket or action.by or action.outcome != alert.state else ""
+    return did(action) if action.did or action.ticket or action.by or action.outcome != alert.state else ""
 
 
-def _did(action: Action) -> str:
+def did(action: Action) -> str:
+    """Return `dana: added rule R2 (TRI-31)`: who did what, else the outcome and its reason."""
     by = f"{who(action.by)}: " if action.by else ""
-    return f"{by}{action.did or action.outcome}" + (f" ({action.ticket})" if action.ticket else "")
+    what = action.did or action.outcome
+    if action.automatic:
+        what = "left alone, so ignored by itself"
+    reason = f": {action.reason}" if action.reason else ""
+    return f"{by}{what}{reason}" + (f" ({action.ticket})" if action.ticket else "")
 
 
 def _alert(alert: Alert) -> list[RenderableType]:
     parts: list[Part] = [(alert.id, "unit"), "  ", when(alert.at), "  ", (alert.type, "path"), f"  {alert.severity}  "]
-    lines: list[RenderableType] = [line(*parts, (alert.state, "warning" if alert.state == "open" else "good"))]
+    lines: list[RenderableType] = [line(*parts, (_state(alert), "warning" if alert.state == "open" else "good"))]
     if alert.summary:
         lines.append(indented(line(alert.summary, wrap=True)))
     if alert.live:
@@ -66,30 +77,6 @@ def _alert(alert: Alert) -> list[RenderableType]:
         lines.append(indented(line("live on ", (stage, "stage"), " when it fired: ", (alert.live.short, "id"))))
     for action in alert.actions:
         made = " → " + " ".join(commit.short for commit in action.commits) if action.commits else ""
-        done: list[Part] = [when(action.at), "  ", (action.outcome, "kind"), f"  {_did(action)}", (made, "id")]
+        done: list[Part] = [when(action.at), "  ", (action.outcome, "kind"), f"  {did(action)}", (made, "id")]
         lines.append(indented(line(*done, wrap=True)))
     return lines
-
-
-def stats_page(result: AlertStatsResult) -> RenderableType:
-    """Types most worth looking at first: how often they fired and mattered, what was done last."""
-    if not result.types:
-        return line("no alerts")
-    rows: list[list[Part | None] | Text] = []
-    for stats in result.types:
-        label = "good" if stats.share >= 0.5 else "" if stats.acted else "quiet"
-        row: list[Part | None] = [(stats.type, label), str(stats.fired), str(stats.acted)]
-        row += [(f"{stats.share:.0%}", label), (f"{stats.low:.0%}–{stats.high:.0%}", "quiet")]
-        row += [(str(stats.open), "warning" if stats.open else "quiet"), (day(stats.last_fired), "quiet")]
-        rows.append(row)
-        if stats.last_action:
-            rows.append(line("    ", _last_action(stats.last_action, stats.last_action_alert)))
-    head = ("type", "fired", "acted on", "share", "95 %", "open", "last fired")
-    share = f" ({result.acted / result.fired:.0%})" if result.fired else ""
-    total = f"{many(result.fired, 'alert')}, {result.acted} acted on{share}"
-    return paragraphs(Columns(rows, head=head, right=(1, 2, 3, 4, 5), grow=0), line((total, "quiet")))
-
-
-def _last_action(action: Action, alert: str | None) -> Text:
-    made = f" → {' '.join(commit.short for commit in action.commits)}" if action.commits else ""
-    return line((f"last: {alert} " if alert else "last: ", "quiet"), _did(action), (made, "id"))

@@ -1,24 +1,39 @@
 """All alerts of a repository: those of the fact log, and those in the alert files of HEAD.
 
 The files are indexed like batches of the log, by their blob ids; of an alert in both, what the log says
-counts, and the actions of both are put together.
+counts, and the actions of both are put together. An alert that was left alone for so long counts as ignored
+from then on (`alert_policy`); that is found out here, whenever it is read, and never recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from mlver.index.alerts import AlertTable, TypeCount
-from mlver.index.facts import FactRow, Reader, micros
+from mlver.index.alerts import AlertRow, AlertTable
+from mlver.index.facts import FactRow, Reader, micros, moment
 from mlver.kinds.base import Unreadable
 from mlver.objects.ids import CommitId
-from mlver.repo.alert_facts import CRITICAL, Alert, AlertRecord, action_fact, alert_fact, fold, to_alert
+from mlver.objects.state import Fact
+from mlver.repo.alert_facts import (
+    CRITICAL,
+    IGNORED,
+    OPEN,
+    Action,
+    Alert,
+    AlertRecord,
+    action_fact,
+    alert_fact,
+    fold,
+    to_alert,
+)
 from mlver.repo.alert_files import read_alerts
+from mlver.repo.alert_policy import AlertPolicy, lenient_policy
 from mlver.repo.facts import fact_row, row_fact
 from mlver.repo.live import LiveTimes
 from mlver.repo.snapshot import BlobSource, Snapshot
@@ -40,22 +55,79 @@ class AlertBook:
     """
 
     def __init__(self, repo: Repository, as_of: datetime | None = None, *, files: bool = True) -> None:
-        self._repo, self._live = repo, LiveTimes(repo)
+        self._repo, self._live, self._as_of = repo, LiveTimes(repo), as_of
+        self._spans: dict[tuple[str, str], int | None] = {}
         roots = dict(repo.facts.roots)
         if files and (commit := _on_line(repo, as_of)) is not None:
             roots |= _file_roots(repo.snapshot(commit))
         self._empty = not roots
         self._table = AlertTable(repo.fact_index, roots, micros(as_of) if as_of else None)
 
-    def counts(self, type: str | None = None) -> list[TypeCount]:
-        """Return one count per type that begins with `type`."""
-        return [] if self._empty else self._table.counts(type)
+    def briefs(
+        self,
+        type: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        placed: bool = True,
+    ) -> list[AlertRow]:
+        """Return every alert whose type begins with `type`, in no order; `outcome` is its state.
 
-    def last_acted(self, type: str | None = None) -> dict[str, AlertRecord]:
-        """Return type -> the alert of it that was acted on last."""
-        last = {} if self._empty else self._table.last_acted(type)
-        records = self.records(last.values())
-        return {name: records[id] for name, id in last.items()}
+        Those left alone for long are `ignored`. The commit is filled in where an alert stands in a file alone.
+        Without `placed`, which is faster, stages, scopes and such commits are left out.
+        """
+        if self._empty:
+            return []
+        first, last = (micros(at) if at else None for at in (since, until))
+        return [self._brief(*row, placed=placed) for row in self._table.rows(type, first, last, placed=placed)]
+
+    def _brief(
+        self,
+        id: str,
+        type: str,
+        severity: str,
+        at: int,
+        stage: str | None,
+        scope: str | None,
+        live: str | None,
+        filed: int,
+        acted_at: int | None,
+        outcome: str | None,
+        *,
+        placed: bool,
+    ) -> AlertRow:
+        if filed and placed:
+            stage = stage or self._default_stage
+            found = self._live.commit(stage, scope or "", moment(at))
+            live = found.hex() if found else None
+        alone = outcome is None and self._left_alone(type, severity, at) is not None
+        state = outcome or (IGNORED if alone else OPEN)
+        return AlertRow(id, type, severity, at, stage, scope, live, filed, acted_at, state, alone)
+
+    def _left_alone(self, type: str, severity: str, at: int) -> int | None:
+        """Return since when an alert that nobody did anything about counts as ignored, None while it is open."""
+        span = self._span(type, severity)
+        return at + span if span is not None and at + span <= self._then else None
+
+    def _span(self, type: str, severity: str) -> int | None:
+        try:
+            return self._spans[type, severity]
+        except KeyError:
+            after = None if severity in CRITICAL else self._policy.ignored_after(type)
+            span = self._spans[type, severity] = after // timedelta(microseconds=1) if after else None
+            return span
+
+    @cached_property
+    def _policy(self) -> AlertPolicy:
+        return lenient_policy(self._repo)
+
+    @cached_property
+    def _then(self) -> int:
+        return micros(self._as_of or self._repo.now())
+
+    @cached_property
+    def _default_stage(self) -> str:
+        return str(self._repo.settings.get("stage.default"))
 
     def chosen(
         self,
@@ -64,12 +136,17 @@ class AlertBook:
         until: datetime | None = None,
         *,
         open: bool = False,
+        acted: bool = False,
     ) -> list[str]:
-        """Return the ids of alerts, newest first; `open` are those about which nothing was done."""
+        """Return the ids of alerts, newest first.
+
+        `open` are those that still wait for somebody to do anything, `acted` those that were ever acted on.
+        """
         if self._empty:
             return []
         first, last = (micros(at) if at else None for at in (since, until))
-        return self._table.chosen(type, first, last, open=open)
+        found = self._table.chosen(type, first, last, open=open, acted=acted)
+        return [one.id for one in found if not open or self._left_alone(one.type, one.severity, one.at) is None]
 
     def records(self, ids: Iterable[str] | None = None) -> dict[str, AlertRecord]:
         """Return the alerts with these ids (all, if None) that there are."""
@@ -78,6 +155,11 @@ class AlertBook:
             return {}
         found = fold(map(row_fact, self._table.facts(wanted)))
         return {id: self._bound(found[id]) for id in dict.fromkeys(wanted) if id in found}
+
+    def logged(self, ids: Iterable[str]) -> list[Fact]:
+        """Return the facts of the log about these alerts, in the order they were recorded."""
+        rows = [] if self._empty else self._table.facts(ids)
+        return [row_fact(row) for row in rows if row.id is not None]
 
     def critical(self) -> dict[CommitId, list[Alert]]:
         """Return the alerts nobody has settled that wake people, by the commit that was live when they fired."""
@@ -88,10 +170,14 @@ class AlertBook:
         return found
 
     def _bound(self, record: AlertRecord) -> AlertRecord:
-        """Fill in what was live for an alert that stands in a file alone; one of the log names it."""
+        """Fill in what was live for an alert that stands in a file alone, and that it was left alone for long."""
+        if not record.actions:
+            left = self._left_alone(record.type, record.severity, micros(record.at))
+            alone = [] if left is None else [Action(IGNORED, "", moment(left), automatic=True)]
+            record = replace(record, actions=alone)
         if record.known != _IN_A_FILE:
             return record
-        stage = record.about.get("stage") or self._repo.settings.get("stage.default")
+        stage = record.about.get("stage") or self._default_stage
         scope = record.about.get("scope", "")
         live = self._live.commit(stage, scope, record.at)
         return replace(record, about=subject(alert=record.id, stage=stage, scope=scope, commit=live))

@@ -11,10 +11,12 @@ on the stage for the scope when the alert fired (left out when nothing was), and
 A fact of type `action` has the subject `{alert, commit}` and the body
 
     outcome   `acted`, `acked`, `false-positive`, `ignored`, `resolved`
-    did       what was done, `ticket`, `commit` (the one it produced): each left out when there is none
+    did       what was done, `reason` (why it was false or ignored), `ticket`, `commit` (the one it
+              produced): each left out when there is none
     by        who did it, null for nobody known; left out when the one who recorded the fact did
 
-`at` is when the alert fired or the action was taken. An alert recorded twice is one alert.
+`at` is when the alert fired or the action was taken. An alert recorded twice is one alert. That nobody
+did anything for a while (`alert_policy`) is no fact: it is found out when the alert is read.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ from mlver.repo.alert_files import ActionDraft, AlertDraft
 from mlver.repo.subjects import subject, subject_commit
 
 ALERT, ACTION = "alert", "action"
-OPEN, ACTED = "open", "acted"
-OUTCOMES = (ACTED, "acked", "false-positive", "ignored", "resolved")
-UNRESOLVED = (OPEN, "acked")
+OPEN, ACTED, ACKED, FALSE, IGNORED, RESOLVED = "open", "acted", "acked", "false-positive", "ignored", "resolved"
+OUTCOMES = (ACTED, ACKED, FALSE, IGNORED, RESOLVED)
+UNRESOLVED = (OPEN, ACKED)
 CRITICAL = frozenset({"page", "critical", "error", "fatal", "emergency"})
 
 
@@ -41,7 +43,7 @@ class Action:
     """What somebody did about an alert: `outcome` is `acted`, `acked`, `false-positive`, `ignored` or `resolved`.
 
     `by` is empty when nobody knows. `commits` are what the action produced: named when it was recorded,
-    or naming the alert or ticket.
+    or naming the alert or ticket. `automatic`: nobody took it; the alert was left alone for so long.
     """
 
     outcome: str
@@ -50,13 +52,15 @@ class Action:
     did: str | None = None
     ticket: str | None = None
     commits: tuple[CommitId, ...] = ()
+    reason: str | None = None
+    automatic: bool = False
 
 
 @dataclass(frozen=True)
 class Alert:
     """One alert. `live` is the commit that was live on `stage` (and `scope`) when it fired.
 
-    `state` is `open` or the outcome of its last action.
+    `state` is `open` or the outcome of its last action. `muted`: its type was muted when it fired.
     """
 
     id: str
@@ -69,6 +73,7 @@ class Alert:
     live: CommitId | None
     summary: str | None = None
     actions: tuple[Action, ...] = ()
+    muted: bool = False
 
 
 @dataclass(slots=True)
@@ -83,6 +88,7 @@ class AlertRecord:
     about: Mapping[str, str]
     known: datetime
     actions: list[Action] = field(default_factory=list)
+    details: Mapping[str, Plain] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -121,7 +127,7 @@ def action_fact(
     imported: bool = False,
 ) -> Fact:
     """Return an action as a fact; `imported` if `by`, who records it, is not the one who acted."""
-    parts = {"did": draft.did, "ticket": draft.ticket, "commit": commit.hex() if commit else None}
+    parts = {"did": draft.did, "reason": draft.reason, "ticket": draft.ticket, "commit": commit and commit.hex()}
     body: dict[str, Plain] = {"outcome": draft.outcome} | {name: text for name, text in parts.items() if text}
     if imported:
         body["by"] = draft.by
@@ -148,7 +154,16 @@ def fold(facts: Iterable[Fact]) -> dict[str, AlertRecord]:
 
 def _record(id: str, fact: Fact) -> AlertRecord:
     body = fact.body
-    return AlertRecord(id, body["type"], fact.at, body["severity"], body.get("summary"), fact.subject, fact.known)
+    return AlertRecord(
+        id=id,
+        type=body["type"],
+        at=fact.at,
+        severity=body["severity"],
+        summary=body.get("summary"),
+        about=fact.subject,
+        known=fact.known,
+        details=body.get("details") or {},
+    )
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Action]:
@@ -161,10 +176,12 @@ def _action(fact: Fact) -> Action:
     by = body.get("by", fact.by) or ""
     commit = body.get("commit")
     named = (CommitId.parse(commit),) if commit else ()
-    return Action(body["outcome"], by, fact.at, body.get("did"), body.get("ticket"), named)
+    return Action(body["outcome"], by, fact.at, body.get("did"), body.get("ticket"), named, body.get("reason"))
 
 
-def to_alert(record: AlertRecord, finish: Callable[[AlertRecord, Action], Action] | None = None) -> Alert:
+def to_alert(
+    record: AlertRecord, finish: Callable[[AlertRecord, Action], Action] | None = None, *, muted: bool = False
+) -> Alert:
     """Return the alert as results show it; `finish` fills in the commits of its actions."""
     actions = tuple(finish(record, action) if finish else action for action in record.actions)
     return Alert(
@@ -178,4 +195,5 @@ def to_alert(record: AlertRecord, finish: Callable[[AlertRecord, Action], Action
         live=record.live,
         summary=record.summary,
         actions=actions,
+        muted=muted,
     )

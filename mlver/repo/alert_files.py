@@ -34,6 +34,7 @@ class ActionDraft:
     by: str | None = None
     did: str | None = None
     ticket: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_late_metrics_and_alerts(mlver: Terminal, bench: Bench, tmp_path: Path) 
     assert mlver("alerts", "import", "../a.jsonl").out == "1 new alert\n"
     assert mlver("alerts", "import", "../a.jsonl").out == "0 new alerts, 1 known before\n"
     assert mlver("alerts", "act", "A1", "--did", "added rule R2", "--ticket", "TRI-31").code == 0
-    assert "last: A1 ana: added rule R2 (TRI-31)" in mlver("alerts", "stats").out
+    assert "last: A1 2024-04-22 ana: added rule R2 (TRI-31)" in mlver("alerts", "stats").out
     assert "acted" in mlver("alerts", "A1").out
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.console import RenderableType
 
 from mlver.objects.commit import Environment, GitState
-from mlver.render import alerts, facts, lineage, show, status
+from mlver.render import alert_stats, alerts, facts, lineage, show, status
 from mlver.render.console import to_text
 from mlver.render.dot import lineage_dot
 from mlver.verbs.alert_stats import AlertStatsResult, AlertTypeStats
@@ -103,11 +103,11 @@ def test_alert_stats_lead_to_what_was_done_last() -> None:
         AlertTypeStats("flag_rate_drop", 3, 3, 1, 1.0, 0.438, 1.0, at("04-22 03:05")),
         AlertTypeStats("null_fraction", 41, 1, 0, 1 / 41, 0.004, 0.126, at("04-22 02:40"), ACTION, "A0020"),
     )
-    assert page(alerts.stats_page(AlertStatsResult(types, 44, 4))) == (
-        "type            fired  acted on  share      95 %  open  last fired\n"
-        "flag_rate_drop      3         3   100%  44%–100%     1  2024-04-22\n"
-        "null_fraction      41         1     2%    0%–13%     0  2024-04-22\n"
-        f"    last: A0020 dana: added rule R2 (TRI-31) → {ID}\n"
+    assert page(alert_stats.stats_page(AlertStatsResult(types, 44, 4))) == (
+        "type            fired  acted  share      95 %  false  ignored  open\n"
+        "flag_rate_drop      3      3   100%  44%–100%      0        0     1\n"
+        "null_fraction      41      1     2%    0%–13%      0        0     0\n"
+        f"    last: A0020 2024-02-11 dana: added rule R2 (TRI-31) → {ID}\n"
         "\n"
         "44 alerts, 4 acted on (9%)\n"
     )

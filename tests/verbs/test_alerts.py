@@ -220,8 +220,9 @@ def test_stats_put_first_what_was_worth_looking_at(bench: Bench) -> None:
     assert [(s.type, s.fired, s.acted, s.open) for s in stats.types] == [
         ("flag_rate", 3, 3, 0),
         ("null_fraction", 28, 1, 0),
-        ("psi", 3, 0, 3),
+        ("psi", 3, 0, 0),
     ]
+    assert (stats.types[2].ignored, stats.types[2].automatic) == (3, 3), "left alone for a month"
     assert (stats.fired, stats.acted) == (34, 4)
     first = stats.types[0]
     assert first.last_action is not None

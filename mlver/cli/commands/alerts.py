@@ -7,37 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlver.cli import complete
-from mlver.cli.command import new_app, verb
-from mlver.cli.groups import DefaultGroup
+from mlver.cli import alert_mutes, alert_outcomes
+from mlver.cli.alerts_app import AsOf, Limit, Scope, Since, Stage, Type, Until, app
+from mlver.cli.command import verb
 from mlver.cli.session import Session
 
-Stage = Annotated[
-    str | None,
-    typer.Option(
-        "--stage",
-        metavar="STAGE",
-        help="Fired on this stage; the setting stage.default.",
-        autocompletion=complete.stage,
-    ),
-]
-Scope = Annotated[str, typer.Option("--scope", metavar="SCOPE", help="For whom, such as clinic=C.")]
-Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only types that begin so.")]
-
-
-class _Group(DefaultGroup):
-    default = "ls"
-
-
-app = new_app(cls=_Group)
-
-
-@app.callback()
-def alerts() -> None:
-    """Record alerts and what was done about them; see which ever mattered.
-
-    Each alert is bound to the commit that was live when it fired. Without a command, `ls` is meant.
-    """
+__all__ = ["alert_mutes", "alert_outcomes", "app"]
 
 
 @verb(
@@ -102,7 +77,7 @@ def import_(
 @verb(
     app,
     examples=[
-        ("mlver alerts ls --state open", "what waits for somebody?"),
+        ("mlver alerts ls --state open --older-than 7d", "what has been waiting for a week?"),
         ("mlver alerts ls A0087", "one alert, and all that was done about it"),
     ],
 )
@@ -111,54 +86,75 @@ def ls(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Only these.")] = None,
     type: Type = None,
     state: Annotated[str | None, typer.Option("--state", metavar="WORD", help="open, acted, ignored ...")] = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Not older than.")] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Not newer than.")] = None,
-    limit: Annotated[int | None, typer.Option("-n", "--limit", min=0, metavar="N", help="At most N.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="SPAN", help="Fired so long ago: 7d.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
 ) -> None:
     """List alerts, newest first."""
+    from mlver.objects.time import parse_span
     from mlver.render.alerts import alerts_page
     from mlver.verbs.alerts import list_alerts
 
     first, last = session.moment(since), session.moment(until)
+    span = parse_span(older_than) if older_than else None
     with session.open() as repo:
-        result = list_alerts(repo, type=type, state=state, since=first, until=last, ids=ids or [], limit=limit)
+        result = list_alerts(
+            repo, type=type, state=state, since=first, until=last, older_than=span, ids=ids or [], limit=limit
+        )
     session.show(result, lambda: alerts_page(result, full=bool(ids)), [alert.id for alert in result.alerts])
 
 
 @verb(
     app,
-    dated=True,
     examples=[
-        ("mlver alerts act A0020 --did 'added rule R2' --ticket TRI-31", "something was done"),
-        ("mlver alerts act A0021 --outcome false-positive", "it meant nothing"),
+        ("mlver alerts show A0020", "everything that ever happened to it, and the commit it led to"),
+        ("mlver alerts show A0087 A0088 --as-of 2024-04-22T03:07Z", "as it was known then"),
     ],
 )
-def act(
+def show(
     session: Session,
-    id: Annotated[str, typer.Argument(help="The alert.")],
-    did: Annotated[str | None, typer.Option("--did", metavar="TEXT", help="What was done.")] = None,
-    outcome: Annotated[
-        str,
-        typer.Option("--outcome", metavar="WORD", help="acted, acked, false-positive, ignored, resolved; acted."),
-    ] = "acted",
-    ticket: Annotated[str | None, typer.Option("--ticket", metavar="ID", help="A ticket.")] = None,
-    commit: Annotated[
-        str | None,
-        typer.Option("--commit", metavar="REV", help="The commit it led to.", autocompletion=complete.revision),
-    ] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When; now.")] = None,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The alerts.")],
+    as_of: AsOf = None,
 ) -> None:
-    """Record what was done about an alert.
+    """Show alerts with their history: what happened, when, by whom, and when that was recorded."""
+    from mlver.render.alert_events import alert_show_page
+    from mlver.verbs.alert_show import show_alerts
 
-    A commit made later is bound to it by `mlver commit --alert ID`, or by the same ticket.
-    """
-    from mlver.render.alerts import alerts_page
-    from mlver.verbs.alerts import act_on_alert
-
-    when = session.moment(at)
     with session.open() as repo:
-        result = act_on_alert(repo, id, did=did, outcome=outcome, ticket=ticket, commit=commit, at=when)
-    session.show(result, lambda: alerts_page(result, full=True), [alert.id for alert in result.alerts])
+        result = show_alerts(repo, ids, as_of=session.moment(as_of))
+    session.show(result, lambda: alert_show_page(result), [one.alert.id for one in result.alerts])
+
+
+@verb(
+    app,
+    examples=[
+        ("mlver alerts history --acted", "every alert that ever mattered, and what was done"),
+        ("mlver alerts history --type null_fraction -n 20", "the last that people said of this type"),
+    ],
+)
+def history(
+    session: Session,
+    type: Type = None,
+    acted: Annotated[bool, typer.Option("--acted", help="Only what was acted on.")] = False,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    as_of: AsOf = None,
+) -> None:
+    """List what people did about alerts, newest first, over all time.
+
+    Nothing is averaged: one alert of five thousand that mattered stands here like any other.
+    """
+    from mlver.render.alert_events import alert_history_page
+    from mlver.verbs.alerts import alert_history
+
+    moments = {"since": session.moment(since), "until": session.moment(until), "as_of": session.moment(as_of)}
+    with session.open() as repo:
+        result = alert_history(repo, type=type, acted=acted, limit=limit, **moments)
+    session.show(result, lambda: alert_history_page(result), [one.alert for one in result.actions])
 
 
 @verb(
@@ -166,22 +162,32 @@ def act(
     examples=[
         ("mlver alerts stats", "which alerts are worth getting up for?"),
         ("mlver alerts stats --type null_fraction", "what was done about these, last time?"),
+        ("mlver alerts stats --against 'recall{clinic=C} < 0.9'", "which were right, now that labels are in?"),
     ],
 )
 def stats(
     session: Session,
     type: Type = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="As it was known at this moment.")
+    since: Since = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="WORD", help="Tell apart by stage or severity.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="CONDITION", help="What a real drop is; or a metric or SLO by name."),
     ] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Show per type how often it fired, how often it was acted on, and what was done last.
 
     The share acted on comes with its 95 % interval (Wilson): 3 of 3 says less than 30 of 30.
+
+    With --against an alert is true when somebody acted on it, or when the release it fired on dropped by
+    the metrics as they are known now; it is false when the release did not, or somebody said so; else it
+    is unknown. Recall is the share of drops that had an alert of the type before anybody knew.
     """
-    from mlver.render.alerts import stats_page
+    from mlver.render.alert_stats import stats_page
     from mlver.verbs.alert_stats import alert_stats
 
+    moments = {"since": session.moment(since), "as_of": session.moment(as_of)}
     with session.open() as repo:
-        result = alert_stats(repo, type=type, as_of=session.moment(as_of))
+        result = alert_stats(repo, type=type, by=by, against=against, **moments)
     session.show(result, lambda: stats_page(result), [stats.type for stats in result.types])
