@@ -2,7 +2,8 @@
 
     .mlver/releases/<stage>/<scope or "all">/current -> ../../.store/<name of the release>
 
-The log is the truth. A link that says something else was left by a crash, and `settle` moves it.
+The log is the truth. A link that says something else was left by a crash, and `settle` moves it. With the
+setting `releases.write = "asked"`, as in clones, only stages that have a folder here are served from here.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlver.errors import Damaged, MlverError, OutcomeUnknown
+from mlver.errors import Damaged, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
 from mlver.repo.release_store import ensure, files_match, names_on_disk, release_of, remove, store_folder
+from mlver.repo.settings import ALWAYS
 from mlver.storage import durable
 from mlver.storage.locks import locked
 
@@ -54,6 +56,20 @@ def linked(repo: Repository, stage: str, scope: str) -> str | None:
         return None
     name = target.rpartition("/")[2]
     return name if (store_folder(repo) / name).is_dir() else None
+
+
+def serves(repo: Repository, stage: str) -> bool:
+    """Whether this copy of the repository writes releases of a stage. A clone does so only for stages moved there."""
+    try:
+        always = repo.settings.get("releases.write") == ALWAYS
+    except UsageError:  # of the settings; whoever changes something is told
+        always = True
+    return always or (repo.dot / "releases" / stage).is_dir()
+
+
+def serve(repo: Repository, stage: str) -> None:
+    """Let this copy serve a stage from now on. Done before a move is recorded: a crash must not lose it."""
+    durable.make_dirs(repo.dot / "releases" / stage)
 
 
 def pinned(repo: Repository, stage: str, scope: str = EVERYONE) -> Path | None:
@@ -111,7 +127,7 @@ def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progre
 def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
     """Read every file that is served now; return the stages and scopes that serve something else than they should."""
     found = []
-    for slot, live in sorted(_wanted(repo.view).items(), key=lambda item: item[0]):
+    for slot, live in sorted(_wanted(repo, repo.view).items(), key=lambda item: item[0]):
         if linked(repo, *slot) != live.release:
             found.append((slot, "the link is not where the operation log says"))
             continue
@@ -129,7 +145,7 @@ def prune(repo: Repository) -> tuple[str, ...]:
     Kept are those that are live, and of each stage the last `releases.keep` others that were. So is
     one that no operation names yet, for a while: somebody may be about to record it.
     """
-    live = {entry.release for entry in _wanted(repo.view).values()}
+    live = {entry.release for entry in _wanted(repo, repo.view).values()}
     idle = set(names_on_disk(repo)) - live
     keep: int = repo.settings.get("releases.keep")
     if len(idle) <= keep:
@@ -137,7 +153,7 @@ def prune(repo: Repository) -> tuple[str, ...]:
     seen, kept = _recent(repo, idle, keep)
     doomed = [name for name in sorted(idle - kept) if name in seen or not _fresh(repo, name)]
     with locked(store_folder(repo) / "lock"):
-        live = {entry.release for entry in _wanted(repo.refresh()).values()}
+        live = {entry.release for entry in _wanted(repo, repo.refresh()).values()}
         doomed = [name for name in doomed if name not in live]
         for name in doomed:
             remove(repo, name)
@@ -150,7 +166,7 @@ def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[
     seen: set[str] = set()
     recent: dict[str, list[str]] = {}
     for _, operation in repo.operations():
-        for (stage, _), live in _wanted(operation.view).items():
+        for (stage, _), live in _wanted(repo, operation.view).items():
             if live.release in idle:
                 seen.add(live.release)
                 names = recent.setdefault(stage, [])
@@ -161,14 +177,19 @@ def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[
     return seen, {name for names in recent.values() for name in names}
 
 
-def _wanted(view: View) -> dict[Slot, Live]:
+def _wanted(repo: Repository, view: View) -> dict[Slot, Live]:
+    """What is to be on disk here: of the stages that this copy of the repository serves."""
     return {
-        (stage, scope): live for stage, scopes in view.stages.items() for scope, live in scopes.items() if live.release
+        (stage, scope): live
+        for stage, scopes in view.stages.items()
+        if serves(repo, stage)
+        for scope, live in scopes.items()
+        if live.release
     }
 
 
 def _mismatches(repo: Repository, view: View) -> Mapping[Slot, Live | None]:
-    wanted = _wanted(view)
+    wanted = _wanted(repo, view)
     found: dict[Slot, Live | None] = {
         slot: live for slot, live in wanted.items() if linked(repo, *slot) != live.release
     }
@@ -204,7 +225,7 @@ def _follow(repo: Repository, slot: Slot) -> list[Slot]:
     link = link_path(repo, *slot)
     durable.make_dirs(store_folder(repo))
     with locked(store_folder(repo) / "lock"):
-        live = _wanted(repo.refresh()).get(slot)
+        live = _wanted(repo, repo.refresh()).get(slot)
         if live is None:
             with contextlib.suppress(FileNotFoundError):
                 durable.remove(link)

@@ -38,6 +38,7 @@ FOLDER = ".mlver"
 FORMAT = b"mlver repository format 1\n"
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
+_OF_A_BARE = frozenset({"packs", "ops", "cache", "head.0", "lock"})  # left where making one was cut short
 
 
 def system_clock() -> datetime:
@@ -48,7 +49,8 @@ def system_clock() -> datetime:
 class Repository:
     """One repository on a local disk: `root` is the work tree, `dot` its `.mlver` folder.
 
-    `state` is the head as last read; `refresh` reads it again.
+    A `bare` one has no work tree, `root` and `dot` are the same folder. `state` is the head as last
+    read; `refresh` reads it again.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Repository:
         clock: Clock = system_clock,
         user_config: Path | None = None,
         salvage: bool = False,
+        bare: bool = False,
     ) -> None:
         self.root = root
-        self.dot = root / FOLDER
+        self.bare = bare
+        self.dot = root if bare else root / FOLDER
         self.now = clock
         self.storage = LocalStorage(self.dot)
         self.settings = Settings.load(self.dot / "config.toml", user_config)
@@ -87,29 +91,42 @@ class Repository:
         """
         start = _whole(start)
         for folder in (start, *start.parents):
-            if _has_format(folder / FOLDER):
-                return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage)
+            bare = is_bare(folder)
+            if bare or _has_format(folder / FOLDER):
+                return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage, bare=bare)
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
     @classmethod
     def init(
-        cls, path: Path, *, actor: str | None = None, clock: Clock = system_clock, user_config: Path | None = None
+        cls,
+        path: Path,
+        *,
+        actor: str | None = None,
+        clock: Clock = system_clock,
+        user_config: Path | None = None,
+        bare: bool = False,
     ) -> tuple[Self, bool]:
-        """Make a repository in `path`, or open the one that is there; also return whether it is new."""
+        """Make a repository in `path`, or open the one that is there; also return whether it is new.
+
+        A `bare` one has no work tree: others push to it and clone it. Its folder must be empty.
+        """
         root = _whole(path)
-        dot = root / FOLDER
-        if _has_format(dot):
+        dot = root if bare else root / FOLDER
+        if is_bare(root) or _has_format(root / FOLDER):
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
+        if bare and os.path.isdir(root) and set(os.listdir(root)) - _OF_A_BARE:
+            raise Refused(f"{root} is not empty", hint="a bare repository needs a folder of its own")
         storage = LocalStorage(dot)
         for folder in ("packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
         operation = Operation(0, None, clock(), actor or _login_name(), "init", View())
-        durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
+        if not bare:
+            durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
         # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
         if not storage.exists("head.0"):
             swap_head(storage, None, operation)
         durable.write_file(dot / "format", FORMAT)
-        return cls(root, actor=actor, clock=clock, user_config=user_config), True
+        return cls(root, actor=actor, clock=clock, user_config=user_config, bare=bare), True
 
     def __enter__(self) -> Self:
         return self
@@ -216,7 +233,9 @@ class Repository:
 
     @cached_property
     def worktree(self) -> WorkTree:
-        """The work tree."""
+        """The work tree; UsageError when there is none."""
+        if self.bare:
+            raise UsageError(f"{self.root} has no work tree", hint=f"mlver clone {self.root} FOLDER makes one")
         return WorkTree(self.root, StatCache(self.dot / "cache" / "stats.db"), symlinks=self.settings.get("symlinks"))
 
     def work_snapshot(self) -> Snapshot:
@@ -247,7 +266,9 @@ class Repository:
         return Snapshot(artifacts, opener)
 
     def project(self) -> Project:
-        """The mlver.toml of the work tree; an empty one when there is none."""
+        """The mlver.toml of the work tree (without one, of HEAD); an empty one when there is none."""
+        if self.bare:
+            return self.head_snapshot().project
         try:
             data = durable.read_file(self.root / PROJECT_FILE, limit=_OWN_FILE_LIMIT)
         except FileNotFoundError:
@@ -256,10 +277,16 @@ class Repository:
 
     def in_work_tree(self, path: str) -> bool:
         """Whether a file stands at this tree path now. Links are none, and neither is what no disk can name."""
+        if self.bare:
+            return False
         try:
             return statmod.S_ISREG(os.lstat(self.root / path).st_mode)
         except (OSError, ValueError):
             return False
+
+    def is_on_disk(self, path: str) -> bool:
+        """Whether a file or a folder stands at this tree path now."""
+        return self.in_work_tree(path) or (not self.bare and os.path.isdir(self.root / path))
 
     def _kind(self, path: str, id: BlobId, known: Mapping[str, Artifact], project: Project) -> str:
         """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
@@ -294,6 +321,12 @@ class Repository:
 
         wanted = [escape(path) if path in snapshot else path for path in map(self.tree_path, paths)]
         return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether a folder is a repository without a work tree. Raises Refused and Damaged as `Repository.open`."""
+    looks_it = folder.name != FOLDER and all(os.path.isdir(folder / name) for name in ("packs", "ops"))
+    return looks_it and _has_format(folder)
 
 
 def _whole(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +23,18 @@ class Known:
     about: str
 
 
+ALWAYS, ASKED = "always", "asked"
 KNOWN: dict[str, Known] = {
     "author": Known(None, (), "who commits, promotes and records; default: the name you are logged in as"),
     "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
     "releases.keep": Known(3, (), "how many releases per stage stay on disk for an instant rollback"),
+    "releases.write": Known(ALWAYS, (ALWAYS, ASKED), "which stages are written to disk here: all, or those moved here"),
     "stage.default": Known("prod", (), "the stage that alerts belong to when none is named"),
 }
 
 
+REMOTE = "remote."  # and a name
+_REMOTE = re.compile(r"remote\.[A-Za-z0-9_-]{1,100}")
 _DIGITS = 9  # of a whole number
 _LIMIT = 1 << 20  # bytes of a config file
 
@@ -70,13 +75,26 @@ class Settings:
     def get(self, name: str) -> Any:
         """Return the value of a setting that exists; UsageError naming file and entry when a file is malformed."""
         layer = self._layers.get(self.origin(name), {})
-        return layer.get(name, KNOWN[name].default)
+        return layer.get(name, _known(name).default)
+
+    def remotes(self) -> dict[str, str]:
+        """Return the folders of other repositories by name, as this copy knows them; UsageError as `get`."""
+        self.check()
+        names = [name for name in self._layers.get("repository", {}) if _REMOTE.fullmatch(name)]
+        return {name.removeprefix(REMOTE): str(self.get(name)) for name in sorted(names)}
 
 
 def _known(name: str) -> Known:
+    if _REMOTE.fullmatch(name):
+        return Known(None, (), "the folder of another repository; see mlver remote")
     if name not in KNOWN:
         raise UsageError(f"no setting {name!r}", hint=f"there are {', '.join(sorted(KNOWN))}")
     return KNOWN[name]
+
+
+def about(name: str) -> str:
+    """Return what a setting is for; UsageError when there is none of that name."""
+    return _known(name).about
 
 
 def parse_value(name: str, text: str) -> Any:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
-from mlver.repo.settings import KNOWN, Settings, parse_value, write_setting
+from mlver.repo.settings import KNOWN, Settings, about, parse_value, write_setting
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ def set_config(repo: Repository, name: str, value: str | None) -> ConfigResult:
 
 
 def _setting(settings: Settings, name: str) -> Setting:
-    return Setting(name, settings.get(name), settings.origin(name), KNOWN[name].about)
+    return Setting(name, settings.get(name), settings.origin(name), about(name))

@@ -11,6 +11,7 @@ from mlver.objects.ids import BlobId, CommitId, ObjectId
 from mlver.objects.result import Result
 from mlver.repo.facts import batches
 from mlver.repo.head import SLOTS, parse_slot, read_slots
+from mlver.repo.refs import remote_branches
 from mlver.repo.releases import damaged_releases, slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import walk_tree
@@ -117,6 +118,8 @@ def _operations(repo: Repository) -> tuple[dict[CommitId, str], list[Problem]]:
             named += [(stage, live.commit) for stage, scopes in view.stages.items() for live in scopes.values()]
             if view.detached:
                 named.append(("HEAD", view.detached))
+            named += [(move.stage, move.live.commit) for move in operation.joined if move.live]
+            named += remote_branches(view).items()
             for name, id in named:
                 starts.setdefault(id, name)
             if operation.undoes is not None:

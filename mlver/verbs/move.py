@@ -23,7 +23,7 @@ from mlver.repo.ledger import live_at
 from mlver.repo.metric_facts import metric_values
 from mlver.repo.refs import STAGE, check_free, check_scope
 from mlver.repo.release_store import Release, ensure, is_whole, release_of
-from mlver.repo.releases import link_path, prune, settle, settle_after, slot_name
+from mlver.repo.releases import link_path, prune, serve, settle, settle_after, slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.tenures import ROLLBACK
@@ -132,6 +132,7 @@ def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
         if other != slot
     ]
     written = ensure(repo, release, progress)
+    serve(repo, move.stage)
     changes = _changes(view, move)
     if changes:
         _record(repo, move, _own(view, move), release)

@@ -74,8 +74,9 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
 
     `operation` is an id, a unique prefix of one, or a number. Undo is one more operation, so it can be
     undone too (`mlver undo` of an undo is a redo when named). Files of the work tree stay as they are;
-    what stages serve follows. Moves of stages that came from other repositories stay. Raises NegativeAnswer when there is nothing to undo, OutcomeUnknown when
-    the operation was recorded and a stage could not follow.
+    what stages serve follows. Moves of stages that came from other repositories stay. Raises
+    NegativeAnswer when there is nothing to undo, OutcomeUnknown when the operation was recorded and a
+    stage could not follow.
     """
     seen = repo.refresh()
     id, target = _last(repo) if operation is None else _find(repo, operation)
