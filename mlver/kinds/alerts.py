@@ -10,8 +10,10 @@ from typing import ClassVar
 from blake3 import blake3
 
 from mlver.errors import UsageError
+from mlver.kinds.alert_edit import edit_alerts, joined
 from mlver.kinds.base import Comparison, Delta, Detail, Kind, Source, Spec, Units, Unreadable, Value, same
 from mlver.kinds.documents import load, load_records
+from mlver.kinds.edits import confirmed
 from mlver.kinds.recognise import score
 from mlver.objects.time import format_time, parse_time
 
@@ -32,6 +34,14 @@ _EMPTY = (None, "")
 _EPOCHS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (0.0, 1.0))  # epoch times by their size: ns, us, ms, s
 
 
+class AlertsUnits(Units):
+    """Alerts by id."""
+
+    def combine(self, key: str, ours: Units, theirs: Units) -> Value:
+        """An alert that got new events on both sides has them all, as long as they do not contradict each other."""
+        return joined(self.get(key), ours.get(key), theirs.get(key))
+
+
 class AlertsKind(Kind):
     """A history of alerts. A unit is one alert by its id, or by its fingerprint and time."""
 
@@ -44,7 +54,15 @@ class AlertsKind(Kind):
 
     def units(self, source: Source, spec: Spec) -> Units:
         """Return every alert, its fields under the names of `parse_alerts`."""
-        return Units({str(alert["id"]): alert for alert in _alerts(source)})
+        return AlertsUnits({str(alert["id"]): alert for alert in _alerts(source)})
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with alerts changed; new alerts and new events of known ones are appended."""
+        from mlver.kinds.documents.rewrite import rewrite
+
+        document = load(source) if source.size else []
+        new = edit_alerts(document, changes, _normalised, _FIELDS)
+        return confirmed(self, source, spec, changes, rewrite(source, document, new))
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Count the new, gone and changed alerts; the detail counts each type."""

@@ -7,7 +7,7 @@ third parties register theirs through the entry-point group `mlver.kinds`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
@@ -34,6 +34,13 @@ class Unreadable(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(one_line(reason))  # libraries quote what they stumbled over
+
+
+class CannotEdit(Unreadable):
+    """The kind cannot write these changes into these bytes; `str()` says why in a few words, for people.
+
+    A merge then treats the file as a whole.
+    """
 
 
 class Source(Protocol):
@@ -84,7 +91,12 @@ class Delta:
 
 
 class Units:
-    """A map of units. The base class holds a plain dict; tables override what must be vectorised."""
+    """A map of units. The base class holds a plain dict; tables override what must be vectorised.
+
+    `positional`: keys are places (lines of code), so that versions are merged by aligning them.
+    """
+
+    positional: ClassVar[bool] = False
 
     def __init__(self, items: Mapping[str, Value]) -> None:
         self._items = items
@@ -115,6 +127,26 @@ class Units:
             removed=[key for key in mine if key not in theirs],
             changed=[key for key, value in theirs.items() if key in mine and not same(mine[key], value)],
         )
+
+    def agrees(self, key: str, other: Units) -> bool:
+        """Whether a unit is the same here and in `other`, or absent in both. For merges."""
+        mine, theirs = self.get(key), other.get(key)
+        return mine is theirs if mine is MISSING or theirs is MISSING else same(mine, theirs)
+
+    def bond(self, ours: Units, theirs: Units) -> Callable[[str], str | None]:
+        """Return unit key -> what it stands or falls with in a merge of `ours` and `theirs`, whose base this is.
+
+        Two changes in one bond, one from each side, are a conflict even when their keys differ. None: on its own.
+        """
+        return lambda key: None
+
+    def combine(self, key: str, ours: Units, theirs: Units) -> Value:
+        """Return the value that holds both changes of a unit, MISSING when there is none: then it is a conflict."""
+        return MISSING
+
+    def doubt(self, mine: Delta, theirs: Delta) -> str | None:
+        """Return why a merge of these two deltas from here, unit by unit, would be a guess; None when it is not."""
+        return None
 
 
 def same(a: Value, b: Value) -> bool:
@@ -172,6 +204,14 @@ class Kind:
     def units(self, source: Source, spec: Spec) -> Units:
         """Return the units in `source`; Unreadable (with the reason) when the bytes are not this kind."""
         raise NotImplementedError
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with some units changed: key -> new value, MISSING to remove it. All else stays as it is.
+
+        `like` are units whose order says where new ones go. The units of what is returned are those of `source`
+        with `changes` made. Raises CannotEdit, or Unreadable as for `units`; some kinds can never be edited.
+        """
+        raise CannotEdit(f"{self.name} files are never edited")
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Describe the way from `old` to `new` (None: the artifact is absent there)."""

@@ -20,9 +20,11 @@ from mlver.kinds.base import (
     Unreadable,
     Value,
     count_line,
+    read_all,
 )
 from mlver.kinds.documents import load, read_text
 from mlver.kinds.documents.reading import MIB
+from mlver.kinds.edits import confirmed
 from mlver.kinds.recognise import score
 
 MOST_BYTES = 16 * MIB
@@ -35,6 +37,7 @@ class CodeUnits(Units):
     def __init__(self, items: Mapping[str, Value], noun: str = "line", named: bool = False) -> None:
         super().__init__(items)
         self.noun = noun
+        self.positional = noun == "line"  # type: ignore[misc]
         self.named = named  # keys are names that stay with their cell
         self.order = list(items)
         self._aligned: tuple[ref[CodeUnits], dict[int, int]] | None = None  # weak: a history is no chain of versions
@@ -101,6 +104,19 @@ class CodeKind(Kind):
         if not lines[-1]:
             del lines[-1]
         return CodeUnits({f"L{number}": line for number, line in enumerate(lines, 1)})
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the text with ranges of lines replaced (`L3-5` -> lines), a notebook with cells changed by id."""
+        from mlver.kinds.code_edit import edit_cells, edit_lines
+        from mlver.kinds.documents.rewrite import rewrite
+
+        if not source.path.lower().endswith(".ipynb"):
+            self.units(source, spec)  # refuses what is no text
+            return edit_lines(read_all(source, MOST_BYTES), changes)
+        notebook = load(source)
+        _notebook(notebook)
+        new = edit_cells(notebook, changes, list(like.keys()) if like is not None else [])
+        return confirmed(self, source, spec, changes, rewrite(source, notebook, new))
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Count lines or cells; the detail `lines` shows the first of them, hunk by hunk."""

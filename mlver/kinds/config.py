@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from mlver.kinds.base import Comparison, Delta, Kind, Source, Spec, Units, count_line
+from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Source, Spec, Units, Value, count_line
+from mlver.kinds.config_units import ConfigUnits
 from mlver.kinds.documents import flatten, load
+from mlver.kinds.documents.editing import changed_document, list_lengths
 from mlver.kinds.documents.locks import by_package
+from mlver.kinds.edits import confirmed
 from mlver.kinds.recognise import score
 
 
@@ -22,7 +26,18 @@ class ConfigKind(Kind):
 
     def units(self, source: Source, spec: Spec) -> Units:
         """Return every scalar, list of scalars and empty container by its dotted path."""
-        return Units(flatten(by_package(source.path, load(source))))
+        document = by_package(source.path, load(source))
+        return ConfigUnits(flatten(document), list_lengths(document))
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with some keys changed; comments, order and format of all others stay. Not lock files."""
+        from mlver.kinds.documents.rewrite import rewrite
+
+        document = load(source)
+        if by_package(source.path, document) is not document:
+            raise CannotEdit("a lock file is made by its tool")
+        new, done = changed_document(document, changes)
+        return confirmed(self, source, spec, done, rewrite(source, document, new))
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Count the keys."""

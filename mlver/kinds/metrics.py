@@ -10,6 +10,8 @@ from typing import ClassVar
 from mlver.kinds.base import Comparison, Delta, Detail, Kind, Source, Spec, Units, Unreadable, Value, short_json
 from mlver.kinds.directions import Direction, direction
 from mlver.kinds.documents import flatten, join_path, load
+from mlver.kinds.edits import confirmed
+from mlver.kinds.metric_edit import edit_metrics
 from mlver.kinds.recognise import score
 
 __all__ = ["Direction", "MetricsKind", "MetricsUnits", "direction"]
@@ -48,6 +50,14 @@ class MetricsKind(Kind):
             {key: _number(value) for key, value in _named(load(source)).items()},
             {str(key): str(value) for key, value in declared.items()},
         )
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with some values changed; in a list of measurements none come or go."""
+        from mlver.kinds.documents.rewrite import rewrite
+
+        document = load(source)
+        data = rewrite(source, document, edit_metrics(document, changes, _measurement))
+        return confirmed(self, source, spec, changes, data)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Say what got worse and better; the detail `metrics` lists every changed number, the worst first."""

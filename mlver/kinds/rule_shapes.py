@@ -34,19 +34,24 @@ def read_rules(document: Value) -> tuple[dict[str, Value], bool]:
         raise Unreadable("neither a list nor a map of rules")
     if is_dbt(document):
         return read_dbt(document), False
-    sections = [name for name in _SECTIONS if name in document and _is_section(document, name)]
+    sections = sections_of(document)
     if not sections:
         return dict(document), False
     found: dict[str, Value] = {}
     for name in sections:
         inner = document[name]
-        for key, rule in (_by_id(_ungrouped(inner)) if isinstance(inner, list) else inner).items():
+        for key, rule in (_by_id(ungrouped(inner)) if isinstance(inner, list) else inner).items():
             if key in found:
                 raise Unreadable(f"duplicate rule id {key} (again under {name})")
             found[key] = rule
     beside = flatten({key: value for key, value in document.items() if key not in sections})
     found.update((f"@{key}", value) for key, value in beside.items())
     return found, any(isinstance(document[name], list) for name in sections)
+
+
+def sections_of(document: dict[str, Value]) -> list[str]:
+    """Return the keys under which the document holds its rules; none when it is itself a map of them."""
+    return [name for name in _SECTIONS if name in document and _is_section(document, name)]
 
 
 def _is_section(document: dict[str, Value], name: str) -> bool:
@@ -58,9 +63,15 @@ def _is_section(document: dict[str, Value], name: str) -> bool:
     return len(maps) == 1 or all(isinstance(value, dict) for value in inner.values())
 
 
-def _ungrouped(entries: list[Value]) -> list[Value]:
+def is_grouped(entries: list[Value]) -> bool:
+    """Whether these are Prometheus groups of rules."""
+    groups = (isinstance(entry, dict) and isinstance(entry.get("rules"), list) for entry in entries)
+    return bool(entries) and all(groups)
+
+
+def ungrouped(entries: list[Value]) -> list[Value]:
     """Return the rules of Prometheus groups as one list, each with the name of its group; other lists as they are."""
-    if not entries or not all(isinstance(entry, dict) and isinstance(entry.get("rules"), list) for entry in entries):
+    if not is_grouped(entries):
         return entries
     rules = []
     for group in entries:
@@ -85,6 +96,11 @@ def _by_id(entries: list[Value]) -> dict[str, Value]:
             raise Unreadable(f"duplicate rule id {name} (entries {places[name]} and {place})")
         places[name] = place
     return dict(zip(ids, entries, strict=True))
+
+
+def entry_ids(entries: list[Value]) -> list[str]:
+    """Return the id of every rule of a list, in its order; Unreadable when two have one."""
+    return list(_by_id(entries))
 
 
 def _id(entry: Value) -> str:

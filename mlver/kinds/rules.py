@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from mlver.kinds.alignment import align
 from mlver.kinds.base import (
+    MISSING,
+    CannotEdit,
     Comparison,
     Delta,
     Detail,
@@ -22,7 +24,10 @@ from mlver.kinds.base import (
     short_json,
 )
 from mlver.kinds.documents import load
+from mlver.kinds.edits import confirmed
+from mlver.kinds.merge3 import merged
 from mlver.kinds.recognise import score
+from mlver.kinds.rule_edit import edit_rules
 from mlver.kinds.rule_python import read_python
 from mlver.kinds.rule_shapes import read_rules
 from mlver.kinds.rule_sql import read_sql
@@ -37,6 +42,14 @@ class RulesUnits(Units):
     def __init__(self, items: Mapping[str, Value], ordered: bool) -> None:
         super().__init__(items)
         self.ordered = ordered
+
+    def combine(self, key: str, ours: Units, theirs: Units) -> Value:
+        """The order of rules that both sides changed is merged as a sequence, if it can be."""
+        orders = [side.get(key) for side in (self, ours, theirs)]
+        if key != "@order" or not all(isinstance(order, list) for order in orders):
+            return MISSING
+        found = merged(*orders)
+        return MISSING if found is None or len(set(found)) < len(found) else found
 
 
 class RulesKind(Kind):
@@ -60,6 +73,17 @@ class RulesKind(Kind):
         if ordered and spec.options.get("order") is True:
             rules["@order"] = [name for name in rules if not name.startswith("@")]
         return RulesUnits(rules, ordered)
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with some rules changed; a new one stands behind the one it follows in `like`."""
+        from mlver.kinds.documents.rewrite import rewrite
+
+        if PurePosixPath(source.path).suffix.lower() in _PROGRAMS:
+            raise CannotEdit("rules in a program are text")
+        document = load(source)
+        order = list(like.keys()) if like is not None else []
+        data = rewrite(source, document, edit_rules(document, changes, order))
+        return confirmed(self, source, spec, changes, data)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Count the rules; the detail `order` says which common rules changed places."""

@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 def load(source: Source) -> Value:
     """Return the whole file as one plain value (records as a list); Unreadable says why and in which line."""
-    form = _form(source.path)
+    form = form_of(source.path)
     text = read_text(source, _LIMITS.get(form, MAX_BYTES))
     if form in _RECORDS:
         return [value for _, value in _RECORDS[form](text)]
@@ -45,7 +45,7 @@ def load(source: Source) -> Value:
 
 def load_records(source: Source) -> list[Record]:
     """Return the records of JSON lines, CSV or TSV, or the items of the list another format holds."""
-    form = _form(source.path)
+    form = form_of(source.path)
     if form in _RECORDS:
         return [Record(line, value) for line, value in _RECORDS[form](read_text(source))]
     value = load(source)
@@ -54,7 +54,8 @@ def load_records(source: Source) -> list[Record]:
     return [Record(None, item) for item in value]
 
 
-def _form(path: str) -> str:
+def form_of(path: str) -> str:
+    """Return the format a file name stands for, `unknown` when it says nothing."""
     name = PurePosixPath(path).name.lower()
     if name in _LOCKS:
         return _LOCKS[name]
