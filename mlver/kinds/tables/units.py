@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlver.kinds.base import MISSING, Delta, Units, Unreadable, Value
+from mlver.kinds.base import MISSING, Delta, Units, Unreadable, Value, same
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.digest import column_digests, row_digests
 from mlver.kinds.tables.keying import Keying, KeyTexts, RowKeying, by_columns, found_key
@@ -24,11 +24,14 @@ _REMEMBERED = 2
 class TableUnits(Units):
     """Rows by key and columns as `columns.<name>`; a row is a dict, a column the name of its type."""
 
-    def __init__(self, table: Any, key: tuple[str, ...] = ()) -> None:
-        """Raise Unreadable when the named key columns do not tell the rows apart."""
+    def __init__(self, table: Any, key: tuple[str, ...] = (), *, guess: bool = True) -> None:
+        """Raise Unreadable when the named key columns do not tell the rows apart.
+
+        Without a key, `guess` lets the first column name the rows if it can.
+        """
         super().__init__(_Items(self))
         self.table = table
-        self._keying: Keying | None = by_columns(table, key) if key else found_key(table)
+        self._keying: Keying | None = by_columns(table, key) if key else found_key(table) if guess else None
         self._agreed: list[Keying] = []  # other names of rows that a delta has handed out
         self.schema = {COLUMN + field.name: type_name(field.type) for field in table.schema}
 
@@ -89,6 +92,30 @@ class TableUnits(Units):
             changed=KeyTexts(theirs, pair.changed_new, changed, twin=(mine, pair.changed_old)),
             pair=pair,
         )
+
+    def agrees(self, key: str, other: Units) -> bool:
+        """Whether a row is the same on both sides, in the columns that both have."""
+        mine, theirs = self.get(key), other.get(key)
+        if not (isinstance(mine, dict) and isinstance(theirs, dict)):
+            return super().agrees(key, other)
+        return all(same(mine[name], theirs[name]) for name in mine.keys() & theirs.keys())
+
+    def combine(self, key: str, ours: Units, theirs: Units) -> Value:
+        """A column whose type changed on both sides is of the type that theirs has; text says what it holds."""
+        return (
+            theirs.get(key) if key.startswith(COLUMN) and MISSING not in (ours.get(key), theirs.get(key)) else MISSING
+        )
+
+    def doubt(self, mine: Delta, theirs: Delta) -> str | None:
+        """Rows without a key cannot be followed: when both sides took one away, it may have been changed twice."""
+        if self.key and all(
+            isinstance(delta, TableDelta) and delta.pair and delta.pair.key for delta in (mine, theirs)
+        ):
+            return None
+        both = set(mine.removed) & set(theirs.removed)
+        if both and mine.added and theirs.added:
+            return "both sides changed the same row, and no key says what it became; name one in mlver.toml"
+        return None
 
     def _against(self, other: TableUnits) -> tuple[Pair, Keying, Keying]:
         theirs = set(other.table.column_names)
