@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from mlver.kinds.base import Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
+from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
+from mlver.kinds.folder import FolderSource
 from mlver.kinds.recognise import score
 
 _LINE = 160
@@ -30,6 +31,10 @@ class DataKind(Kind):
         Rows are named by `spec.key`, else by a first column whose values are there and different,
         else by their own digest. Options: `delimiter` and `header` (true, false) of a CSV.
         """
+        if isinstance(source, FolderSource):
+            from mlver.kinds.tables.partitions import read_folder
+
+            return read_folder(source, spec)
         if _holds_arrays(source):
             from mlver.kinds.arrays.read import read_arrays
 
@@ -38,6 +43,14 @@ class DataKind(Kind):
         from mlver.kinds.tables.units import TableUnits
 
         return TableUnits(read_table(source, spec.options), spec.key)
+
+    def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
+        """Return the file with rows changed by key, new ones last; CSV, TSV, JSONL, JSON and Parquet."""
+        from mlver.kinds.tables.edit import edit_table
+
+        if isinstance(source, FolderSource):
+            raise CannotEdit("a folder is changed file by file")
+        return edit_table(self, source, spec, changes)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
         """Describe rows, cells, schema and drift (see tables/comparison.py), or arrays and how far they moved."""
@@ -72,16 +85,12 @@ class DataKind(Kind):
 
     def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
         """Return the first rows, as they stand in the file; of NumPy files the arrays."""
-        if _holds_arrays(source):
+        if not isinstance(source, FolderSource) and _holds_arrays(source):
             return super().head(source, spec, limit)
-        from mlver.kinds.tables.read import read_table
-        from mlver.kinds.tables.values import plain
+        from mlver.kinds.tables.read import read_rows
 
-        table = read_table(source, spec.options)
-        first = table.slice(0, limit)
-        columns = [plain(column) for column in first.columns]
-        rows = [dict(zip(first.column_names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-        return rows, table.num_rows > limit
+        rows = read_rows(source, spec, limit=limit + 1)
+        return rows[:limit], len(rows) > limit
 
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return the profile: rows, columns, key, and per column counts, range, quantiles, top values."""

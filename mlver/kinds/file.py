@@ -8,6 +8,7 @@ from typing import ClassVar
 from blake3 import blake3
 
 from mlver.kinds.base import Comparison, Delta, Kind, Source, Spec, Units, Value
+from mlver.kinds.folder import FileUnits, FolderSource, compare_files
 from mlver.kinds.recognise import score
 
 _BLOCK = 1 << 20
@@ -24,7 +25,9 @@ class FileKind(Kind):
         return score(self.name, path, head)
 
     def units(self, source: Source, spec: Spec) -> Units:
-        """Return the one unit, reading the file as a stream."""
+        """Return the one unit, reading the file as a stream; of a folder one per file, reading nothing."""
+        if isinstance(source, FolderSource):
+            return FileUnits(source.parts)
         hasher, size = blake3(), 0
         with source.open() as stream:
             while block := stream.read(_BLOCK):
@@ -33,7 +36,9 @@ class FileKind(Kind):
         return Units({"content": {"size": size, "digest": hasher.hexdigest()}})
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
-        """Say how the size changed."""
+        """Say how the size changed; of a folder, how many files came, went and changed."""
+        if isinstance(old, FileUnits) or isinstance(new, FileUnits):
+            return compare_files(delta, old, new)
         sizes = [units.get("content")["size"] for units in (old, new) if units is not None]
         counts = {"bytes": sizes[-1] - (sizes[0] if len(sizes) == 2 else 0)} if sizes else {}
         if old is None or new is None or not delta:
@@ -50,7 +55,9 @@ class FileKind(Kind):
         return f"{human_size(value['size'])}, {str(value['digest'])[:10]}"
 
     def summary(self, units: Units) -> Mapping[str, Value]:
-        """Return size and digest."""
+        """Return size and digest; of a folder the number of files and their bytes."""
+        if isinstance(units, FileUnits):
+            return {"files": len(units), "bytes": sum(units.sizes())}
         return dict(units.get("content"))
 
 

@@ -75,9 +75,9 @@ def by_path(path: str) -> str | None:
     if form is TEXT:
         if suffix == "txt" and _REQUIREMENTS.fullmatch(name):
             return "config"
-        if "rules" in (_role(folders), _subject(stem)) and _PROGRAM_OF_RULES.fullmatch(name):
+        if "rules" in (role(folders), _subject(stem)) and _PROGRAM_OF_RULES.fullmatch(name):
             return "rules"
-        return None if suffix == "txt" and _role(folders) == "model" else "code"  # LightGBM writes .txt
+        return None if suffix == "txt" and role(folders) == "model" else "code"  # LightGBM writes .txt
     if form is WEIGHTS:
         return "model"
     if form is TABLE:
@@ -85,18 +85,18 @@ def by_path(path: str) -> str | None:
     if form is OPAQUE:
         return _packed(stem) if suffix in ("gz", "zst", "bz2", "xz") else "file"
     if form is RECORDS:
-        return _of_records(_role(folders), _subject(stem))
+        return _of_records(role(folders), _subject(stem))
     if form is DOCUMENT:
-        if _DBT.fullmatch(name) and _role(folders) == "model":
+        if _DBT.fullmatch(name) and role(folders) == "model":
             return "rules"
-        decided = _of_document(_role(folders), _subject(stem))
+        decided = _of_document(role(folders), _subject(stem))
         return None if decided == "data" else decided
     return "config" if suffix == "lock" else None
 
 
 def by_head(path: str, head: bytes) -> str:
     """Return the kind of a file whose path does not tell, from its first bytes (up to `HEAD_BYTES`)."""
-    folder = _role(path.lower().rpartition("/")[0])
+    folder = role(path.lower().rpartition("/")[0])
     if _BY_SUFFIX.get(path.lower().rpartition(".")[2]) is DOCUMENT:  # among data: a table of records, or about it
         return "data" if _RECORDS.match(head) else "config"
     if head.startswith((b"PAR1", b"ARROW1", b"FEA1", b"\x93NUMPY", b"ORC", b"Obj\x01")):
@@ -122,8 +122,8 @@ def score(name: str, path: str, head: bytes) -> int:
     return certainty or (FALLBACK if name == "file" else 0)
 
 
-def _role(folders: str) -> str | None:
-    """Return the kind the innermost telling folder name stands for."""
+def role(folders: str) -> str | None:
+    """Return the kind the innermost telling folder name (in lower case) stands for."""
     if not folders:
         return None
     for name in reversed(folders.split("/")):

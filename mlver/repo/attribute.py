@@ -54,6 +54,15 @@ def file_tracer(repo: Repository) -> Tracer:
     return trace
 
 
+def whole_tracer(reader: UnitReader) -> Tracer:
+    """Return a tracer of one artifact as a whole, which may be a folder."""
+
+    def trace(child: CommitId, parent: CommitId, keys: Iterable[str]) -> Mapping[str, str]:
+        return {key: key for key in keys} if reader.blob(child) == reader.blob(parent) else {}
+
+    return trace
+
+
 def unit_tracer(reader: UnitReader) -> Tracer:
     """Return a tracer over the units of one artifact: unchanged are those of the same value."""
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from mlver.errors import Damaged, Refused, UnknownRevision
 from mlver.kinds import registry
-from mlver.kinds.base import Kind, Spec, Units
+from mlver.kinds.base import Kind, Source, Spec, Units
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import TREE, Entry, Tree
 from mlver.repo.names import check_name
@@ -76,10 +76,41 @@ class Snapshot:
             return f"did you mean {close[0]}?"
         return "mlver status and mlver show list artifacts, mlver log shows commits"
 
+    @cached_property
+    def tables(self) -> Mapping[str, tuple[str, ...]]:
+        """The folders that are one table (`data/events/`) with the paths of their parts; see repo/folders.py."""
+        from mlver.repo.folders import tables_of
+
+        return tables_of(self.artifacts, self.project)
+
+    def find(self, path: str) -> Artifact:
+        """Return one artifact, which may be a whole folder: its path then ends in `/`, its type is TREE.
+
+        UnknownRevision when there is nothing of that name.
+        """
+        return self._whole(path) or self[path]
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file, or a folder with files, of that name."""
+        return self._whole(path) is not None
+
+    def _whole(self, path: str) -> Artifact | None:
+        from mlver.repo.folders import folder_artifact
+
+        return self.artifacts.get(path) or folder_artifact(self, path)
+
     def source(self, path: str) -> BlobSource:
-        """Return the bytes of one artifact."""
+        """Return the bytes of one file."""
         artifact = self[path]
         return BlobSource(path, artifact.size, lambda: self._opener(artifact))
+
+    def content(self, path: str) -> Source:
+        """Return what a kind reads: the bytes of a file, or the parts of a folder."""
+        if path in self.artifacts:
+            return self.source(path)
+        from mlver.repo.folders import folder_source
+
+        return folder_source(self, self.find(path).path)
 
     @cached_property
     def project(self) -> Project:
@@ -91,17 +122,17 @@ class Snapshot:
 
     def spec(self, path: str, key: tuple[str, ...] = ()) -> Spec:
         """Key columns and options of one artifact; `key` overrides those of mlver.toml."""
-        return artifact_spec(self.project, path, self[path].kind, key)
+        return artifact_spec(self.project, path, self.find(path).kind, key)
 
     def kind(self, path: str) -> Kind:
         """The kind of one artifact; an AbsentKind when it is not installed here."""
-        return registry.get_any(self[path].kind)
+        return registry.get_any(self.find(path).kind)
 
     def units(self, path: str, key: tuple[str, ...] = ()) -> Units:
-        """Return the units of one artifact; raises `Unreadable` when its bytes are not its kind's."""
+        """Return the units of one artifact or folder; raises `Unreadable` when its bytes are not its kind's."""
         slot = (path, key)
         if slot not in self._units:
-            self._units[slot] = self.kind(path).units(self.source(path), self.spec(path, key))
+            self._units[slot] = self.kind(path).units(self.content(path), self.spec(path, key))
             if len(self._units) > _UNITS_KEPT:
                 self._units.popitem(last=False)
         return self._units[slot]
@@ -109,7 +140,7 @@ class Snapshot:
 
 def artifact_spec(project: Project, path: str, kind: str, key: tuple[str, ...] = ()) -> Spec:
     """Return key columns and options of one artifact; `key` overrides those of mlver.toml."""
-    declared = project.spec(path)
+    declared = project.spec(path.rstrip("/"))
     options = dict(declared.options)
     if kind == "metrics" and project.directions:
         options = {"direction": project.directions, **options}
@@ -157,6 +188,17 @@ def find_in_tree(store: ObjectStore, root: TreeId, path: str) -> Artifact | None
             return Artifact(path, entry.type, entry.kind, entry.id, entry.size) if depth == len(parts) else None
         id = entry.id
     return None
+
+
+def find_folder(store: ObjectStore, root: TreeId, path: str) -> TreeId | None:
+    """Return the tree of one folder, None when there is none of that path."""
+    id = root
+    for part in path.rstrip("/").split("/"):
+        entry = next((e for e in read_tree(store, id).entries if e.name == part), None)
+        if entry is None or not isinstance(entry.id, TreeId):
+            return None
+        id = entry.id
+    return id
 
 
 def changed_paths(

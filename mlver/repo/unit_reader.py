@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
-from mlver.kinds.base import MISSING, Spec, Units, Unreadable, Value
+from mlver.kinds.base import MISSING, Source, Spec, Units, Unreadable, Value
 from mlver.kinds.documents.paths import split_path
-from mlver.objects.ids import BlobId, CommitId
-from mlver.repo.snapshot import BlobSource, find_in_tree
+from mlver.kinds.folder import FolderSource, Part, is_part
+from mlver.objects.ids import BlobId, CommitId, ObjectId, TreeId
+from mlver.repo.snapshot import BlobSource, find_folder, find_in_tree, walk_tree
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -19,19 +21,26 @@ _KEPT = 16
 
 
 class UnitReader:
-    """Reads the units of `path` at any commit, with one kind and key spec throughout."""
+    """Reads the units of `path` at any commit, with one kind and key spec throughout.
+
+    A path that ends in `/` is a folder that is read as one artifact.
+    """
 
     def __init__(self, repo: Repository, path: str, kind: str, spec: Spec) -> None:
         self.path, self.kind = path, registry.get_any(kind)
         self._repo, self._spec = repo, spec
-        self._blobs: dict[CommitId, BlobId | None] = {}
-        self._units: OrderedDict[BlobId, Units | None] = OrderedDict()
+        self._blobs: dict[CommitId, ObjectId | None] = {}
+        self._units: OrderedDict[ObjectId, Units | None] = OrderedDict()
 
-    def blob(self, commit: CommitId) -> BlobId | None:
-        """The artifact's blob at a commit, None where it is absent."""
+    def blob(self, commit: CommitId) -> ObjectId | None:
+        """What names the artifact's content at a commit: its blob, of a folder its tree; None where it is absent."""
         if commit not in self._blobs:
-            found = find_in_tree(self._repo.store, self._repo.commit(commit).tree, self.path)
-            self._blobs[commit] = found.id if found else None
+            tree = self._repo.commit(commit).tree
+            if self.path.endswith("/"):
+                self._blobs[commit] = find_folder(self._repo.store, tree, self.path)
+            else:
+                found = find_in_tree(self._repo.store, tree, self.path)
+                self._blobs[commit] = found.id if found else None
         return self._blobs[commit]
 
     def units(self, commit: CommitId) -> Units | None:
@@ -40,14 +49,30 @@ class UnitReader:
         if blob is None:
             return None
         if blob not in self._units:
-            source = BlobSource(self.path, self._repo.store.blob_size(blob), lambda: self._repo.store.open_blob(blob))
             try:
-                self._units[blob] = self.kind.units(source, self._spec)
+                self._units[blob] = self.kind.units(self._source(blob), self._spec)
             except Unreadable:
                 self._units[blob] = None  # that version blames as a whole
             if len(self._units) > _KEPT:
                 self._units.popitem(last=False)
         return self._units[blob]
+
+    def _source(self, id: ObjectId) -> Source:
+        store = self._repo.store
+        if isinstance(id, TreeId):
+            return self._folder(id)
+        blob = BlobId(id)
+        return BlobSource(self.path, store.blob_size(blob), lambda: store.open_blob(blob))
+
+    def _folder(self, tree: TreeId) -> FolderSource:
+        store, table = self._repo.store, self.kind.name == "data"
+        parts = []
+        for path, entry in sorted(walk_tree(store, tree)):
+            if table and not (entry.kind == "data" and is_part(path)):
+                continue
+            blob = BlobId(entry.id)
+            parts.append(Part(path, str(blob), BlobSource(path, entry.size, partial(store.open_blob, blob))))
+        return FolderSource(self.path, tuple(parts))
 
     def value(self, commit: CommitId, key: str, fields: tuple[str, ...] = ()) -> Value:
         """One unit, or a field of it, at a commit; MISSING where there is none."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mlver.errors import UnknownRevision, UsageError
 from mlver.kinds.base import MISSING, Units, Unreadable, Value, differing, same
 from mlver.objects.ids import CommitId
-from mlver.repo.attribute import attribute, file_tracer, unit_tracer
+from mlver.repo.attribute import attribute, file_tracer, unit_tracer, whole_tracer
 from mlver.repo.history import walk
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import Target, parse_target
@@ -63,8 +63,9 @@ def _reader(repo: Repository, path: str, start: CommitId) -> UnitReader:
     """Return a reader for `path` as `start` has it, or as the last commit did that still had it."""
     for id, _ in walk(repo, [start]):
         snapshot = repo.snapshot(id)
-        if path in snapshot:
-            return UnitReader(repo, path, snapshot[path].kind, snapshot.spec(path))
+        if snapshot.holds(path):
+            found = snapshot.find(path)
+            return UnitReader(repo, found.path, found.kind, snapshot.spec(found.path))
     repo.snapshot(start)[path]  # raises, naming what comes close
     raise UnknownRevision(f"no artifact {path} in the history of {start.short}")
 
@@ -133,7 +134,7 @@ def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> li
     """One entry per unit in file order; for a table one per commit, with the number of its rows."""
     units = reader.units(start)
     if units is None:
-        made = attribute(repo, start, [reader.path], file_tracer(repo))
+        made = attribute(repo, start, [reader.path], whole_tracer(reader))
         return [_entry(repo, reader, made[reader.path], None, "changed")]
     return _blame_units(repo, reader, start, {key: units.get(key) for key in units.keys()})  # noqa: SIM118
 
@@ -220,7 +221,7 @@ def _uncommitted(repo: Repository, reader: UnitReader, start: CommitId, entries:
     from dataclasses import replace
 
     work = repo.work_snapshot()
-    if not entries or reader.path not in work or work[reader.path].id == reader.blob(start):
+    if not entries or not work.holds(reader.path) or work.find(reader.path).id == reader.blob(start):
         return []
     try:
         units = work.units(reader.path)

@@ -33,6 +33,8 @@ def cat(repo: Repository, target: str, write: Callable[[bytes], Any]) -> None:
     snapshot, path, unit = locate_artifact(repo, target)
     if unit is not None:
         raise UsageError(f"{target} is one unit, not a file", hint=f"mlver show {target}")
+    if path.endswith("/"):
+        raise UsageError(f"{path} is a folder, not a file", hint=f"mlver cat --head 5 {path}")
     artifact = snapshot[path]
     if snapshot.commit is not None:
         repo.store.copy_blob(artifact.id, write)
@@ -46,7 +48,10 @@ def cat(repo: Repository, target: str, write: Callable[[bytes], Any]) -> None:
 
 
 def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str | None]:
-    """Return snapshot, path and unit of a target. Without a revision HEAD answers, else the work tree."""
+    """Return snapshot, path and unit of a target; the path of a folder ends in `/`.
+
+    Without a revision HEAD answers, else the work tree.
+    """
     parsed = parse_target(repo, target)
     if parsed.path is None:
         raise UsageError(f"{target} names a commit, not an artifact", hint=f"mlver show {target}")
@@ -54,10 +59,10 @@ def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str |
         snapshot = repo.snapshot(repo.resolve(parsed.rev))
     else:
         snapshot = repo.head_snapshot()
-        if parsed.path not in snapshot and repo.in_work_tree(parsed.path):
+        if not snapshot.holds(parsed.path) and (repo.in_work_tree(parsed.path) or (repo.root / parsed.path).is_dir()):
             snapshot = repo.work_snapshot()
-    snapshot[parsed.path]  # raises, naming what comes close
-    return snapshot, parsed.path, parsed.unit
+    found = snapshot.find(parsed.path)  # raises, naming what comes close
+    return snapshot, found.path, parsed.unit
 
 
 def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
@@ -67,7 +72,7 @@ def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
     try:
         if unit is not None:
             return CatResult(path, kind.name, unit, value_of(snapshot.units(path), unit, path)[1])
-        rows, more = kind.head(snapshot.source(path), snapshot.spec(path), limit)
+        rows, more = kind.head(snapshot.content(path), snapshot.spec(path), limit)
     except Unreadable as reason:
         raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
     return CatResult(path, kind.name, rows=tuple(rows), more=more)

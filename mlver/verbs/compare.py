@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import islice
 
 from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable, differing
+from mlver.kinds.folder import without_shared
+from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.unit_reader import spellings
 from mlver.verbs.common import FileChange
@@ -15,16 +17,22 @@ from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
 
 def file_changes(old: Snapshot, new: Snapshot) -> list[FileChange]:
     """Return the artifacts that differ, by path. A removed and an added one of the same bytes are one rename."""
+    return with_renames(raw_changes(old, new))
+
+
+def raw_changes(old: Snapshot, new: Snapshot) -> dict[str, FileChange]:
+    """Return the artifacts that differ, by path, without looking for renames."""
     changes: dict[str, FileChange] = {}
     for path in sorted(old.artifacts.keys() | new.artifacts.keys()):
         a, b = old.artifacts.get(path), new.artifacts.get(path)
         if a and b and (a.id, a.type, a.kind) == (b.id, b.type, b.kind):
             continue
-        changes[path] = _file_change(path, a, b)
-    return _with_renames(changes)
+        changes[path] = file_change(path, a, b)
+    return changes
 
 
-def _file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChange:
+def file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChange:
+    """Return what became of one artifact, which one side at least has."""
     one = b or a
     assert one is not None
     return FileChange(
@@ -38,7 +46,9 @@ def _file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChang
     )
 
 
-def _with_renames(changes: dict[str, FileChange]) -> list[FileChange]:
+def with_renames(changes: dict[str, FileChange]) -> list[FileChange]:
+    """Return the changes, a removed and an added artifact of the same bytes as one rename."""
+    changes = dict(changes)
     gone = {c.old_id: c for c in changes.values() if c.change == "removed" and c.old_size}
     for change in list(changes.values()):
         source = gone.pop(change.new_id, None) if change.change == "added" else None
@@ -79,8 +89,7 @@ def compare_artifact(
     if change.change == "renamed":
         return replace(result, summary=f"renamed from {change.was}")
     try:
-        a = old.units(change.path, key) if change.old_id else None
-        b = new.units(change.path, key) if change.new_id else None
+        a, b = _both_units(old, new, change, key)
     except Unreadable as reason:
         return replace(result, summary=_size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
     kind = new.kind(change.path) if b is not None else old.kind(change.path)
@@ -103,6 +112,21 @@ def compare_artifact(
         details=comparison.details,
         counts=dict(comparison.counts),
     )
+
+
+def _both_units(
+    old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...]
+) -> tuple[Units | None, Units | None]:
+    """Return the units of both sides, None where the artifact is absent; of a folder only what can differ."""
+    path = change.path
+    if path.endswith("/") and change.old_id and change.new_id:
+        sources = without_shared(folder_source(old, path), folder_source(new, path))
+        read = [
+            side.kind(path).units(source, side.spec(path, key))
+            for side, source in zip((old, new), sources, strict=True)
+        ]
+        return read[0], read[1]
+    return old.units(path, key) if change.old_id else None, new.units(path, key) if change.new_id else None
 
 
 def old_kind_differs(old: Snapshot, new: Snapshot, path: str) -> bool:

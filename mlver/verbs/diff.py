@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from glob import escape
 
 from mlver.errors import UnknownRevision
@@ -19,6 +20,7 @@ from mlver.repo.unit_reader import inside, locate, locate_or_fail
 from mlver.verbs.common import FileChange, MetricDelta
 from mlver.verbs.compare import compare_artifact, file_changes
 from mlver.verbs.diff_result import ArtifactDiff, DiffResult, FiredAlert, Side, UnitChange, UnitCounts
+from mlver.verbs.folders import artifact_changes, gathered
 
 __all__ = ["ArtifactDiff", "DiffResult", "Side", "UnitChange", "UnitCounts", "diff", "diff_snapshots"]
 
@@ -71,8 +73,16 @@ def diff_snapshots(
 ) -> tuple[ArtifactDiff, ...]:
     """Return the artifacts that differ between two snapshots, most telling kinds first."""
     wanted = _wanted(repo, targets, old, new)
-    found = []
-    for change in file_changes(old, new):
+    found: list[ArtifactDiff] = []
+    named = [path for path, _ in wanted]
+    changes = artifact_changes(old, new, named) if units else file_changes(old, new)
+    if units:
+        changes = [change for change in changes if not wanted or _units_wanted(wanted, change) is not None]
+        changes, by_file = gathered(changes, named)
+        found += [
+            replace(entry, changes=entry.changes[:limit], truncated=len(entry.changes) > limit) for entry in by_file
+        ]
+    for change in changes:
         only = _units_wanted(wanted, change)
         if wanted and only is None:
             continue
@@ -107,7 +117,7 @@ def _known_unit(path: str, unit: str, sides: Sequence[Snapshot]) -> None:
     units = []
     for side in sides:
         try:
-            units += [side.units(path)] if path in side else []
+            units += [side.units(path)] if side.holds(path) else []
         except Unreadable:
             return  # only bytes can be compared there
     if units and not any(locate(one, unit) or inside(one, unit) for one in units):

@@ -10,7 +10,7 @@ from typing import ClassVar
 from mlver.errors import UnknownRevision
 from mlver.kinds.base import MISSING, same
 from mlver.objects.commit import Used
-from mlver.objects.ids import BlobId, CommitId
+from mlver.objects.ids import BlobId, CommitId, ObjectId
 from mlver.objects.result import Result
 from mlver.objects.tree import Entry
 from mlver.repo.alert_book import AlertBook
@@ -127,13 +127,13 @@ def _same_unit(past: Past, path: str, unit: str, at: CommitId) -> set[BlobId]:
         _refuse_removed(past, reader, unit)
     key, fields = locate_or_fail(units, unit, path)
     value = reader.value(at, key, fields)
-    verdicts: dict[BlobId, bool] = {}
+    verdicts: dict[ObjectId, bool] = {}
     for commit in past.commits():
         blob = reader.blob(commit)
         if blob is not None and blob not in verdicts:
             there = reader.value(commit, key, fields)
             verdicts[blob] = there is not MISSING and same(value, there)
-    return {blob for blob, holds in verdicts.items() if holds}
+    return {BlobId(blob) for blob, holds in verdicts.items() if holds}
 
 
 def _refuse_removed(past: Past, reader: UnitReader, unit: str) -> None:

@@ -145,14 +145,15 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
     except Unreadable as reason:
         if unit is not None:
             raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {path}") from None
-        artifact = snapshot[path]
+        artifact = snapshot.find(path)
         value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
         text = f"not readable as {kind.name}: {reason}"
         return ShowUnitResult(path, None, kind.name, info, value, text, id=artifact.id, size=artifact.size)
     if unit is None:
         summary = dict(kind.summary(units))
-        of = snapshot[path]
+        of = snapshot.find(path)
         return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary), id=of.id, size=of.size)
     key, value = value_of(units, unit, path)
     text = kind.text(key, value) if units.get(key) is value else short_json(value)
-    return ShowUnitResult(path, unit, kind.name, info, value, text, id=snapshot[path].id, size=snapshot[path].size)
+    of = snapshot.find(path)
+    return ShowUnitResult(path, unit, kind.name, info, value, text, id=of.id, size=of.size)

@@ -25,7 +25,7 @@ def texts(values: Iterable[str | None]) -> Any:
     """Return strings as an Arrow array of large_string."""
     encoded = [None if value is None else value.encode() for value in values]
     lengths = np.array([0] + [len(value or b"") for value in encoded], dtype=np.int64)
-    valid = np.packbits([value is not None for value in encoded], bitorder="little")
+    valid = np.packbits(np.array([value is not None for value in encoded], dtype=bool), bitorder="little")
     buffers = [pa.py_buffer(valid), pa.py_buffer(np.cumsum(lengths)), pa.py_buffer(b"".join(v or b"" for v in encoded))]
     return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 

@@ -8,6 +8,7 @@ from mlver.kinds.base import Comparison, Delta, Detail, Units
 from mlver.kinds.tables.association import flips
 from mlver.kinds.tables.drift import drifts, vanished
 from mlver.kinds.tables.pair import Pair, SchemaChange, TableDelta
+from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 
 _NAMED = 3  # columns named in the summary line
@@ -24,11 +25,27 @@ def compare_tables(old: Units | None, new: Units | None, delta: Delta) -> Compar
         assert isinstance(remade, TableDelta) and remade.pair is not None
         pair = remade.pair
     counts = _counts(pair)
+    if isinstance(old, FolderTable) and isinstance(new, FolderTable):
+        return _of_folders(pair, old, new, counts)
     rows_differ = counts["rows_added"] or counts["rows_removed"] or counts["rows_changed"]
     if not rows_differ and not pair.schema:
         return Comparison("same rows and columns, written differently", counts=counts, same_meaning=True)
+    return Comparison(_summary(pair, counts), _details(pair), counts)
+
+
+def _of_folders(pair: Pair, old: FolderTable, new: FolderTable, counts: dict[str, int | float]) -> Comparison:
+    """Say how the rows of two folders differ: those of parts that both have were not looked at."""
+    del counts["rows_old"], counts["rows_new"]
+    counts |= {"parts_old": old.read + old.same, "parts_new": new.read + new.same, "parts_same": new.same}
+    if not (counts["rows_added"] or counts["rows_removed"] or counts["rows_changed"] or pair.schema):
+        return Comparison("same rows and columns, in other files", counts=counts, same_meaning=True)
+    parts = f"{new.same} of {_many(new.read + new.same, 'part')} untouched"
+    return Comparison(f"{_summary(pair, counts)}; {parts}", _details(pair), counts)
+
+
+def _details(pair: Pair) -> tuple[Detail, ...]:
     details = [_schema(pair), _flips(pair), _cells(pair), _categories(pair), _drift(pair)]
-    return Comparison(_summary(pair, counts), tuple(d for d in details if d.rows), counts)
+    return tuple(detail for detail in details if detail.rows)
 
 
 def _one_sided(old: Units | None, new: Units | None) -> Comparison:

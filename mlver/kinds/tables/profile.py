@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from mlver.kinds.base import Units, Value
 from mlver.kinds.tables.arrays import as_array, fixed
+from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import decoded, family, plain, type_name
 
@@ -28,7 +29,10 @@ def profile(units: Units) -> Mapping[str, Value]:
         return {"units": len(units)}
     table = units.table
     described = {name: column_profile(table.column(number)) for number, name in enumerate(table.column_names)}
-    return {"rows": table.num_rows, "columns": table.num_columns, "key": list(units.key), "profile": described}
+    said: dict[str, Value] = {"rows": table.num_rows, "columns": table.num_columns, "key": list(units.key)}
+    if isinstance(units, FolderTable):
+        said["parts"] = units.read
+    return said | {"profile": described}
 
 
 def column_profile(column: Any) -> dict[str, Value]:

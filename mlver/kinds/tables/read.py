@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
+from mlver.kinds.folder import FolderSource
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
@@ -47,15 +48,22 @@ def read_table(source: Source, options: Mapping[str, Value]) -> Any:
 def read_rows(source: Source, spec: Spec, where: str | None = None, limit: int = 20) -> list[dict[str, Value]]:
     """Return the first `limit` rows as dicts of plain values; `where` is a condition (see where.py).
 
-    A Parquet file without a condition is read no further than the rows asked for.
+    A Parquet file without a condition is read no further than the rows asked for, and neither is a folder.
     Raises Unreadable, and UsageError for a condition that makes no sense.
     """
+    if isinstance(source, FolderSource):
+        from mlver.kinds.tables.partitions import rows_of
+
+        return [row for table in rows_of(source, spec, where, limit) for row in _rows(table)]
     table = _parquet_head(source, limit) if where is None else None
     if table is None:
         table = read_table(source, spec.options)
     if where is not None:
         table = table.filter(parse_where(where, table.schema))
-    table = table.slice(0, limit)
+    return _rows(table.slice(0, limit))
+
+
+def _rows(table: Any) -> list[dict[str, Value]]:
     columns = [plain(column) for column in table.columns]
     return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
