@@ -42,7 +42,7 @@ class _Statement:
 
 
 def read_sql(source: Source) -> dict[str, Value]:
-    """Return every statement by its name; Unreadable with the line of a quote left open, or of a second use of a name."""
+    """Return every statement by its name; Unreadable with the line of a quote left open or a name used twice."""
     return {name: value for name, value, _ in _named(read_text(source, _LIMIT))}
 
 
