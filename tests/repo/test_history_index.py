@@ -152,7 +152,7 @@ def test_what_is_undone_is_no_longer_said(bench: Bench) -> None:
     undo(bench.repo)
     assert asked(bench, "SELECT text FROM search('zebra')") == []
     assert asked(bench, "SELECT count(*) FROM facts") == [(0,)]
-    undo(bench.repo)
+    undo(bench.repo, str(bench.repo.state.operation.number))  # undo of undo
     assert asked(bench, "SELECT text FROM notes") == [("zebra",)]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlver.index.history.tables import SEARCH, TABLES, Table
+from mlver.index.history.table import Table
+from mlver.index.history.tables import SEARCH, TABLES
 
 _TYPES = {"TEXT": str, "INTEGER": int, "REAL": float, "BLOB": bytes}
 # `porter` finds `removed` for `removes`. The text itself stands in `texts` alone.
