@@ -221,9 +221,13 @@ class Kind:
         """Return one line that tells a person what this unit says (without its key)."""
         return short_json(value)
 
+    def difference(self, old: Value, new: Value) -> tuple[Value, Value]:
+        """Return a changed unit cut down to what differs: by default for two dicts the fields that changed."""
+        return differing(old, new)
+
     def change_text(self, key: str, old: Value, new: Value) -> tuple[str, str]:
         """Return two lines that tell a person how a unit changed: by default only the fields that differ."""
-        before, after = differing(old, new)
+        before, after = self.difference(old, new)
         return self.text(key, before), self.text(key, after)
 
     def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:

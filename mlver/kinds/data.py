@@ -83,6 +83,15 @@ class DataKind(Kind):
             line = f"{line} {word}" if line else word
         return line
 
+    def difference(self, old: Value, new: Value) -> tuple[Value, Value]:
+        """Return the cells that differ; of an object, as a struct or in JSON, the keys inside it (`attrs.color`)."""
+        before, after = super().difference(old, new)
+        if not (isinstance(before, dict) and isinstance(after, dict)):
+            return before, after
+        from mlver.kinds.tables.keypaths import inner_changes
+
+        return inner_changes(before, after)
+
     def head(self, source: Source, spec: Spec, limit: int) -> tuple[list[dict[str, Value]], bool]:
         """Return the first rows, as they stand in the file; of NumPy files the arrays."""
         if not isinstance(source, FolderSource) and _holds_arrays(source):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mlver.errors import UnknownRevision, UsageError
-from mlver.kinds.base import MISSING, Units, Unreadable, Value, differing, same
+from mlver.kinds.base import MISSING, Units, Unreadable, Value, same
 from mlver.objects.ids import CommitId
 from mlver.repo.attribute import attribute, file_tracer, unit_tracer, whole_tracer
 from mlver.repo.history import walk
@@ -212,7 +212,7 @@ def _change_entry(
         return _entry(repo, reader, id, label, "removed", old=before)
     if before is MISSING:
         return _entry(repo, reader, id, label, "added", new=now)
-    old, new = differing(before, now)
+    old, new = reader.kind.difference(before, now)
     return _entry(repo, reader, id, label, "changed", old=old, new=new)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 
-from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable, differing
+from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable
 from mlver.kinds.folder import without_shared
 from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Artifact, Snapshot
@@ -161,7 +161,7 @@ def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta)
     for key in delta.changed:
         assert old is not None and new is not None
         before, after = old.get(key), new.get(key)
-        yield UnitChange(key, "changed", *differing(before, after), *kind.change_text(key, before, after))
+        yield UnitChange(key, "changed", *kind.difference(before, after), *kind.change_text(key, before, after))
     for key in delta.added:
         value = new.get(key) if new is not None else MISSING
         yield UnitChange(key, "added", new=value, text_new=kind.text(key, value))

@@ -74,7 +74,7 @@ def _counts(pair: Pair) -> dict[str, int | float]:
         "rows_old": pair.old.num_rows,
         "rows_new": pair.new.num_rows,
     }
-    return counts | {f"cells_changed.{name}": int(mask.sum()) for name, mask in pair.cells.items()}
+    return counts | {f"cells_changed.{name}": int(mask.sum()) for name, mask in pair.named_cells.items()}
 
 
 def _summary(pair: Pair, counts: dict[str, int | float]) -> str:
@@ -84,7 +84,8 @@ def _summary(pair: Pair, counts: dict[str, int | float]) -> str:
     if removed := int(counts["rows_removed"]):
         parts.append(f"-{_many(removed, 'row')}")
     if changed := int(counts["rows_changed"]):
-        names = sorted(pair.cells, key=lambda name: -int(pair.cells[name].sum()))
+        cells = pair.named_cells
+        names = sorted(cells, key=lambda name: -int(cells[name].sum()))
         listed = ", ".join(names[:_NAMED])
         where = listed if len(names) <= _NAMED else f"{len(names)} columns ({listed}, …)"
         parts.append(f"{_many(int(counts['cells_changed']), 'cell')} changed in {where} ({_many(changed, 'row')})")
@@ -107,7 +108,7 @@ def _schema(pair: Pair) -> Detail:
 
 
 def _cells(pair: Pair) -> Detail:
-    rows = sorted(((name, int(mask.sum())) for name, mask in pair.cells.items()), key=lambda row: -row[1])
+    rows = sorted(((name, int(mask.sum())) for name, mask in pair.named_cells.items()), key=lambda row: -row[1])
     return Detail("cells changed", ("column", "cells"), tuple(rows[:_LISTED]))
 
 

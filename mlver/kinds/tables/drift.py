@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import positions
+from mlver.kinds.tables.keypaths import both_leaves
 from mlver.kinds.tables.mixing import Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat, numbers
@@ -74,7 +76,7 @@ def drifts(pair: Pair, limit: int = 8) -> tuple[Drift, ...]:
     if moved < _MOVED * rows or not pair.old.num_rows or not pair.new.num_rows:
         return ()
     names = [name for name in pair.common if name not in pair.key]
-    found = [drift for name in names if (drift := _column(pair, name)) is not None]
+    found = [drift for name in names for drift in _drifts_of(pair, name)]
     return tuple(sorted(found, key=lambda drift: -drift.score)[:limit])
 
 
@@ -115,9 +117,23 @@ def _sorts(column: Any) -> bool:
     return bool(pc.count_distinct(flat(column)).as_py() <= limit)
 
 
-def _column(pair: Pair, name: str) -> Drift | None:
+def _drifts_of(pair: Pair, name: str) -> Iterator[Drift]:
+    """Yield the drift of a column; of one of objects how often it is null, and the drift of each key path."""
     columns = pair.old.column(name), pair.new.column(name)
+    inside = both_leaves(columns, name)
+    whole = _column(name, columns)
+    if whole is not None and (not inside or abs(whole.nulls_new - whole.nulls_old) >= _NULLS):
+        yield replace(whole, psi=None) if inside else whole
+    for path, sides in inside.items():
+        if (drift := _column(path, sides)) is not None:
+            yield drift
+
+
+def _column(name: str, columns: tuple[Any, Any]) -> Drift | None:
     before, after = (column.null_count / len(column) for column in columns)
+    if {family(column.type) for column in columns} == {"number", "null"}:  # a key that is absent throughout
+        kind = next(column.type for column in columns if family(column.type) == "number")
+        columns = (columns[0].cast(kind), columns[1].cast(kind))
     kinds = {family(column.type) for column in columns}
     if kinds <= {"number", "bool"}:
         drift = _numeric(name, (before, after), [numbers(flat(column)) for column in columns])

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from mlver.kinds.base import Delta
 from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.digest import column_digests
-from mlver.kinds.tables.lenient import lenient_digests
+from mlver.kinds.tables.keypaths import both_leaves
+from mlver.kinds.tables.lenient import lenient_digests, readable_as
 from mlver.kinds.tables.mixing import Mask, Rows
 from mlver.kinds.tables.values import type_name
+
+_SCHEMA: Final = {"removed": 0, "added": 1, "type": 2}
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,8 @@ class Pair:
 
     @cached_property
     def schema(self) -> tuple[SchemaChange, ...]:
-        """Return the columns that are not as they were: gone ones, then new ones, then other types."""
-        before = {f.name: type_name(f.type) for f in self.old.schema}
-        after = {f.name: type_name(f.type) for f in self.new.schema}
-        gone = [SchemaChange(name, "removed", kind, None) for name, kind in before.items() if name not in after]
-        come = [SchemaChange(name, "added", None, kind) for name, kind in after.items() if name not in before]
-        other = [
-            SchemaChange(name, "type", before[name], kind)
-            for name, kind in after.items()
-            if name in before and before[name] != kind
-        ]
-        return (*gone, *come, *other)
+        """Return the columns, and fields of structs, that are not as they were: gone, then new, then other types."""
+        return tuple(sorted(_type_changes(self.old.schema, self.new.schema, ""), key=lambda c: _SCHEMA[c.change]))
 
     @cached_property
     def cells(self) -> dict[str, Mask]:
@@ -78,6 +73,51 @@ class Pair:
             if differs.any():
                 found[name] = differs
         return found
+
+    @cached_property
+    def named_cells(self) -> dict[str, Mask]:
+        """Return `cells` with a column of objects replaced by the key paths that differ (`attrs.color`).
+
+        A cell whose text differs and whose keys do not stays under the name of its column.
+        """
+        found: dict[str, Mask] = {}
+        for name, mask in self.cells.items():
+            rows = self.changed_old[mask], self.changed_new[mask]
+            columns = tuple(t.column(name).take(positions(r)) for t, r in zip((self.old, self.new), rows, strict=True))
+            inside = both_leaves((columns[0], columns[1]), name)
+            left = np.ones(int(mask.sum()), dtype=bool)
+            for path, sides in inside.items():
+                differs = _cells_differ(sides, path)
+                if differs.any():
+                    found[path] = np.zeros(len(mask), dtype=bool)
+                    found[path][mask] = differs
+                    left &= ~differs
+            if left.any():
+                found[name] = np.zeros(len(mask), dtype=bool)
+                found[name][mask] = left
+        return found
+
+
+def _type_changes(old: Any, new: Any, prefix: str) -> Iterator[SchemaChange]:
+    """Yield what differs between two schemas or struct types; a field of a struct is named by its path."""
+    before, after = ({field.name: field.type for field in side} for side in (old, new))
+    for name in {**before, **after}:
+        path, a, b = prefix + name, before.get(name), after.get(name)
+        if a is None or b is None:
+            kinds = (None if a is None else type_name(a), None if b is None else type_name(b))
+            yield SchemaChange(path, "added" if a is None else "removed", *kinds)
+        elif type_name(a) != type_name(b):
+            if pa.types.is_struct(a) and pa.types.is_struct(b):
+                yield from _type_changes(a, b, f"{path}.")
+            else:
+                yield SchemaChange(path, "type", type_name(a), type_name(b))
+
+
+def _cells_differ(sides: tuple[Any, Any], name: str) -> Mask:
+    reading = readable_as(sides[0].type, sides[1].type)
+    lanes = [lenient_digests(side, name, reading) if reading else column_digests(side, name) for side in sides]
+    differs: Mask = np.any(lanes[0] != lanes[1], axis=0)
+    return differs
 
 
 @dataclass(frozen=True)

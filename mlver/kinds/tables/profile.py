@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from mlver.kinds.base import Units, Value
 from mlver.kinds.tables.arrays import as_array, fixed
+from mlver.kinds.tables.keypaths import leaves
 from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import decoded, family, plain, type_name
@@ -24,11 +25,19 @@ _TOP = 10
 
 
 def profile(units: Units) -> Mapping[str, Value]:
-    """Return `rows`, `columns`, `key` and `profile`: for each column by name what `column_profile` says."""
+    """Return `rows`, `columns`, `key` and `profile`: for each column by name what `column_profile` says.
+
+    The keys of objects have profiles, too, by path (`attrs.color`).
+    """
     if not isinstance(units, TableUnits):
         return {"units": len(units)}
     table = units.table
-    described = {name: column_profile(table.column(number)) for number, name in enumerate(table.column_names)}
+    described: dict[str, Value] = {}
+    for number, name in enumerate(table.column_names):
+        column = table.column(number)
+        described[name] = column_profile(column)
+        inside = {path: leaf for path, leaf in leaves(column, name).items() if path not in table.column_names}
+        described |= {path: column_profile(leaf) for path, leaf in inside.items()}
     said: dict[str, Value] = {"rows": table.num_rows, "columns": table.num_columns, "key": list(units.key)}
     if isinstance(units, FolderTable):
         said["parts"] = units.read

@@ -88,9 +88,7 @@ class _Reader:
 
     def _test(self) -> Any:
         name = self._next("a column")[1]
-        if name not in self._schema.names:
-            raise UsageError(f"where: no column {name}", hint=f"columns: {', '.join(self._schema.names[:12])}")
-        column, kind = pc.field(name), logical(self._schema.field(name).type)
+        column, kind = self._column(name)
         if self._takes("is"):
             absent = not self._takes("not")
             self._expect("null")
@@ -108,6 +106,20 @@ class _Reader:
         if negated or group != "op" or sign not in _COMPARE:
             raise UsageError(f"where: {name} needs a comparison such as = or <, not {sign!r}")
         return _COMPARE[sign](column, self._value(kind))
+
+    def _column(self, name: str) -> tuple[Any, Any]:
+        """Return a column, or a field inside a struct column (`attrs.color`), and its type."""
+        if name in self._schema.names:
+            return pc.field(name), logical(self._schema.field(name).type)
+        first, *rest = name.split(".")
+        kind = self._schema.field(first).type if first in self._schema.names else None
+        for part in rest:
+            if kind is not None:
+                known = pa.types.is_struct(kind) and kind.get_field_index(part) >= 0
+                kind = kind.field(part).type if known else None
+        if kind is None:
+            raise UsageError(f"where: no column {name}", hint=f"columns: {', '.join(self._schema.names[:12])}")
+        return pc.field(first, *rest), logical(kind)
 
     def _value(self, kind: Any) -> Any:
         text = self._next("a value")[1]
