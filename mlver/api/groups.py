@@ -5,10 +5,12 @@ from __future__ import annotations
 from mlver.api.bound import Bound, method
 from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
+from mlver.verbs import metric_grid, metric_groups, metric_list, metric_log
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
 from mlver.verbs import slo as slo_verbs
+from mlver.verbs.backfill import backfill_metrics
 
 
 class Metrics(Bound):
@@ -17,6 +19,13 @@ class Metrics(Bound):
     add = method(metric_verbs.add_metrics)
     show = method(metric_verbs.show_metrics)
     diff = method(metric_verbs.diff_metrics)
+    groups = method(metric_groups.group_metrics)
+    ls = method(metric_list.list_metrics)
+    define = method(metric_list.define_metric)
+    log = method(metric_log.log_metric)
+    matrix = method(metric_grid.metrics_matrix)
+    age = method(metric_grid.metrics_age)
+    backfill = method(backfill_metrics)
 
 
 class Slo(Bound):

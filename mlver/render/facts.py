@@ -39,7 +39,8 @@ def metrics_page(result: MetricsResult) -> RenderableType:
 def _is_matrix(values: Sequence[MetricValue]) -> bool:
     """Whether the values are several metrics of several slices, all learned at once."""
     slices, names = ({getattr(value, field) for value in values} for field in ("slice", "name"))
-    return 2 <= len(slices) <= _SLICES and len(names) > 1 and len({(value.as_of, value.by) for value in values}) == 1
+    kinds = {(value.as_of, value.by, value.window, value.estimate) for value in values}
+    return 2 <= len(slices) <= _SLICES and len(names) > 1 and len(kinds) == 1 and not values[0].estimate
 
 
 def _matrix(values: Sequence[MetricValue]) -> RenderableType:
@@ -61,7 +62,9 @@ def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:
     rows: list[list[Part | None]] = []
     for value in values:
         text = number(value.value)
-        row: list[Part | None] = [metric_name(value.name, value.slice)]
+        window = f" over {value.window}" if value.window else ""
+        kind = " (estimate)" if value.estimate else ""
+        row: list[Part | None] = [metric_name(value.name, value.slice) + window + kind]
         row += [(text, "warning" if text == UNKNOWN else "head"), ("" if value.n is None else number(value.n), "quiet")]
         row += [("" if value.value is None else when(value.as_of), "quiet"), (who(value.by), "who")]
         rows.append([*row, (when(value.known), "quiet")] if history else row)
@@ -72,7 +75,10 @@ def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:
 def metrics_diff_page(result: MetricsDiffResult) -> RenderableType:
     """Two commits beside each other, worst first."""
     head = line((result.old.short, "id"), (" → ", "quiet"), (result.new.short, "id"))
-    return paragraphs(head, metric_blocks(result.metrics) or [line("no metrics are known of either")])
+    blocks = metric_blocks(result.metrics) or [line("no metrics are known of either")]
+    if result.left:
+        blocks.append(line((f"… {result.left} more that differ (without --top)", "quiet")))
+    return paragraphs(head, blocks)
 
 
 def notes_page(result: NotesResult) -> RenderableType:

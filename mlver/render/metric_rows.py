@@ -14,28 +14,35 @@ if TYPE_CHECKING:
     from mlver.verbs.common import MetricDelta
 
 _LABELS = {"better": "better", "worse": "worse", "changed": "changed"}
+_WORDS = {"incomparable": ("not ranked", "warning")}
+_NAMED = 8  # more that are the same are counted
+_TIMES = 100.0  # above which nobody cares how many times the usual variation
 
 
 def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> list[RenderableType]:
     """One block per dataset: name, old, new, arrow and delta, verdict, sample sizes.
 
-    With `most`, so many rows of what differs are shown in all, and what is the same is only named.
+    What is the same is only named, or counted. With `most`, so many rows of what differs are shown in all.
     """
     blocks: list[RenderableType] = []
-    told = [metric for metric in metrics if most is None or metric.verdict != "same"]
+    told = [metric for metric in metrics if metric.verdict != "same"]
     shown = told[:most]
     for dataset in dict.fromkeys(metric.dataset for metric in metrics):
         rows = [_row(metric) for metric in shown if metric.dataset == dataset]
-        same = [] if most is None else [m for m in metrics if m.dataset == dataset and m.verdict == "same"]
+        same = [m for m in metrics if m.dataset == dataset and m.verdict == "same"]
         if not rows and not same:
             continue
         on: list[Part] = [("  on ", "quiet"), (dataset, "path")] if dataset else []
-        blocks += [line(("metrics", "kind"), *on), indented(Columns(rows, right=(1, 3, 4), grow=0))]
+        blocks.append(line(("metrics", "kind"), *on))
+        if rows:
+            blocks.append(indented(Columns(rows, right=(1, 3, 4), grow=0)))
         if same:
-            names = ", ".join(metric_name(metric.name, metric.slice) for metric in same)
-            blocks.append(indented(line((f"the same: {names}", "quiet"))))
+            names = ", ".join(metric_name(metric.name, metric.slice) for metric in same[:_NAMED])
+            more = f" and {len(same) - _NAMED} more" if len(same) > _NAMED else ""
+            blocks.append(indented(line((f"the same: {names}{more}", "quiet"))))
     for note in dict.fromkeys(metric.note for metric in shown if metric.note):
-        blocks.append(indented(line((f"beware: {note}", "warning"), wrap=True)))
+        beware = "" if note.startswith("not comparable") else "beware: "
+        blocks.append(indented(line((f"{beware}{note}", "warning"), wrap=True)))
     if len(shown) < len(told):
         blocks.append(indented(line((f"… {len(told) - len(shown)} more that differ (mlver metrics diff)", "quiet"))))
     return blocks
@@ -50,13 +57,13 @@ def _row(metric: MetricDelta) -> list[Part | None]:
     label = _LABELS.get(metric.verdict, "quiet")
     old, new = values_text(metric)
     return [
-        metric_name(metric.name, metric.slice),
+        metric_name(metric.name, metric.slice) + (" (estimate)" if metric.estimate else ""),
         (old, "quiet" if old == UNKNOWN else ""),
         ("→", "quiet"),
         (new, "quiet" if new == UNKNOWN else label if metric.verdict in _LABELS else ""),
         (delta_text(metric.delta), label),
-        (metric.verdict, label),
-        (_sizes(metric), "quiet"),
+        _WORDS.get(metric.verdict, (metric.verdict, label)),
+        (", ".join(filter(None, (_sizes(metric), _usual(metric)))), "quiet"),
     ]
 
 
@@ -80,3 +87,11 @@ def _sizes(metric: MetricDelta) -> str:
         return f"n {number(metric.old_n if metric.verdict == 'gone' else metric.new_n)}"
     old, new = ("?" if n is None else number(n) for n in (metric.old_n, metric.new_n))
     return f"n {old} → {new}"
+
+
+def _usual(metric: MetricDelta) -> str:
+    """Return the size of a move against how much the metric usually varies: `8× usual`."""
+    if metric.usual is None:
+        return ""
+    times = f"{metric.usual:.0f}" if metric.usual >= 10 else f"{metric.usual:.1f}"
+    return f"{times}× usual" if metric.usual < _TIMES else f"> {_TIMES:.0f}× usual"

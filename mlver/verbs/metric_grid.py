@@ -178,7 +178,7 @@ def _columns(repo: Repository, values: Sequence[MetricValue], on: Sequence[str])
         wanted = {value.dataset_id for value in values if value.dataset == path}
         wanted |= {head[path].id} if path in head else set()
         if not wanted:
-            raise UnknownRevision(f"no dataset {path} in HEAD, and nothing was measured on it", hint="mlver metrics log")
+            raise UnknownRevision(f"no dataset {path} in HEAD, and nothing measured on it", hint="mlver metrics log")
         found += [_column(repo, version) for version in dataset_versions(repo, path) if version.id in wanted]
     return tuple(sorted(found, key=lambda column: (column.dataset, column.since)))
 
