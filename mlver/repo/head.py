@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xxhash import xxh3_64_hexdigest
@@ -88,6 +89,23 @@ def _lawful(operation: Operation) -> Operation:
     if (operation.parent is None) != (operation.number == 0):
         raise Damaged(f"number {operation.number} and its parent do not fit")
     return operation
+
+
+def read_log(
+    storage: Storage, id: OperationId, operation: Operation, known: Mapping[OperationId, Operation] | None = None
+) -> Iterator[tuple[OperationId, Operation]]:
+    """Yield an operation and all before it, newest first, each verified; Damaged.
+
+    What is `known` already is not read again.
+    """
+    while True:
+        yield id, operation
+        if operation.parent is None:
+            return
+        child, id = operation, operation.parent
+        operation = (known or {}).get(id) or read_operation(storage, id)
+        if operation.number != child.number - 1:  # and so the log has an end
+            raise Damaged(f"operation {id.short} is number {operation.number}, before number {child.number}")
 
 
 def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:

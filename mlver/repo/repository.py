@@ -25,7 +25,7 @@ from mlver.objects.state import Operation, View
 from mlver.objects.tree import LINK
 from mlver.repo import revisions
 from mlver.repo.facts import FactLog
-from mlver.repo.head import Head, read_head, read_operation, swap_head
+from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.settings import Settings
 from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
@@ -172,15 +172,7 @@ class Repository:
 
     def operations(self) -> Iterator[tuple[OperationId, Operation]]:
         """Yield all operations, newest first."""
-        id, operation = self.state.id, self.state.operation
-        while True:
-            yield id, operation
-            if operation.parent is None:
-                return
-            child, id = operation, operation.parent
-            operation = self.operation(id)
-            if operation.number != child.number - 1:  # and so the log has an end
-                raise Damaged(f"operation {id.short} is number {operation.number}, before number {child.number}")
+        return read_log(self.storage, self.state.id, self.state.operation)
 
     # -- objects -------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import Conflict, Damaged, LocalIO, OutcomeUnknown
 from mlver.objects.ids import OperationId
-from mlver.objects.state import Fact, Operation, View
+from mlver.objects.state import Fact, Move, Operation, View
 from mlver.repo.facts import append_facts
 from mlver.repo.head import Head, read_head, swap_head
+from mlver.storage.base import Storage
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -32,26 +33,54 @@ def transact(
     there what it relies on and raise Conflict if that no longer holds. A change that leaves the
     view as it is records nothing.
     """
-    for _ in range(_ATTEMPTS):
-        head = read_head(repo.storage)
+
+    def build(head: Head) -> Operation | None:
         view = change(head.operation.view)
         if view == head.operation.view and undoes is None:
-            repo.state = head
+            return None
+        return next_operation(repo, head, command, view, reason=reason, undoes=undoes)
+
+    repo.state = record(repo.storage, build)
+    return repo.state
+
+
+def next_operation(
+    repo: Repository,
+    head: Head,
+    command: str,
+    view: View,
+    *,
+    reason: str | None = None,
+    undoes: OperationId | None = None,
+    joined: tuple[Move, ...] = (),
+) -> Operation:
+    """Return the operation that follows `head`, done by the actor of `repo`, now."""
+    return Operation(
+        number=head.operation.number + 1,
+        parent=head.id,
+        time=repo.now(),
+        actor=repo.actor,
+        command=command,
+        view=view,
+        reason=reason,
+        undoes=undoes,
+        joined=joined,
+    )
+
+
+def record(storage: Storage, build: Callable[[Head], Operation | None]) -> Head:
+    """Record the operation that `build` makes of the newest head (None: nothing is to be done); return the head.
+
+    `build` is called again on the newer head when somebody else was faster. Conflict when that never ends.
+    """
+    for _ in range(_ATTEMPTS):
+        head = read_head(storage)
+        operation = build(head)
+        if operation is None:
             return head
-        operation = Operation(
-            number=head.operation.number + 1,
-            parent=head.id,
-            time=repo.now(),
-            actor=repo.actor,
-            command=command,
-            view=view,
-            reason=reason,
-            undoes=undoes,
-        )
-        if id := swap_head(repo.storage, head, operation):
+        if id := swap_head(storage, head, operation):
             with recorded():
-                repo.state = read_head(repo.storage) if head.recovered else _after(head, id, operation)
-            return repo.state
+                return read_head(storage) if head.recovered else _after(head, id, operation)
     raise Conflict("the repository's state keeps changing", hint="try again in a moment")
 
 

@@ -47,6 +47,7 @@ class StoreSession:
         self.store = store
         self.objects = 0  # new objects so far
         self.written = 0  # bytes of finished packs
+        self.full = PACK_TARGET  # bytes after which a pack is closed and the next begun
         self._seen: set[tuple[int, bytes]] = set()
         self._relied: set[str] = set()  # packs that hold what was therefore not written
         self._packs: list[str] = []
@@ -156,13 +157,13 @@ class StoreSession:
         """Let go of the payloads of all frames appended so far; begin a new pack when this one is full."""
         if self._writer is not None:
             self._writer.flush()
-            if self._writer.size >= PACK_TARGET:
+            if self._writer.size >= self.full:
                 self._close_pack()
 
     def _put(self, type: int, id: bytes, data: Bytes) -> None:
         if not self.known(type, id):
             self.append(make_frame(type, id, data))
-            if self._writer is not None and self._writer.size >= PACK_TARGET:
+            if self._writer is not None and self._writer.size >= self.full:
                 self._close_pack()
 
     def _close_pack(self) -> None:

@@ -84,7 +84,7 @@ def test_every_field_of_every_object_is_on_the_page() -> None:
 
     for cls in (
         Commit, commit.Environment, commit.GitState, commit.Used, commit.Derivation, Tree,
-        state.Live, state.Merging, state.Clash, View, Operation, state.Fact, state.FactBatch,
+        state.Live, state.Move, state.Tracked, state.Merging, state.Clash, View, Operation, state.Fact, state.FactBatch,
     ):  # fmt: skip
         for field in dataclasses.fields(cls):
             assert f"`{field.name}`" in PAGE, f"{cls.__name__}.{field.name}"
