@@ -13,6 +13,7 @@ from mlver.api.groups import Alerts, Metrics, Notes, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
+from mlver.verbs import bisect as bisect_verbs
 from mlver.verbs import branch as ref_verbs
 from mlver.verbs import cat as cat_verbs
 from mlver.verbs import config as config_verbs
@@ -25,14 +26,18 @@ from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
 from mlver.verbs.fsck import fsck
 from mlver.verbs.impact import impact
+from mlver.verbs.isolate import isolate
 from mlver.verbs.lineage import lineage
 from mlver.verbs.log import log
+from mlver.verbs.oncall_guide import oncall_guide
 from mlver.verbs.query import query, query_path, query_schema
+from mlver.verbs.reproduce import reproduce
 from mlver.verbs.restore import restore
 from mlver.verbs.run import RunResult, begin, record, run
 from mlver.verbs.search import search
 from mlver.verbs.show import show
 from mlver.verbs.status import status
+from mlver.verbs.trials import question
 
 
 class Run:
@@ -104,6 +109,7 @@ class Repo(Bound):
     blame = method(blame)
     lineage = method(lineage)
     impact = method(impact)
+    oncall_guide = method(oncall_guide)
     restore = method(restore)
     cat = method(cat_verbs.cat)
     cat_units = method(cat_verbs.cat_units)
@@ -111,6 +117,11 @@ class Repo(Bound):
     set_ref = method(ref_verbs.set_ref)
     delete_ref = method(ref_verbs.delete_ref)
     switch = method(ref_verbs.switch)
+    bisect = method(bisect_verbs.bisect)
+    bisect_stored = method(bisect_verbs.bisect_stored)
+    isolate = method(isolate)
+    question = method(question)
+    reproduce = method(reproduce)
     check = method(check)
     promote = method(move_verbs.promote)
     rollback = method(move_verbs.rollback)

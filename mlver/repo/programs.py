@@ -17,6 +17,7 @@ from mlver.storage.temporary import new_file
 
 OUTPUT_LIMIT = 64 << 20  # bytes of a program's answer
 _TAIL = 4096  # bytes of its complaint that are kept
+_RUNNING: set[subprocess.Popen[bytes]] = set()  # of all threads
 _GRACE = 2.0  # seconds in which a program that is told to end may do so by itself
 
 
@@ -77,14 +78,16 @@ def run_program(
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"cannot run {command[0]}: {reason}") from None
         timed_out = False
+        _RUNNING.add(process)
         try:
-            with _ending(process):
+            with ending_all():
                 status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             timed_out = True
             status = -signal.SIGKILL
         finally:
             end(process)
+            _RUNNING.discard(process)
         out.seek(0)
         said = out.read(OUTPUT_LIMIT)
         err.seek(max(0, err.seek(0, os.SEEK_END) - _TAIL))
@@ -108,19 +111,28 @@ def end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
+def end_all() -> None:
+    """End every program that is running now, in whatever thread."""
+    for process in list(_RUNNING):
+        end(process)
+
+
 @contextmanager
-def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the program when we are told to end: it runs in a group of its own and would not hear of it."""
+def ending_all() -> Iterator[None]:
+    """End the programs when we are told to end: they run in groups of their own and would not hear of it."""
     if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
         yield
         return
 
     def told(number: int, frame: object) -> None:
-        end(process)
+        end_all()
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, told)
     try:
         yield
+    except BaseException:
+        end_all()
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
