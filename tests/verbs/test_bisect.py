@@ -1,4 +1,4 @@
-"""Bisect names the commit, isolate the changes; each says which question it answered, and leaves everything as it was."""
+"""Bisect names the commit, isolate the changes; each says which question it answered, and changes nothing."""
 
 from __future__ import annotations
 
@@ -163,9 +163,9 @@ def test_a_command_that_never_answers_says_so_and_changes_nothing(world: World, 
 
 
 def test_ends_that_are_not_what_they_are_said_to_be_are_named(world: World) -> None:
-    with pytest.raises(NegativeAnswer, match="is not bad: 0.65"):
+    with pytest.raises(NegativeAnswer, match=r"is not bad: 0\.65"):
         bisect(world.repo, "HEAD~5", "HEAD~2", asked(world))
-    with pytest.raises(NegativeAnswer, match="is not good: 0.65"):
+    with pytest.raises(NegativeAnswer, match=r"is not good: 0\.65"):
         bisect(world.repo, "HEAD~5", "HEAD", asked(world, "rate{clinic=C} >= 0.7"))
     with pytest.raises(UsageError, match="is not newer"):
         bisect(world.repo, "HEAD", "HEAD~5", asked(world))
@@ -201,7 +201,7 @@ def test_the_profile_of_a_table_decides(tmp_path: Path) -> None:
     result = bisect_stored(bench.repo, "HEAD~11", "HEAD", profile="state.distinct >= 50", of="data/train.csv")
     assert (result.mode, [found.subject for found in result.found]) == ("profile", ["week 7"])
     assert len(result.trials) <= 5
-    with pytest.raises(NegativeAnswer, match="no commit could be tried|is not"):
+    with pytest.raises(NegativeAnswer, match=r"no commit could be tried|is not"):
         bisect_stored(bench.repo, "HEAD~11", "HEAD", profile="nothing.distinct >= 50", of="data/train.csv")
 
 
