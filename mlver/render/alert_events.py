@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from mlver.render.alerts import did
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
@@ -59,13 +60,12 @@ def alert_history_page(result: AlertHistoryResult) -> RenderableType:
     """One row per action, and how rare it is for its type that anything is done."""
     if not result.actions:
         return line("nobody has done anything about an alert yet")
-    rows: list[list[Part | None]] = []
+    rows: list[list[Part | None] | Text] = []
     for one in result.actions:
         made = f" → {' '.join(commit.short for commit in one.action.commits)}" if one.action.commits else ""
-        said = line(f"{did(one.action)}", (made, "id"))
         row: list[Part | None] = [(when(one.action.at), "quiet"), (one.alert, "unit"), one.type]
-        rows.append([*row, (f"{one.type_acted} of {one.type_fired:,}", "quiet"), said])
+        rows += [[*row, f"{one.type_acted} of {one.type_fired:,}"], line(f"    {did(one.action)}", (made, "id"))]
     more = line(("… more, cut (--limit)", "quiet")) if result.more else None
-    total = line((f"{many(len(result.actions), 'action')}; n of m: how many of the type were acted on", "quiet"))
-    table = Columns(rows, head=("at", "alert", "type", "acted", "what"), right=(3,), grow=2)
+    total = line((f"{many(len(result.actions), 'action')}; acted: how many of the type were acted on", "quiet"))
+    table = Columns(rows, head=("at", "alert", "type", "acted"), right=(3,), grow=2)
     return paragraphs(table, more or total)

@@ -96,7 +96,14 @@ def _waiting(result: StatusResult) -> list[RenderableType]:
     lines: list[RenderableType] = []
     if result.open_alerts:
         shown = ", ".join(result.open_alerts[:8]) + (" …" if len(result.open_alerts) > 8 else "")
-        lines.append(line((f"{many(len(result.open_alerts), 'open alert')}: ", "warning"), shown))
+        muted = f" (and {result.muted_alerts} muted)" if result.muted_alerts else ""
+        lines.append(line((f"{many(len(result.open_alerts), 'open alert')}: ", "warning"), shown, (muted, "quiet")))
+    elif result.muted_alerts:
+        lines.append(line((f"{many(result.muted_alerts, 'open alert')} muted: mlver alerts mutes --active", "quiet")))
+    if result.old_alerts:
+        oldest = result.old_alerts[0]
+        text = f"{many(len(result.old_alerts), 'alert')} open for a week or longer, the oldest {oldest.days} days: "
+        lines.append(line((text, "quiet"), (oldest.id, "unit"), f" {oldest.type}"))
     lines += [
         line((f"slo {slo.name} {slo.state}: ", "bad" if slo.state == "broken" else "warning"), slo.why)
         for slo in result.slos

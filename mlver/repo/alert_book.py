@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from mlver.index.alerts import AlertRow, AlertTable
+from mlver.index.alerts import AlertRow, AlertTable, Chosen
 from mlver.index.facts import FactRow, Reader, micros, moment
 from mlver.kinds.base import Unreadable
 from mlver.objects.ids import CommitId
@@ -142,11 +142,23 @@ class AlertBook:
 
         `open` are those that still wait for somebody to do anything, `acted` those that were ever acted on.
         """
+        return [one.id for one in self.picked(type, since, until, open=open, acted=acted)]
+
+    def picked(
+        self,
+        type: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        open: bool = False,
+        acted: bool = False,
+    ) -> list[Chosen]:
+        """Return what `chosen` does, with type, severity and time."""
         if self._empty:
             return []
         first, last = (micros(at) if at else None for at in (since, until))
         found = self._table.chosen(type, first, last, open=open, acted=acted)
-        return [one.id for one in found if not open or self._left_alone(one.type, one.severity, one.at) is None]
+        return [one for one in found if not open or self._left_alone(one.type, one.severity, one.at) is None]
 
     def records(self, ids: Iterable[str] | None = None) -> dict[str, AlertRecord]:
         """Return the alerts with these ids (all, if None) that there are."""

@@ -14,6 +14,7 @@ from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.staleness import stale_in
+from mlver.verbs.alert_waiting import OldAlert, WaitingAlerts, waiting_alerts
 from mlver.verbs.common import FileChange
 from mlver.verbs.compare import file_changes
 
@@ -60,7 +61,10 @@ class SloLine:
 
 @dataclass(frozen=True)
 class StatusResult(Result):
-    """The state of the repository and its work tree. `unsettled` names stages whose link waits to be moved."""
+    """The state of the repository and its work tree. `unsettled` names stages whose link waits to be moved.
+
+    `old_alerts` are those of the open ones that have waited for a week; `muted_alerts` are open, and not listed.
+    """
 
     schema: ClassVar[str] = "mlver.status/v1"
     root: str
@@ -75,6 +79,8 @@ class StatusResult(Result):
     bytes: int
     unsettled: tuple[str, ...] = ()
     slos: tuple[SloLine, ...] = ()
+    old_alerts: tuple[OldAlert, ...] = ()
+    muted_alerts: int = 0
 
     @property
     def clean(self) -> bool:
@@ -87,6 +93,7 @@ def status(repo: Repository) -> StatusResult:
     repo.refresh()
     scan = repo.worktree.scan()
     work = repo.snapshot_of(scan.files, repo.worktree.hashes(scan.files))
+    waiting = _waiting(repo)
     return StatusResult(
         root=str(repo.root),
         branch=repo.view.branch,
@@ -95,7 +102,9 @@ def status(repo: Repository) -> StatusResult:
         odd=tuple(Odd(path, reason) for path, reason in scan.odd),
         stale=_stale(repo, work),
         stages=_stages(repo),
-        open_alerts=_open_alerts(repo),
+        open_alerts=waiting.open,
+        old_alerts=waiting.old,
+        muted_alerts=len(waiting.muted),
         files=len(work.artifacts),
         bytes=sum(artifact.size for artifact in work.artifacts.values()),
         unsettled=_unsettled(repo),
@@ -120,12 +129,10 @@ def _stages(repo: Repository) -> tuple[LiveNow, ...]:
     return tuple(found)
 
 
-def _open_alerts(repo: Repository) -> tuple[str, ...]:
+def _waiting(repo: Repository) -> WaitingAlerts:
     if repo.view.facts is None:
-        return ()
-    from mlver.verbs.alerts import list_alerts
-
-    return tuple(alert.id for alert in list_alerts(repo, state="open").alerts)
+        return WaitingAlerts()
+    return waiting_alerts(repo)
 
 
 def _unsettled(repo: Repository) -> tuple[str, ...]:
