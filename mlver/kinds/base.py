@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
-from mlver.errors import one_line
+from mlver.errors import UsageError, one_line
 from mlver.objects.result import jsonable
 
 Value = Any  # JSON-like: None, bool, int, float (NaN is a value), str, list, dict
@@ -178,13 +178,25 @@ class Comparison:
 
     `summary` is one line (`+80 rows, 25 cells changed in label`); `same_meaning` says that the
     bytes differ and the units do not, in the kind's own words (`byte-different, same model`).
-    `counts` are exact numbers worth having in JSON (`rows_added`, `cells_changed` ...).
+    `counts` are exact numbers worth having in JSON (`rows_added`, `cells_changed` ...). `nameless` says
+    that unit keys are digests, which tell a person nothing: what a unit says is its name.
     """
 
     summary: str
     details: tuple[Detail, ...] = ()
     counts: Mapping[str, int | float] = field(default_factory=dict)
     same_meaning: bool = False
+    nameless: bool = False
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a table, as dicts by `columns`; `more` when a limit cut them. `count` is their number, if counted."""
+
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Value], ...]
+    more: bool = False
+    count: int | None = None
 
 
 class Kind:
@@ -235,6 +247,23 @@ class Kind:
         units = self.units(source, spec)
         first = list(islice(units.keys(), limit))
         return [{"unit": key, "value": units.get(key)} for key in first], len(units) > limit
+
+    def select(
+        self,
+        source: Source,
+        spec: Spec,
+        *,
+        where: str | None = None,
+        columns: Sequence[str] = (),
+        limit: int | None = None,
+        count: bool = False,
+    ) -> Selection:
+        """Return rows of a table by condition (kinds/tables/where.py) and columns, or their number.
+
+        Unreadable as for `units`; UsageError for a condition or column that makes no sense, and when the
+        artifact is no table.
+        """
+        raise UsageError(f"{source.path} is no table, but {self.name}", hint=f"mlver cat --head 20 {source.path}")
 
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return derived facts worth showing for one version alone (row count, class of the model)."""

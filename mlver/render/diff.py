@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from mlver.render.details import details_block
 from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.metric_rows import metric_blocks
-from mlver.render.units import arrow, pick, unit_table
+from mlver.render.units import arrow, gathered, pick, unit_table, units_in
 from mlver.render.values import many, number, size, when, who
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # How many units (or lines of code) of one artifact one screen has room for.
 ROOM = {"rules": 12, "config": 12, "metrics": 12, "alerts": 4, "data": 5, "model": 4, "code": 14, "file": 0}
 _DETAIL_ROWS = 4
+_FEW_TREES = 3
+_OF_TREES = {"tree", "leaves", "settings", "class", "group"}
 _METRICS = 8
 _ALERTS = 4
 _ARTIFACTS = 24
@@ -103,12 +105,12 @@ def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> l
     most = ROOM.get(artifact.kind, 6) if room is None else room
     samples = _SAMPLES if room is None and artifact.kind == "data" else None
     listed = listed_changes(artifact)
-    shown = pick(listed, most, samples)
+    shown = pick(gathered(listed, artifact.kind), most, samples)
     if shown:
-        block.append(indented(unit_table(shown, artifact.kind)))
+        block.append(indented(unit_table(shown, artifact.kind, nameless=artifact.nameless)))
     if artifact.kind not in ("code", "metrics"):
         total = artifact.units.added + artifact.units.removed + artifact.units.changed
-        left = total - (len(artifact.changes) - len(listed)) - len(shown)
+        left = total - (len(artifact.changes) - len(listed)) - units_in(shown)
         if left > 0 and shown:
             how = f": {_narrower(result, artifact.path)}" if room is None else " (--limit N)"
             block.append(indented(line((f"… {number(left)} more{how}", "quiet"))))
@@ -132,13 +134,24 @@ def listed_changes(artifact: ArtifactDiff) -> tuple[UnitChange, ...]:
         return ()
     if artifact.kind == "metrics" and "metrics" in told:
         return tuple(change for change in artifact.changes if change.change != "changed")
-    if artifact.kind == "model" and "arrays" in told:
+    if artifact.kind == "data" and "arrays" in told:
         return tuple(c for c in artifact.changes if not (_is_array(c.old) and _is_array(c.new)))
+    if artifact.kind == "model":
+        listed = [c for c in artifact.changes if not (_is_tree(c.old) or _is_tree(c.new))]
+        if len(artifact.changes) - len(listed) <= _FEW_TREES:  # more are counted in the summary
+            listed = list(artifact.changes)
+        if "arrays" in told:
+            listed = [c for c in listed if not (_is_array(c.old) and _is_array(c.new))]
+        return tuple(listed)
     return artifact.changes
 
 
 def _is_array(value: object) -> bool:
     return isinstance(value, Mapping) and "digest" in value
+
+
+def _is_tree(value: object) -> bool:
+    return isinstance(value, Mapping) and bool({"tree", "settings"} & value.keys()) and value.keys() <= _OF_TREES
 
 
 def _title(artifact: ArtifactDiff) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.text import Text
 from mlver.render.diff import ROOM, WORDS, listed_changes, unreadable_text
 from mlver.render.lines import safe
 from mlver.render.metric_rows import delta_text, metric_name, values_text
-from mlver.render.units import SIGNS, pick, said
+from mlver.render.units import SIGNS, gathered, named, pick, said, units_in
 from mlver.render.values import number, when, who
 
 if TYPE_CHECKING:
@@ -65,13 +65,14 @@ def _artifact(artifact: ArtifactDiff) -> list[str]:
             fence = "`" * max(3, 1 + max((_longest_run(text) for text in body), default=0))
             lines += [f"{fence}diff", *body, fence, ""]
         return lines
-    shown = pick(listed_changes(artifact), ROOM.get(artifact.kind, 6))
+    shown = pick(gathered(listed_changes(artifact), artifact.kind), ROOM.get(artifact.kind, 6))
     for change in shown:
         sign, _ = SIGNS[change.change]
-        lines.append(f"- {_code(sign)} {_code(change.unit)} {escaped(said(change, artifact.kind).plain)}")
+        name = f"{_code(change.unit)} " if named(change, artifact.nameless) else ""
+        lines.append(f"- {_code(sign)} {name}{escaped(said(change, artifact.kind).plain)}")
     total = artifact.units.added + artifact.units.removed + artifact.units.changed
-    if shown and total > len(shown):
-        lines.append(f"- … {number(total - len(shown))} more")
+    if shown and total > units_in(shown):
+        lines.append(f"- … {number(total - units_in(shown))} more")
     lines += [""] if shown else []
     for detail in artifact.details:
         rows = [[number(value) if isinstance(value, float) else value for value in row] for row in detail.rows]

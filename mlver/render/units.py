@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +22,69 @@ SIGNS = {"added": ("+", "added"), "removed": ("-", "removed"), "changed": ("~", 
 _ORDER = ("changed", "removed", "added")
 _BY_FIELD = {"data", "alerts", "config"}
 _WRAPPED = {"rules", "config", "alerts"}
+_ALONE = {"data", "code", "metrics", "alerts"}
+_FEW = 5  # units with the same new value that are told one by one
+_DIGEST = re.compile(r"[0-9a-f]{16}(#\d+)?")
 
 
-def pick(changes: Sequence[UnitChange], most: int, samples: int | None = None) -> list[UnitChange]:
+@dataclass(frozen=True)
+class Alike:
+    """Many units that all became the same: told in one line."""
+
+    changes: tuple[UnitChange, ...]
+    change: str = "changed"
+
+    @property
+    def unit(self) -> str:
+        """How many they are, and below which name or from which to which."""
+        names = [change.unit for change in self.changes]
+        prefix = common_prefix(names)
+        return f"{prefix}* ({len(names)})" if prefix else f"{len(names)}: {names[0]} … {names[-1]}"
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """The old value, if all had the same one, and the new."""
+        olds = list(dict.fromkeys(_sides(change)[0] for change in self.changes))
+        return olds[0] if len(olds) == 1 else f"{olds[0]}, {olds[1]}, …", _sides(self.changes[0])[1]
+
+
+def gathered(changes: Sequence[UnitChange], kind: str) -> list[UnitChange | Alike]:
+    """Return the changes with those put together that gave many units the same new value, where the first stood.
+
+    Rows stand for themselves: each is somebody's. So do lines.
+    """
+    if kind in _ALONE:
+        return list(changes)
+    alike: dict[str, list[UnitChange]] = {}
+    for change in changes:
+        if change.change == "changed":
+            alike.setdefault(_sides(change)[1], []).append(change)
+    told: list[UnitChange | Alike] = []
+    for change in changes:
+        group = alike[_sides(change)[1]] if change.change == "changed" else []
+        if len(group) <= _FEW:
+            told.append(change)
+        elif group[0] is change:
+            told.append(Alike(tuple(group)))
+    return told
+
+
+def units_in(changes: Sequence[UnitChange | Alike]) -> int:
+    """Return how many units the changes stand for."""
+    return sum(len(change.changes) if isinstance(change, Alike) else 1 for change in changes)
+
+
+def _sides(change: UnitChange) -> tuple[str, str]:
+    if _is_scalar(change.old) and _is_scalar(change.new):
+        return briefs(change.old, change.new)
+    return change.text_old or brief(change.old), change.text_new or brief(change.new)
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def pick(changes: Sequence[UnitChange | Alike], most: int, samples: int | None = None) -> list[UnitChange | Alike]:
     """Return at most `most` changes: some of each sort, changed units first, each sort in its own order.
 
     `samples` limits how many added and how many removed units are among them.
@@ -39,13 +101,23 @@ def pick(changes: Sequence[UnitChange], most: int, samples: int | None = None) -
     return [change for sort, count in zip(sorts, taken, strict=True) for change in sort[:count]]
 
 
-def unit_table(changes: Sequence[UnitChange], kind: str) -> RenderableType:
-    """One row per unit; rules, settings and alerts are told in full, the rest is cut at the edge."""
+def unit_table(changes: Sequence[UnitChange | Alike], kind: str, *, nameless: bool = False) -> RenderableType:
+    """One row per unit; rules, settings and alerts are told in full, the rest is cut at the edge.
+
+    When the units are `nameless`, what they say stands alone.
+    """
+    if nameless:
+        return Columns([[line(SIGNS[c.change], " ", named(c, nameless), said(c, kind))] for c in changes])
     rows: list[list[Part | None]] = []
     for change in changes:
         sign, label = SIGNS[change.change]
         rows.append([line((sign, label), " ", (change.unit, label)), said(change, kind)])
     return Columns(rows, wrap=(1,) if kind in _WRAPPED else ())
+
+
+def named(change: UnitChange | Alike, nameless: bool) -> str:
+    """Return the name of a unit with two spaces behind it; nothing for a row whose name is a digest."""
+    return "" if nameless and _DIGEST.fullmatch(change.unit) else f"{change.unit}  "
 
 
 def common_prefix(names: Sequence[str]) -> str:
@@ -57,8 +129,10 @@ def common_prefix(names: Sequence[str]) -> str:
     return "".join(f"{parts[0]}." for parts in shared)
 
 
-def said(change: UnitChange, kind: str) -> Text:
+def said(change: UnitChange | Alike, kind: str) -> Text:
     """What happened to one unit: `label 1 → 0`, `"median" → -1`, or what an added or removed one says."""
+    if isinstance(change, Alike):
+        return line(*arrow(*change.said), wrap=kind in _WRAPPED)
     text_old, text_new = change.text_old or brief(change.old), change.text_new or brief(change.new)
     wrap = kind in _WRAPPED
     if change.change == "added":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from itertools import islice
 
 from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable
 from mlver.kinds.folder import without_shared
@@ -100,7 +99,7 @@ def compare_artifact(
     if only:  # what it says of the whole artifact is not what was asked
         comparison = replace(comparison, summary=f"only {', '.join(only)}", details=(), counts={})
     shown = _limited(delta, only)
-    changes = tuple(islice(unit_changes(kind, a, b, shown), limit))
+    changes = tuple(unit_changes(kind, a, b, cut(shown, limit)))
     total = len(shown.added) + len(shown.removed) + len(shown.changed)
     return replace(
         result,
@@ -111,6 +110,7 @@ def compare_artifact(
         truncated=total > len(changes),
         details=comparison.details,
         counts=dict(comparison.counts),
+        nameless=comparison.nameless,
     )
 
 
@@ -145,6 +145,19 @@ def _limited(delta: Delta, only: Collection[str]) -> Delta:
     if not only:
         return delta
     return Delta(*([k for k in keys if covers(only, k)] for keys in (delta.added, delta.removed, delta.changed)))
+
+
+def cut(delta: Delta, limit: int) -> Delta:
+    """Return at most `limit` units of a delta: as many of each sort as there is room for, changed ones first."""
+    sorts = (delta.changed, delta.removed, delta.added)
+    taken, left = [0, 0, 0], min(limit, sum(map(len, sorts)))
+    while left:
+        for index, keys in enumerate(sorts):
+            if left and taken[index] < len(keys):
+                taken[index] += 1
+                left -= 1
+    changed, removed, added = (keys[:count] for keys, count in zip(sorts, taken, strict=True))
+    return Delta(added, removed, changed)
 
 
 def covers(only: Collection[str], key: str) -> bool:

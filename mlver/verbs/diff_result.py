@@ -54,7 +54,8 @@ class ArtifactDiff:
 
     `change` is `added`, `removed`, `modified`, `renamed` (`was`), or `rewritten`: the bytes differ
     and the meaning does not. `unreadable` says why the kind could not read it, then only size and
-    id are compared. `changes` is cut to the limit when `truncated`.
+    id are compared. `changes` is cut to the limit when `truncated`. `nameless`: unit names are digests
+    that tell a person nothing.
     """
 
     path: str
@@ -72,6 +73,7 @@ class ArtifactDiff:
     new_size: int | None = None
     was: str | None = None
     unreadable: str | None = None
+    nameless: bool = False
 
 
 @dataclass(frozen=True)

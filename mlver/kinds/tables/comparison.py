@@ -30,7 +30,7 @@ def compare_tables(old: Units | None, new: Units | None, delta: Delta) -> Compar
     rows_differ = counts["rows_added"] or counts["rows_removed"] or counts["rows_changed"]
     if not rows_differ and not pair.schema:
         return Comparison("same rows and columns, written differently", counts=counts, same_meaning=True)
-    return Comparison(_summary(pair, counts), _details(pair), counts)
+    return Comparison(_summary(pair, counts), _details(pair), counts, nameless=not pair.key)
 
 
 def _of_folders(pair: Pair, old: FolderTable, new: FolderTable, counts: dict[str, int | float]) -> Comparison:
@@ -40,7 +40,7 @@ def _of_folders(pair: Pair, old: FolderTable, new: FolderTable, counts: dict[str
     if not (counts["rows_added"] or counts["rows_removed"] or counts["rows_changed"] or pair.schema):
         return Comparison("same rows and columns, in other files", counts=counts, same_meaning=True)
     parts = f"{new.same} of {_many(new.read + new.same, 'part')} untouched"
-    return Comparison(f"{_summary(pair, counts)}; {parts}", _details(pair), counts)
+    return Comparison(f"{_summary(pair, counts)}; {parts}", _details(pair), counts, nameless=not pair.key)
 
 
 def _details(pair: Pair) -> tuple[Detail, ...]:
@@ -62,7 +62,8 @@ def _one_sided(old: Units | None, new: Units | None) -> Comparison:
         "rows_old": 0 if came else rows,
         "rows_new": rows if came else 0,
     }
-    return Comparison(f"{'+' if came else '-'}{_many(rows, 'row')}, {_many(columns, 'column')}", counts=counts)
+    said = f"{'+' if came else '-'}{_many(rows, 'row')}, {_many(columns, 'column')}"
+    return Comparison(said, counts=counts, nameless=not units.key)
 
 
 def _counts(pair: Pair) -> dict[str, int | float]:
