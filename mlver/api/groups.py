@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlver.api.bound import Bound, method
 from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
+from mlver.verbs import fallback as fallback_verbs
 from mlver.verbs import metric_grid, metric_groups, metric_list, metric_log
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
@@ -56,3 +57,10 @@ class Notes(Bound):
 
     add = method(note_verbs.add_note)
     ls = method(note_verbs.list_notes)
+
+
+class Fallbacks(Bound):
+    """`repo.fallbacks`: what serves when nothing else may."""
+
+    show = method(fallback_verbs.fallbacks)
+    drill = method(fallback_verbs.drill)

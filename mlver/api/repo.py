@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Metrics, Notes, Slo
+from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
@@ -100,6 +100,11 @@ class Repo(Bound):
     def notes(self) -> Notes:
         """Notes and marks."""
         return Notes(self.repository)
+
+    @property
+    def fallbacks(self) -> Fallbacks:
+        """Fallbacks."""
+        return Fallbacks(self.repository)
 
     status = method(status)
     commit = method(commit)

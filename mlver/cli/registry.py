@@ -45,6 +45,7 @@ _ALL = (
     Entry("check", "Would a commit pass the gate of a stage?", STAGES),
     Entry("promote", "Make a commit live on a stage.", STAGES),
     Entry("rollback", "Move a stage back to its last good release.", STAGES),
+    Entry("fallback", "What serves when nothing else may; drill it.", STAGES),
     Entry("deployed", "What is or was live: where, for whom and why.", STAGES),
     Entry("metrics", "Record, show and compare metric values of commits.", LEARN),
     Entry("slo", "Whether what was promised holds: met, broken, unknown.", LEARN),

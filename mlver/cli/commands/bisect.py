@@ -86,16 +86,9 @@ def bisect(
     with session.open() as repo:
         if isolate or command:
             asked = question(
-                repo,
-                command,
-                metric=metric,
-                data=on,
-                beside=beside or (),
-                rebuild=rebuild,
-                timeout=timeout,
-                environment=dict(os.environ),
-                jobs=jobs or min(4, os.cpu_count() or 1),
-            )
+                repo, command, metric=metric, data=on, beside=beside or (), rebuild=rebuild, timeout=timeout,
+                environment=dict(os.environ), jobs=jobs or min(4, os.cpu_count() or 1),
+            )  # fmt: skip
         if isolate:
             guilty = isolate_(repo, good, bad, asked)
             session.show(
