@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 
 
 def derivations_for(
-    repo: Repository, session: StoreSession, new: Snapshot, parent: Commit | None, view: View, project: Project
+    repo: Repository,
+    session: StoreSession,
+    new: Snapshot,
+    parent: Commit | None,
+    view: View,
+    project: Project,
+    also: Commit | None = None,
 ) -> dict[str, DerivationId]:
     """Return path -> derivation for the artifacts of a commit about to be made.
 
     What `mlver run` or the API recorded holds if the bytes are still those it made; an unchanged
-    artifact keeps what it had; a changed one takes what `[lineage]` of mlver.toml declares.
+    artifact keeps what it had; a changed one takes what `[lineage]` of mlver.toml declares. What a merge took
+    from `also` keeps what it had there.
     """
     found: dict[str, DerivationId] = {}
-    for recorded in ((parent.derivations if parent else {}), view.pending):
+    known = [commit.derivations for commit in (also, parent) if commit is not None]
+    for recorded in (*known, view.pending):
         found |= {path: id for path, id in recorded.items() if path in new and _made(repo, id, new, path)}
     for path in new.artifacts:
         if path not in found and (line := project.lineage_of(path)):

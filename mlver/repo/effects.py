@@ -25,6 +25,7 @@ def effects(repo: Repository, old: View, new: View) -> tuple[str, ...]:
     found += _moves("tag ", old.tags, new.tags)
     found += _moves("", remote_branches(old), remote_branches(new))
     found += _stage_moves(old, new)
+    found += _merging(old, new)
     found += _pending(old, new)
     found += _facts(repo, old.facts, new.facts)
     return tuple(found)
@@ -55,6 +56,15 @@ def _stage_moves(old: View, new: View) -> list[str]:
             again = " (again)" if a and b and a.commit == b.commit else ""
             found.append(f"{name}: {_short(a.commit if a else None)} -> {_short(b.commit if b else None)}{again}")
     return found
+
+
+def _merging(old: View, new: View) -> list[str]:
+    if old.merging == new.merging:
+        return []
+    if new.merging is None:
+        return [f"{old.merging.action} of {old.merging.name} closed"] if old.merging else []
+    left = sum(clash.taken is None for clash in new.merging.clashes)
+    return [f"{new.merging.action} of {new.merging.name} open, {left} conflict{'s' if left != 1 else ''} undecided"]
 
 
 def _pending(old: View, new: View) -> list[str]:

@@ -64,10 +64,11 @@ def all_heads(repo: Repository) -> list[CommitId]:
 
 
 def view_heads(view: View) -> list[CommitId]:
-    """Return every commit that a branch, tag, stage, remote branch or HEAD names in a view."""
+    """Return every commit that a branch, tag, stage, remote branch, open merge or HEAD names in a view."""
     named = [*view.branches.values(), *view.tags.values()]
     named += [id for seen in view.remotes.values() for id in seen.branches.values()]
     named += [live.commit for scopes in view.stages.values() for live in scopes.values()]
+    named += [view.merging.theirs, view.merging.base] if view.merging else []
     return list(dict.fromkeys([*([view.head] if view.head else []), *named]))
 
 

@@ -14,10 +14,11 @@ from mlver.objects.commit import Commit
 from mlver.objects.encoding import encode
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
-from mlver.objects.state import View
+from mlver.objects.state import Merging, View
 from mlver.objects.tree import LINK
 from mlver.repo.context import capture_environment, git_state
 from mlver.repo.derivations import derivations_for, still_pending
+from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
@@ -69,7 +70,8 @@ def commit(
     """Snapshot the work tree, or only `paths`, on the current branch.
 
     `trailers` may hold `why`, `ticket`, `alert`, `source`. Raises NegativeAnswer when nothing
-    changed, Refused on special files and hostile names, Conflict when the branch moved meanwhile.
+    changed, Refused on special files, hostile names and an open merge with conflicts left, Conflict when the branch
+    moved meanwhile. A merge that is open and resolved becomes this commit.
     """
     return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
 
@@ -93,20 +95,28 @@ class _Commit:
         allow_empty: bool,
         dry_run: bool,
     ) -> CommitResult:
-        repo, parent_id = self.repo, self.view.head
+        repo, parent_id, merging = self.repo, self.view.head, self.view.merging
         parent = repo.commit(parent_id) if parent_id else None
+        if merging is not None and self.paths:
+            raise Refused(f"a {merging.action} is open and is committed as a whole", hint="mlver merge --continue")
         scan = self._scan()
         with repo.store.session() as session:
             after = self._snapshot(scan, session, dry_run)
             changes = tuple(file_changes(self.before, after))
-            derivations = derivations_for(repo, session, after, parent, self.view, after.project)
+            if merging is not None:
+                self._refuse_unresolved(merging, after)
+                trailers = {**merging.trailers, **trailers}
+                message = message or merging.message
+            also = repo.commit(merging.theirs) if merging is not None else None
+            derivations = derivations_for(repo, session, after, parent, self.view, after.project, also)
             unchanged = not changes and (parent is None or dict(parent.derivations) == derivations)
-            if unchanged and not allow_empty and not dry_run:
+            joins = merging.parents if merging is not None else ()
+            if unchanged and not joins and not allow_empty and not dry_run:
                 raise NegativeAnswer("nothing to commit: the work tree is as HEAD has it", hint="mlver status")
             text = (message or "").strip()
             draft = Commit(
                 tree=put_tree(session, after.artifacts),
-                parents=(parent_id,) if parent_id else (),
+                parents=(parent_id, *joins) if parent_id else (),
                 author=repo.actor,
                 time=repo.now(),
                 message=text or describe(repo, self.before, after),
@@ -137,6 +147,15 @@ class _Commit:
             warnings=oddities(self.before, after, changes),
             dry_run=dry_run,
         )
+
+    def _refuse_unresolved(self, merging: Merging, work: Snapshot) -> None:
+        if left := left_to_resolve(self.repo, merging, work):
+            first = left[0].path if left[0].unit is None else f"{left[0].path}#{left[0].unit}"
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            raise Refused(
+                f"the {merging.action} of {merging.name} has conflicts left: {first}{more}",
+                hint="mlver merge shows them, mlver merge --continue goes on, mlver merge --abort gives up",
+            )
 
     def _scan(self) -> Scan:
         scan = self.repo.worktree.scan()
@@ -207,14 +226,16 @@ class _Commit:
         def change(view: View) -> View:
             if view.branch != started_on:
                 raise Conflict(f"HEAD moved from {started_on} to {view.branch} meanwhile", hint="mlver commit again")
-            commit = replace(draft, parents=(view.head,) if view.head else ())
+            if view.merging != self.view.merging:
+                raise Conflict("a merge was begun or ended meanwhile", hint="mlver status")
+            commit = replace(draft, parents=(view.head, *draft.parents[1:]) if view.head else ())
             id = CommitId.of(encode(commit))
             if commit != draft:
                 with repo.store.session() as session:
                     session.put_object(commit)
                     session.finish()
             made.append((id, commit.parents))
-            view = replace(view, pending=still_pending(view, commit.derivations))
+            view = replace(view, pending=still_pending(view, commit.derivations), merging=None)
             if view.branch is None:
                 return replace(view, detached=id)
             return replace(view, branches={**view.branches, view.branch: id})

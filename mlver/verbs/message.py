@@ -20,10 +20,10 @@ _CHECKED_BYTES = 32 << 20
 WARNING_TITLE = "association flipped"
 
 
-def describe(repo: Repository, old: Snapshot, new: Snapshot) -> str:
+def describe(repo: Repository, old: Snapshot, new: Snapshot, room: int = _SUBJECT) -> str:
     """Return a message written from the diff, such as `train.csv +80 rows; pipeline.json impute "median" -> "-1"`.
 
-    Its first line has at most 72 characters; what does not fit there is listed below it, a line per artifact.
+    Its first line has at most `room` characters; what does not fit there is listed below it, a line per artifact.
     """
     if not old.artifacts:
         kinds: dict[str, int] = {}
@@ -38,10 +38,10 @@ def describe(repo: Repository, old: Snapshot, new: Snapshot) -> str:
         changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
         return "no change of files"
-    return _fitted([_forms(artifact) for artifact in changed])
+    return _fitted([_forms(artifact) for artifact in changed], room)
 
 
-def _fitted(parts: list[tuple[str, ...]]) -> str:
+def _fitted(parts: list[tuple[str, ...]], most: int) -> str:
     """Return a subject of the first parts that fit, each in one of its forms, and a body of all if it lacks something.
 
     Forms of a part go from the longest to the shortest.
@@ -50,7 +50,7 @@ def _fitted(parts: list[tuple[str, ...]]) -> str:
     for forms in parts:
         more = f"; and {left - 1} more" if left > 1 else ""
         said = [f"{subject}; {text}" if subject else text for text in forms]
-        found = next((text for text in said if len(text + more) <= _SUBJECT), None)
+        found = next((text for text in said if len(text + more) <= most), None)
         if found is None:
             break
         whole &= found == said[0]
@@ -59,7 +59,7 @@ def _fitted(parts: list[tuple[str, ...]]) -> str:
         return subject
     if not subject:  # even the first alone is too long
         left -= 1
-        room = _SUBJECT - (len(f"; and {left} more") if left else 0)
+        room = most - (len(f"; and {left} more") if left else 0)
         subject = parts[0][-1][: room - 1].rstrip() + "…"
     body = [forms[0] for forms in parts[:_BODY]]
     if len(parts) > _BODY:

@@ -10,6 +10,7 @@ from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
 from mlver.objects.tree import Entry
+from mlver.repo.open_merge import refuse_while_merging
 from mlver.repo.overlay import Step, Wish, carry_out, make_plan, refuse_overwriting
 from mlver.repo.refs import BRANCH, check_free
 from mlver.repo.repository import Repository
@@ -39,6 +40,7 @@ def switch(
     carried over. Raises Refused, naming them, when uncommitted changes would be overwritten.
     """
     view = repo.refresh()
+    refuse_while_merging(view, "switch")
     if create:
         return _create(repo, view, name)
     if not detach and name == view.branch:
@@ -52,7 +54,7 @@ def switch(
     carry_out(repo.store, repo.root, steps, progress=progress)
 
     def change(now: View) -> View:
-        if now.head != view.head or (not detach and now.branches.get(name) != target):
+        if (now.head, now.merging) != (view.head, view.merging) or (not detach and now.branches.get(name) != target):
             raise Conflict(f"HEAD or {name} was moved meanwhile", hint=f"mlver switch {name} again")
         return replace(now, branch=None, detached=target) if detach else replace(now, branch=name, detached=None)
 
@@ -67,7 +69,7 @@ def _create(repo: Repository, view: View, name: str) -> SwitchResult:
         check_free(now, BRANCH, name)
         if name in now.branches or (name == now.branch and now.head is not None):
             raise Refused(f"branch {name} exists already", hint=f"mlver switch {name}")
-        if now.head != head:
+        if (now.head, now.merging) != (head, None):
             raise Conflict("HEAD was moved meanwhile", hint=f"mlver switch -c {name} again")
         # before the first commit there is nothing to branch off: the unborn branch takes the name
         branches = now.branches if head is None else {**now.branches, name: head}
