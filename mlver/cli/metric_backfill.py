@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             "every model on the validation data as it is now",
         ),
         (
-            "mlver metrics backfill recall --revs night --on w3.csv --with labels.csv -- python evaluate.py {data}",
+            "mlver metrics backfill recall --revs night --served --on w3.csv --with y.csv -- python evaluate.py {data}",
             "when labels have arrived",
         ),
         (
@@ -52,6 +52,10 @@ def backfill(
         float, typer.Option("--timeout", metavar="SECONDS", help="End the command after so long; 600.")
     ] = 600.0,
     again: Annotated[bool, typer.Option("--again", help="Measure also what was measured already.")] = False,
+    served: Annotated[
+        bool,
+        typer.Option("--served", help="These commits did serve this data: count for objectives (mlver slo)."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and the cost.")] = False,
     as_of: Annotated[
         str | None,
@@ -83,6 +87,7 @@ def backfill(
                 as_of=session.moment(as_of),
                 timeout=timeout,
                 again=again,
+                served=served,
                 dry_run=dry_run,
                 environment=dict(os.environ),
                 tell=lambda done, total, what: session.hint(f"{done + 1} of {total}: {what}"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlver.verbs.backfill import BackfillResult, BackfillRow
 
 _LABELS = {"recorded": "good", "failed": "bad", "to do": "warning", "done before": "quiet"}
-_VALUES = 4
+_VALUES = 2
 
 
 def cost(result: BackfillResult) -> str:

@@ -37,9 +37,9 @@ def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> li
         if rows:
             blocks.append(indented(Columns(rows, right=(1, 3, 4), grow=0)))
         if same:
-            names = ", ".join(metric_name(metric.name, metric.slice) for metric in same[:_NAMED])
-            more = f" and {len(same) - _NAMED} more" if len(same) > _NAMED else ""
-            blocks.append(indented(line((f"the same: {names}{more}", "quiet"))))
+            names = ", ".join(metric_name(metric.name, metric.slice) for metric in same)
+            count = f"{len(same)} " if len(same) > _NAMED else ""
+            blocks.append(indented(line((f"{count}the same: {names}", "quiet"))))
     for note in dict.fromkeys(metric.note for metric in shown if metric.note):
         beware = "" if note.startswith("not comparable") else "beware: "
         blocks.append(indented(line((f"{beware}{note}", "warning"), wrap=True)))

@@ -54,11 +54,17 @@ def log_page(result: MetricLogResult) -> RenderableType:
     if not result.values:
         return line(f"no value of {result.name} was ever recorded")
     blocks: list[RenderableType] = []
+    sliced = len({item.value.slice for item in result.values}) > 1
     for dataset in dict.fromkeys(item.value.dataset for item in result.values):
-        rows = [_logged(item) for item in result.values if item.value.dataset == dataset]
-        head = ("known", "delay", "metric", "value", "n", "of", "", "by")
+        rows = [_logged(item, sliced) for item in result.values if item.value.dataset == dataset]
+        head = ("known", "delay", "slice", "value", "n", "of", "", "by")
+        shown = [i for i in range(len(head)) if any(row[i] not in ("", ("", "quiet")) for row in rows)]
         on: list[Part] = [("on ", "quiet"), (dataset, "path")] if dataset else [("on data nobody named", "quiet")]
-        blocks += [line(*on), indented(Columns(rows, head=head, right=(1, 3, 4), grow=6))]
+        right = [place for place, i in enumerate(shown) if i in (1, 3, 4)]
+        table = Columns(
+            [[row[i] for i in shown] for row in rows], head=[head[i] for i in shown], right=right, grow=len(shown) - 2
+        )
+        blocks += [line(*on), indented(table)]
     tail: list[RenderableType] = []
     if result.median_delay is not None:
         tail.append(line(f"labels came {_days(result.median_delay)} after going live, at the median"))
@@ -67,14 +73,14 @@ def log_page(result: MetricLogResult) -> RenderableType:
     return paragraphs(blocks, tail)
 
 
-def _logged(item: LoggedValue) -> list[Part | None]:
+def _logged(item: LoggedValue, sliced: bool) -> list[Part | None]:
     value = item.value
     text = number(value.value)
-    name = metric_name(value.name, value.slice) + (" (estimate)" if value.estimate else "")
+    name = (value.slice or "all") + (" (estimate)" if value.estimate else "")
     return [
         when(value.known),
         (_days(item.delay) if item.delay and item.live else "", "quiet"),
-        name,
+        name if sliced or value.estimate else "",
         (text, "warning" if text == UNKNOWN else "head"),
         ("" if value.n is None else number(value.n), "quiet"),
         (value.commit.short, "id"),

@@ -84,10 +84,7 @@ def _tenure(tenure: SloTenure, head: bool = True) -> list[RenderableType]:
 
 def _verdict(verdict: Verdict) -> RenderableType:
     name = metric_name(verdict.metric, verdict.slice)
-    said = verdict.why or f"{number(verdict.value)}"
-    if verdict.n is not None:
-        said += f", n {number(verdict.n)}"
-    if verdict.dataset:
-        said += f", on {verdict.dataset}"
-    limit = f"  ({verdict.condition})"
-    return line((verdict.state.ljust(7), _LABELS[verdict.state]), f"  {name}: {said}", (limit, "quiet"))
+    said = verdict.why or number(verdict.value)
+    size = f"  n {number(verdict.n)}" if verdict.n is not None else ""
+    about = f"{size}  {verdict.dataset or ''}  asked: {verdict.condition}"
+    return line((verdict.state.ljust(7), _LABELS[verdict.state]), f"  {name} {said}", (about, "quiet"))

@@ -13,6 +13,7 @@ A fact of type `metric` has the subject `{commit}` and the body
     estimate    true when it was estimated and not measured; left out otherwise
     command     how it was measured, when mlver ran the program; left out otherwise
     inputs      path -> content id of what that program was given beyond the commit and the dataset
+    served      true when a value measured so is on data that the commit did serve; left out otherwise
 
 `at` says on which labels the value rests (as of when), `known` when it was recorded.
 """
@@ -45,7 +46,8 @@ class MetricValue:
 
     `as_of` says which labels it rests on, `known` when it was recorded here, `by` who did. `fact` is
     None for a value that stands in a metrics file of the commit (`path`), or that is not known. `estimate`
-    marks what was estimated without labels; `inputs` is path -> blob of what a backfill was given.
+    marks what was estimated without labels; `inputs` is path -> blob of what a backfill was given, and `served`
+    says of a backfill that the commit did serve that data: what it would have done there, did happen.
     """
 
     commit: CommitId
@@ -65,6 +67,7 @@ class MetricValue:
     estimate: bool = False
     command: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    served: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def metric_body(
     estimate: bool = False,
     command: str | None = None,
     inputs: Mapping[str, str] | None = None,
+    served: bool = False,
 ) -> dict[str, Plain]:
     """Return the body of a metric fact; what is None or empty is left out, but for the value."""
     rest: dict[str, Plain] = {
@@ -119,6 +123,7 @@ def metric_body(
         "estimate": estimate or None,
         "command": command,
         "inputs": dict(inputs) if inputs else None,
+        "served": served or None,
     }
     return {"name": name, "value": value} | {key: item for key, item in rest.items() if item is not None}
 
@@ -155,6 +160,7 @@ def fact_value(commit: CommitId, id: FactId, fact: Fact) -> MetricValue:
         estimate=body.get("estimate") is True,
         command=body.get("command"),
         inputs=inputs if isinstance(inputs, Mapping) else {},
+        served=body.get("served") is True,
     )
 
 

@@ -2,7 +2,8 @@
 
 What counts are measured values that tell of how the release served: on the datasets that the objective or its
 condition names; without a name, those learned after the release went live, on data that is no part of it.
-Validation data committed with a release says nothing of what it met in production. No value is `unknown`.
+Validation data committed with a release says nothing of what it met in production, nor does a backfill: it tells
+what a release would have done, unless whoever ran it says that the release did serve that data. No value is `unknown`.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class _Judge:
 
     def verdicts(self, scope: str, at: datetime | None) -> tuple[Verdict, ...]:
         """Return a verdict for each condition (and slice, dataset) that applies to whom the commit served."""
-        known = newest(value for value in self._values if at is None or value.known <= at)
+        known = [value for value in self._values if at is None or value.known <= at]
         found: list[Verdict] = []
         for condition in self._objective.require:
             if _applies(condition, scope):
@@ -153,7 +154,7 @@ class _Judge:
         return {condition.name for condition in self._objective.require}
 
     def _judged(self, condition: Condition, known: Sequence[MetricValue]) -> Iterable[Verdict]:
-        telling = [value for value in known if self._tells(condition, value)]
+        telling = newest(value for value in known if self._tells(condition, value))
         verdicts = [_explained(verdict, condition, known) for verdict in judge(condition, telling)]
         if "*" not in condition.slice or not any(condition.covers(value) for value in telling):
             return verdicts
@@ -167,6 +168,8 @@ class _Judge:
 
     def _tells(self, condition: Condition, value: MetricValue) -> bool:
         """Whether a value tells of how the release served."""
+        if value.command is not None:
+            return value.served
         if condition.dataset is not None:
             return True
         if self._objective.on:
@@ -191,10 +194,12 @@ def _explained(verdict: Verdict, condition: Condition, known: Iterable[MetricVal
     """Say of what is unknown which values there are that do not count."""
     if verdict.state != UNKNOWN or verdict.value is not None:
         return verdict
-    others = sorted({value.dataset for value in known if condition.covers(value) and value.dataset})
+    others = [value for value in known if condition.covers(value)]
     if not others or not verdict.why.startswith("never measured"):
         return verdict
-    return replace(verdict, why=f"measured on {', '.join(others[:2])} alone, which does not tell of serving")
+    paths = sorted({value.dataset for value in others if value.dataset and value.command is None})
+    only = f"only on {', '.join(paths[:2])}" if paths else "only backfilled, without --served"
+    return replace(verdict, why=f"no live value, {only}")
 
 
 def _told(verdict: Verdict) -> str:

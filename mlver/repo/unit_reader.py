@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Source, Spec, Units, Unreadable, Value
-from mlver.kinds.documents.paths import split_path
+from mlver.kinds.documents.paths import join_path, split_path
 from mlver.kinds.folder import FolderSource, Part, is_part
 from mlver.objects.ids import BlobId, CommitId, ObjectId, TreeId
 from mlver.repo.snapshot import BlobSource, find_folder, find_in_tree, walk_tree
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 _KEPT = 16
+_METRIC = re.compile(r"([^{}]+)\{([^{}]+)\}")
 
 
 class UnitReader:
@@ -90,14 +93,17 @@ def field_of(value: Value, fields: tuple[str, ...]) -> Value:
 
 
 def spellings(unit: str) -> tuple[str, ...]:
-    """Return the ways to read what somebody typed: as it is, and without quotes (`"mean radius".max`)."""
-    if '"' not in unit:
-        return (unit,)
-    try:
-        plain = ".".join(split_path(unit))
-    except ValueError:
-        return (unit,)
-    return tuple(dict.fromkeys((unit, plain)))
+    """Return the ways to read what somebody typed: as it is, without quotes (`"mean radius".max`), as a metric.
+
+    `recall{clinic=A}`, as metrics are written elsewhere, is `clinic=A.recall` or `recall.clinic=A` in a file.
+    """
+    found = [unit]
+    if '"' in unit:
+        with suppress(ValueError):
+            found.append(".".join(split_path(unit)))
+    if metric := _METRIC.fullmatch(unit):
+        found += [join_path((metric[2], metric[1])), join_path((metric[1], metric[2]))]
+    return tuple(dict.fromkeys(found))
 
 
 def inside(units: Units, unit: str) -> list[str]:

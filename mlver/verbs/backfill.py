@@ -99,6 +99,7 @@ class _Plan:
     as_of: datetime | None
     environment: Mapping[str, str] | None
     timeout: float
+    served: bool
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -121,6 +122,7 @@ def backfill_metrics(
     timeout: float = TIMEOUT,
     again: bool = False,
     dry_run: bool = False,
+    served: bool = False,
     environment: Mapping[str, str] | None = None,
     tell: Tell | None = None,
 ) -> BackfillResult:
@@ -131,9 +133,10 @@ def backfill_metrics(
     `a..b`; without any, every commit that brought a model, was live or is tagged. What has values of the same
     metric, definition, data and inputs is not measured again, unless `again` is set. Values are recorded one
     commit at a time, so that a failure, or an interruption, loses none of the others. Work tree and commits stay
-    as they are. Raises UsageError for what could work with no commit.
+    as they are. `served` says that these commits did serve this data: only then do the values count for
+    objectives. Raises UsageError for what could work with no commit.
     """
-    plan = _plan(repo, metrics, command, on, others, as_of, environment, timeout)
+    plan = _plan(repo, metrics, command, on, others, as_of, environment, timeout, served)
     commits = revisions(repo, revs) if revs else model_commits(repo)[::-1]
     rows = [_row(repo, plan, commit, again) for commit in commits]
     result = BackfillResult(
@@ -147,12 +150,13 @@ def backfill_metrics(
     )
     if dry_run:
         return result
-    done, total = 0, len(result.to_do)
+    done, total, started = 0, len(result.to_do), time.monotonic()
     for place, row in enumerate(rows):
         if row.state != TO_DO:
             continue
         if tell:
-            tell(done, total, f"{row.commit.short} {row.subject}")
+            left = f" (about {(time.monotonic() - started) / done * (total - done):.0f} s left)" if done else ""
+            tell(done, total, f"{row.commit.short} {row.subject}{left}")
         rows[place] = _measured(repo, plan, row)
         done += 1
     return replace(result, rows=tuple(rows))
@@ -167,6 +171,7 @@ def _plan(
     as_of: datetime | None,
     environment: Mapping[str, str] | None,
     timeout: float,
+    served: bool,
 ) -> _Plan:
     if not metrics:
         raise UsageError(
@@ -187,6 +192,7 @@ def _plan(
         as_of=as_of,
         environment=environment,
         timeout=timeout,
+        served=served,
     )
 
 
@@ -223,6 +229,7 @@ def _same_question(plan: _Plan, value: MetricValue) -> bool:
         not value.estimate
         and value.dataset_id == plan.data.id
         and dict(value.inputs) == plan.inputs
+        and (value.served or not plan.served)
         and value.definition == plan.policy.definition(value.name, value.slice)
     )
 
@@ -289,6 +296,7 @@ def _fact(
         definition=plan.policy.definition(name, slice),
         command=shlex.join(plan.command),
         inputs=plan.inputs,
+        served=plan.served,
     )
     return metric_fact(commit, body, at=plan.as_of or now, known=now, by=repo.actor)
 

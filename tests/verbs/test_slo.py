@@ -71,7 +71,7 @@ def test_what_was_measured_on_validation_data_of_the_release_is_no_promise_kept(
     assert states(night) == [("v2", "unknown"), ("nightly", "unknown"), ("v2", "unknown")]
     found = check_slos(night.repo)
     assert not found.broken
-    assert "data/val/static.csv alone" in found.slos[0].live[0].why
+    assert "no live value, only on data/val/static.csv" in found.slos[0].live[0].why
 
 
 def test_labels_that_arrive_break_the_past_and_name_the_commit(night: Night) -> None:
