@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
@@ -107,7 +107,8 @@ class DataKind(Kind):
         from mlver.kinds.tables.profile import profile
 
         if isinstance(units, ArrayUnits):
-            return {"arrays": len(units), "profile": {name: units.get(name) for name in units.keys()}}  # noqa: SIM118
+            described = {name: _array_profile(units.get(name)) for name in units.keys()}  # noqa: SIM118
+            return {"arrays": len(units), "profile": described}
         return profile(units)
 
 
@@ -132,3 +133,7 @@ def _cell(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return short_json(value, 40)
+def _array_profile(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {"type": f"{value['dtype']} {'x'.join(map(str, value['shape'])) or 'scalar'}", **value}
+
+

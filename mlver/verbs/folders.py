@@ -87,7 +87,7 @@ def _by_file(changes: list[FileChange]) -> ArtifactDiff:
         path=folder,
         kind="file",
         change="modified" if counts["modified"] or counts["renamed"] else _one_word(counts),
-        summary=f"{' '.join(parts)} files below {folder}",
+        summary=f"{' '.join(parts)} file{'s' if len(changes) != 1 else ''}",
         units=UnitCounts(counts["added"], counts["removed"], counts["modified"] + counts["renamed"]),
         changes=tuple(_unit(change, folder) for change in changes),
         counts={f"files_{word}": count for word, count in counts.items()},

@@ -13,9 +13,11 @@ from mlver.objects.commit import Environment, GitState
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
+from mlver.objects.tree import TREE
 from mlver.repo.ledger import ledger_of
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
+from mlver.repo.snapshot import Artifact
 from mlver.repo.unit_reader import value_of
 from mlver.verbs.cat import locate_artifact
 from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
@@ -78,7 +80,7 @@ class ShowResult(Result):
 class ShowUnitResult(Result):
     """One artifact (`unit` None: its summary) or one unit of it at one revision.
 
-    `id` is the artifact's blob, what `b3sum` prints for the file; `size` its bytes.
+    `id` is the artifact's blob, what `b3sum` prints for the file (a folder has none); `size` its bytes.
     """
 
     schema: ClassVar[str] = "mlver.show-unit/v1"
@@ -148,12 +150,16 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
         artifact = snapshot.find(path)
         value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
         text = f"not readable as {kind.name}: {reason}"
-        return ShowUnitResult(path, None, kind.name, info, value, text, id=artifact.id, size=artifact.size)
+        return ShowUnitResult(path, None, kind.name, info, value, text, id=_blob(artifact), size=artifact.size)
     if unit is None:
         summary = dict(kind.summary(units))
         of = snapshot.find(path)
-        return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary), id=of.id, size=of.size)
+        return ShowUnitResult(path, None, kind.name, info, summary, short_json(summary), id=_blob(of), size=of.size)
     key, value = value_of(units, unit, path)
     text = kind.text(key, value) if units.get(key) is value else short_json(value)
     of = snapshot.find(path)
-    return ShowUnitResult(path, unit, kind.name, info, value, text, id=of.id, size=of.size)
+    return ShowUnitResult(path, unit, kind.name, info, value, text, id=_blob(of), size=of.size)
+
+
+def _blob(artifact: Artifact) -> BlobId | None:
+    return artifact.id if artifact.type != TREE else None

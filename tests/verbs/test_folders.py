@@ -223,7 +223,7 @@ def test_a_folder_of_images_is_one_line(bench: Bench) -> None:
     found = changes(bench)
     assert sorted(found) == ["data/audio/one.wav", "data/images/"]
     folder = found["data/images/"]
-    assert folder.summary == "+120 -3 ~1 files below data/images/" and folder.kind == "file"
+    assert folder.summary == "+120 -3 ~1 files" and folder.kind == "file"
     assert (folder.units.added, folder.units.removed, folder.units.changed) == (120, 3, 1)
     assert len(folder.changes) == 124 and not folder.truncated
     assert changes(bench, limit=10)["data/images/"].truncated
@@ -239,7 +239,7 @@ def test_texts_among_data_too_but_never_source_code(bench: Bench) -> None:
         bench.write(f"data/reviews/pos/{number}.txt", f"very good {number}")
         bench.write(f"src/pkg/m{number}.py", f"x = {number + 1}\n")
     found = changes(bench)
-    assert len(found) == 31 and found["data/reviews/pos/"].summary == "~30 files below data/reviews/pos/"
+    assert len(found) == 31 and found["data/reviews/pos/"].summary == "~30 files"
 
 
 def test_a_folder_of_images_moves(bench: Bench) -> None:
@@ -247,7 +247,7 @@ def test_a_folder_of_images_moves(bench: Bench) -> None:
     bench.commit("one")
     (bench.root / "data/images").rename(bench.root / "data/pictures")
     folder = changes(bench)["data/pictures/"]
-    assert folder.summary == "→40 files below data/pictures/"
+    assert folder.summary == "→40 files"
 
 
 def test_a_folder_by_file_can_be_shown_and_blamed(bench: Bench) -> None:

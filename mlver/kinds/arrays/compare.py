@@ -11,7 +11,8 @@ from mlver.kinds.arrays.describe import shape_text
 from mlver.kinds.arrays.read import ArrayUnits
 from mlver.kinds.base import Comparison, Delta, Detail, Units, Value
 
-_COLUMNS: Final = ("array", "shape", "elements changed", "rows changed", "change (L2)", "relative", "largest")
+# elements and rows that changed, the norm of the change, that over the norm before, the largest change
+_COLUMNS: Final = ("array", "shape", "changed", "rows", "L2", "relative", "largest")
 _NAMED: Final = 3
 
 
@@ -44,8 +45,12 @@ def _listed(names: Any) -> str:
 def _words(row: tuple[Value, ...]) -> str:
     if "→" in str(row[1]) and row[2] is None:
         return f"shape {row[1]}"
-    said = f"{row[2]} elements changed" + (f" in {row[3]} rows" if row[3] is not None else "")
+    said = f"{_many(row[2], 'element')} changed" + (f" in {_many(row[3], 'row')}" if row[3] is not None else "")
     return f"shape {row[1]}, {said}" if "→" in str(row[1]) else said
+
+
+def _many(count: Value, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _row(name: str, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[Value, ...]:

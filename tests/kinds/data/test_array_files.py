@@ -95,7 +95,7 @@ def test_rows_at_the_end_are_told_from_changed_ones() -> None:
     changed[0, 0] = -1
     _, comparison = diff(npz(x=WINE[:100]), npz(x=changed))
     assert comparison.details[0].rows[0][1:4] == ("100x13 → 178x13", 1, 1)
-    assert "178x13, 1 elements changed in 1 rows" in comparison.summary
+    assert "178x13, 1 element changed in 1 row" in comparison.summary
     _, other = diff(npz(x=WINE), npz(x=WINE[:, :3]))
     assert other.summary == "x: shape 178x13 → 178x3"
 
