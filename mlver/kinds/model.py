@@ -1,4 +1,4 @@
-"""Models: joblib and pickle files, safetensors, plain JSON, as dotted paths of parameters and arrays.
+"""Models of every common format, as dotted paths of parameters and arrays; see `models/load.py` for the list.
 
 Nothing of a file is imported or run; see `models/pickle_vm.py`.
 """
@@ -13,7 +13,7 @@ from mlver.kinds.recognise import score
 
 if TYPE_CHECKING:
     from mlver.kinds.models.arrays import ArrayData
-    from mlver.kinds.models.load import Loaded
+    from mlver.kinds.models.loaded import Loaded
 
 
 class ModelUnits(Units):
@@ -63,6 +63,8 @@ class ModelKind(Kind):
                 f" {short_json(value['values'], 120)}" if "values" in value else f" {str(value.get('digest', ''))[:12]}"
             )
             return _visible(f"{value['dtype']} {shape}{what}".rstrip())
+        if isinstance(value, dict) and "tree" in value and "leaves" in value:
+            return f"tree of {value['leaves']} leaves {str(value['tree'])[:12]}"
         if isinstance(value, dict) and isinstance(value.get("class"), str):
             inside = short_json({key: part for key, part in value.items() if key != "class"})
             return _visible(value["class"] if inside == "{}" else f"{value['class']} {inside}")

@@ -105,8 +105,8 @@ def by_head(path: str, head: bytes) -> str:
         return "model"
     if head.startswith(b"tree\nversion="):  # LightGBM
         return "model"
-    if head.startswith(b"\x89HDF"):
-        return "model" if folder == "model" else "data"
+    if head.startswith(b"\x89HDF"):  # weights of Keras, unless they lie among data
+        return "data" if folder == "data" else "model"
     if _is_text(head):
         return "code"
     return "model" if folder == "model" else "file"
@@ -162,8 +162,12 @@ def _packed(stem: str) -> str:
 def _is_weights(head: bytes) -> bool:
     if head[:1] == b"\x80" and len(head) > 2 and 2 <= head[1] <= 5:  # pickle protocols 2 to 5
         return True
-    if head.startswith(b"PK\x03\x04"):  # PyTorch and skops write zip files with these first members
-        return b"/data.pkl" in head[:512] or b"schema.json" in head[:512]
+    if head.startswith(b"PK\x03\x04"):  # PyTorch, skops and Keras write zip files with these first members
+        return any(name in head[:512] for name in (b"/data.pkl", b"schema.json", b"model.weights.h5")) or (
+            b"metadata.json" in head[:64] and b"keras_version" in head[:256]
+        )
+    if head.startswith((b"GGUF", b"{L\0\0\0\0\0\0\0\x07learner", b"{L\0\0\0\0\0\0\0\x06Config")):  # XGBoost's UBJSON
+        return True
     return len(head) > 9 and head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100_000_000  # safetensors
 
 

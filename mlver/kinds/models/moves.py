@@ -32,6 +32,13 @@ class Move:
     relative: float | None = None
     largest: float | None = None
     unchanged: float | None = None  # fraction of elements
+    nans: tuple[int, int] = (0, 0)  # how many elements are NaN, before and after
+    infs: tuple[int, int] = (0, 0)  # how many are infinite
+
+    @property
+    def spoilt(self) -> int:
+        """How many more elements are NaN or infinite than before."""
+        return max(0, self.nans[1] - self.nans[0]) + max(0, self.infs[1] - self.infs[0])
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -62,6 +69,7 @@ def _measure(path: str, shape: str, old: ArrayData, new: ArrayData) -> Move:
     count = equal = 0
     square = base = largest = 0.0
     numbers = True
+    odd = [0, 0, 0, 0]
     with np.errstate(all="ignore"):
         for a, b in _pairs(old.pieces(), new.pieces()):
             count += len(a)
@@ -72,11 +80,23 @@ def _measure(path: str, shape: str, old: ArrayData, new: ArrayData) -> Move:
                 continue
             same, change, size, far = _sums(x, y)
             equal, square, base, largest = equal + same, square + change, base + size, max(largest, far)
+            odd = [count + more for count, more in zip(odd, _odd(x, y), strict=True)]
     unchanged = equal / count if count else None
     if not numbers:
         return Move(path, shape, unchanged=unchanged)
     relative = math.sqrt(square) / math.sqrt(base) if base and math.isfinite(base) else None
-    return Move(path, shape, math.sqrt(square), relative, largest, unchanged)
+    return Move(path, shape, math.sqrt(square), relative, largest, unchanged, (odd[0], odd[1]), (odd[2], odd[3]))
+
+
+def _odd(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[int, int, int, int]:
+    """Return how many elements are NaN in `x` and `y`, and how many infinite."""
+    import numpy as np
+
+    if np.isfinite(x.sum()) and np.isfinite(y.sum()):  # the usual case, at a third of the price
+        return 0, 0, 0, 0
+    a, b = (int(np.count_nonzero(np.isnan(piece))) for piece in (x, y))
+    c, d = (int(np.count_nonzero(np.isinf(piece))) for piece in (x, y))
+    return a, b, c, d
 
 
 def _sums(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[int, float, float, float]:

@@ -9,7 +9,7 @@ object that announces them (`joblib/numpy_pickle.py`); they are read the same wa
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,10 +37,23 @@ class Trace:
 
 
 class Machine:
-    """Runs one pickle stream. `trace` is shared with the pickles nested in it, which hold no raw arrays."""
+    """Runs one pickle stream. `trace` is shared with the pickles nested in it, which hold no raw arrays.
 
-    def __init__(self, reader: Reader, trace: Trace, nested: bool = False) -> None:
+    `known` are the calls understood as data, `persistent` turns the id of a part that is kept outside
+    the pickle into the part; without it such pickles are Unreadable.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        trace: Trace,
+        nested: bool = False,
+        known: Mapping[str, Callable[[Any], Any]] = KNOWN,
+        persistent: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.nested = nested
+        self.known = known
+        self.persistent = persistent
         self.reader = reader
         self.trace = trace
         self.stack: list[Any] = []
@@ -122,7 +135,7 @@ class Machine:
         """Return the call, or what it comes to when it is a known way to write data."""
         if not isinstance(args, tuple):
             raise Unreadable("a call without a tuple of arguments")
-        if isinstance(callee, Symbol) and known and (handler := KNOWN.get(callee.path)):
+        if isinstance(callee, Symbol) and known and (handler := self.known.get(callee.path)):
             value = handler(args)
             if value is not NO:
                 return self.noticed(value)
@@ -195,6 +208,12 @@ def _build(m: Machine) -> None:
     settle(thing, state)
     if thing.name == WRAPPER and not m.nested:
         m.stack[-1] = raw_array(thing, m.reader, lambda: Machine(m.reader, m.trace, nested=True).run())
+
+
+def _persistent(m: Machine) -> None:
+    if m.persistent is None:
+        raise Unreadable(_PERSISTENT)
+    m.stack.append(m.persistent(m.pop()))
 
 
 def _open_for_more(thing: Any) -> Any:
@@ -276,6 +295,7 @@ _ACTIONS: Final[dict[int, Callable[[Machine], Any]]] = {
     ord("i"): _inst,
     ord("o"): _obj,
     ord("b"): _build,
+    ord("Q"): _persistent,
     ord("a"): lambda m: _append(m, [m.pop()]),
     ord("e"): lambda m: _append(m, m.pop_to_mark()),
     0x90: _add_items,
@@ -306,6 +326,6 @@ _EXTENSION: Final = "names objects by number, which only the program that wrote 
 _PERSISTENT: Final = "keeps parts outside the pickle (persistent ids, as PyTorch does)"
 _BUFFERS: Final = "keeps its arrays outside the pickle (out-of-band buffers)"
 _REFUSED: Final = {
-    ord("P"): _PERSISTENT, ord("Q"): _PERSISTENT, 0x82: _EXTENSION, 0x83: _EXTENSION, 0x84: _EXTENSION, 0x97: _BUFFERS,
+    ord("P"): _PERSISTENT, 0x82: _EXTENSION, 0x83: _EXTENSION, 0x84: _EXTENSION, 0x97: _BUFFERS,
     0x98: _BUFFERS,
 }  # fmt: skip

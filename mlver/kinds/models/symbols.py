@@ -32,6 +32,14 @@ _DATA: Final = _words(
     copyreg.__newobj_ex__ collections.OrderedDict collections.defaultdict collections.deque collections.Counter
     datetime.datetime datetime.date datetime.time datetime.timedelta datetime.timezone decimal.Decimal
     fractions.Fraction uuid.UUID
+    torch.device torch.Size torch.storage.UntypedStorage torch._utils._rebuild_tensor
+    torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3 torch._utils._rebuild_parameter
+    torch.DoubleStorage torch.FloatStorage torch.HalfStorage torch.BFloat16Storage torch.LongStorage
+    torch.IntStorage torch.ShortStorage torch.CharStorage torch.ByteStorage torch.BoolStorage
+    torch.ComplexDoubleStorage torch.ComplexFloatStorage torch.float64 torch.float32 torch.float16
+    torch.bfloat16 torch.int64 torch.int32 torch.int16 torch.int8 torch.uint64 torch.uint32 torch.uint16
+    torch.uint8 torch.bool torch.complex128 torch.complex64 torch.float8_e4m3fn torch.float8_e5m2
+    torch.float8_e4m3fnuz torch.float8_e5m2fnuz torch.float8_e8m0fnu
     """
 )
 
@@ -56,7 +64,7 @@ _RUNNING: Final = _words(
     types.LambdaType joblib.load joblib.numpy_pickle.load numpy.load numpy.save numpy.fromfile
     pandas.read_pickle pandas.io.pickle.read_pickle pandas.eval torch.load torch.serialization.load
     logging.config.dictConfig logging.config.fileConfig uuid._popen uuid._get_command_stdout yaml.load
-    yaml.unsafe_load
+    yaml.unsafe_load torch.storage._load_from_bytes
     """
 )
 _RUNNING_PREFIXES: Final = (

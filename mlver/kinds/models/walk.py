@@ -22,12 +22,12 @@ _VERSION: Final = "_sklearn_version"
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a part sits: its path, what it is inside of, and the library version said there."""
 
     path: str
     thing: Any
-    above: _Place | None = None
+    above: Place | None = None
     depth: int = 0
     version: Any = None
 
@@ -44,7 +44,7 @@ class Walker:
 
     def walk(self, root: Any, path: str = "") -> None:
         """Add the units of `root` under `path`; Unreadable when they are too many or too deep."""
-        todo: list[Iterator[_Place]] = [iter((_Place(path, root),))]
+        todo: list[Iterator[Place]] = [iter((Place(path, root),))]
         while todo:
             place = next(todo[-1], None)
             if place is None:
@@ -69,7 +69,7 @@ class Walker:
         self.units[path] = value
         return path
 
-    def _visit(self, place: _Place) -> Iterable[_Place]:
+    def _visit(self, place: Place) -> Iterable[Place]:
         thing = place.thing.value if isinstance(place.thing, Call) and place.thing.value is not None else place.thing
         if isinstance(thing, ArrayData):
             return self._array(place, thing)
@@ -92,16 +92,16 @@ class Walker:
         self.put(place.path or ROOT_VALUE, value)
         return ()
 
-    def _children(self, place: _Place, parts: Iterable[tuple[str, Any]], version: Any = None) -> Iterator[_Place]:
+    def _children(self, place: Place, parts: Iterable[tuple[str, Any]], version: Any = None) -> Iterator[Place]:
         version = version if version is not None else place.version
-        return (_Place(join(place.path, step), part, place, place.depth + 1, version) for step, part in parts)
+        return (Place(join(place.path, step), part, place, place.depth + 1, version) for step, part in parts)
 
     def _entries(self, pairs: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
         for index, (key, value) in enumerate(pairs):
             step = self._plain.step(key)
             yield (step, value) if step is not None else (f"__items__.{index}", (key, value))
 
-    def _array(self, place: _Place, array: ArrayData) -> Iterable[_Place]:
+    def _array(self, place: Place, array: ArrayData) -> Iterable[Place]:
         path = place.path or ROOT_VALUE
         if array.objects is None:
             self.arrays[self.put(path, self._plain.once(array, describe))] = array
@@ -113,7 +113,7 @@ class Walker:
             return ()
         return self._children(place, zip(_indices(array.shape), array.objects, strict=False))
 
-    def _named(self, place: _Place, names: list[str], entries: Any) -> Iterable[_Place]:
+    def _named(self, place: Place, names: list[str], entries: Any) -> Iterable[Place]:
         self.put(place.path or ROOT_VALUE, names)  # their order counts
         parts = ((key_text(name), entry[1:]) for name, entry in zip(names, entries, strict=True))
         return self._children(
@@ -121,14 +121,14 @@ class Walker:
             ((f"{step}.__columns__" if at else step, part) for step, rest in parts for at, part in enumerate(rest)),
         )
 
-    def _sequence(self, place: _Place, thing: Any) -> Iterable[_Place]:
+    def _sequence(self, place: Place, thing: Any) -> Iterable[Place]:
         value = self._plain.once(thing, self._plain.sequence)
         if value is NOT_PLAIN:
             return self._children(place, ((str(index), member) for index, member in enumerate(thing)))
         self.put(place.path or ROOT_VALUE, value)
         return ()
 
-    def _object(self, place: _Place, call: Call) -> Iterable[_Place]:
+    def _object(self, place: Place, call: Call) -> Iterable[Place]:
         attributes, rest = _state(call)
         version = attributes.get(_VERSION)
         inline = self._plain.inline(call)
@@ -149,7 +149,7 @@ class Walker:
         return self._children(place, chain.from_iterable(parts), version if isinstance(version, str) else None)
 
 
-def _loop(place: _Place) -> str | None:
+def _loop(place: Place) -> str | None:
     """Return the path of the thing at `place` when it is inside of itself, else None."""
     if not isinstance(place.thing, (list, dict, Pairs, Call, tuple)):
         return None

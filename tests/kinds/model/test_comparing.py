@@ -106,7 +106,25 @@ def test_the_move_of_an_array(old: Any, new: Any, expected: tuple[Any, ...]) -> 
     path, shape, *numbers = moved(old, new)
     assert path == "w"
     assert shape == expected[0]
-    assert numbers == pytest.approx(expected[1:])
+    assert numbers[:4] == pytest.approx(expected[1:])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ([np.nan, 1.0], [np.nan, 2.0], "1 NaN"),
+        ([np.nan, 1.0], [5.0, 1.0], "1 → 0 NaN"),
+        ([1.0, 1.0, 1.0], [np.inf, -np.inf, np.nan], "0 → 1 NaN, 0 → 2 inf"),
+    ],
+)
+def test_values_that_are_not_finite_are_counted(old: list[float], new: list[float], told: str) -> None:
+    assert moved(np.array(old), np.array(new))[-1] == told
+
+
+def test_nan_that_appears_is_in_the_summary() -> None:
+    _, comparison = compared(pickle.dumps({"w": np.ones(3)}), pickle.dumps({"w": np.array([1.0, np.nan, 1.0])}))
+    assert comparison.summary.endswith("NaN or infinity appeared in 1 array")
+    assert comparison.counts["arrays_spoilt"] == 1
 
 
 def test_the_move_of_records_counts_whole_records() -> None:

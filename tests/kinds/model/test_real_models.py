@@ -65,17 +65,15 @@ def test_the_library_version_is_said_where_it_begins_to_hold() -> None:
     assert units.get(said[0]) == sklearn.__version__
 
 
-def test_the_nodes_of_trees_are_arrays_of_records() -> None:
-    made = making.forest()
+def test_the_nodes_of_a_tree_are_an_array_of_records() -> None:
+    made = making.forest().estimators_[0]
     units = read(joblib_bytes(made))
-    for index, tree in enumerate(made.estimators_):
-        path = f"estimators_.{index}.tree_"
-        nodes = live_array(units, f"{path}.nodes")
-        state = tree.tree_.__getstate__()
-        assert units.get(f"{path}.node_count") == tree.tree_.node_count
-        for field in state["nodes"].dtype.names:
-            assert np.array_equal(nodes[field], state["nodes"][field], equal_nan=True), field
-        assert np.array_equal(live_array(units, f"{path}.values"), tree.tree_.value)
+    state = made.tree_.__getstate__()
+    nodes = live_array(units, "tree_.nodes")
+    assert units.get("tree_.node_count") == made.tree_.node_count
+    for field in state["nodes"].dtype.names:
+        assert np.array_equal(nodes[field], state["nodes"][field], equal_nan=True), field
+    assert np.array_equal(live_array(units, "tree_.values"), made.tree_.value)
 
 
 def test_padding_between_the_fields_of_records_is_no_part_of_the_model() -> None:
@@ -88,12 +86,16 @@ def test_padding_between_the_fields_of_records_is_no_part_of_the_model() -> None
     assert values(read(first)) == values(read(second))
 
 
-def test_estimators_in_object_arrays_have_units_of_their_own() -> None:
-    made = making.boosting()
-    units = read(joblib_bytes(made))
-    assert units.get("estimators_") == {"shape": [3, 3], "dtype": "object"}
-    assert units.get("estimators_.2.1") == {"class": "sklearn.tree._classes.DecisionTreeRegressor"}
-    assert np.array_equal(live_array(units, "estimators_.2.1.tree_.values"), made.estimators_[2][1].tree_.value)
+def test_each_tree_of_an_ensemble_is_one_unit() -> None:
+    for made, path in ((making.forest(), "estimators_.{}"), (making.boosting(), "estimators_.{}.1")):
+        units = read(joblib_bytes(made))
+        for index, row in enumerate(made.estimators_):
+            tree = row[1] if isinstance(row, np.ndarray) else row
+            value = units.get(path.format(index))
+            assert value["class"].endswith(type(tree).__name__)
+            assert value["leaves"] == tree.get_n_leaves()
+        assert KIND.summary(units)["trees"] == len(np.ravel(made.estimators_))
+        assert not [key for key in values(units) if "tree_" in key]
 
 
 def test_column_transformers_are_read_by_the_names_of_their_parts() -> None:
