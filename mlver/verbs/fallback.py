@@ -64,10 +64,11 @@ def fallbacks(repo: Repository) -> FallbackResult:
     for stage in today.project.sections("stages"):
         path = stage_policy(today.project, stage).fallback
         if path is not None:
-            snapshot = _live(repo, stage) or today
+            live = _live(repo, stage)
+            snapshot = today if live is None else live
             id = snapshot[path].id if path in snapshot else None
             last = next((one for one in reversed(known) if (one.stage, one.path) == (stage, path)), None)
-            found.append(Fallback(stage, path, id, snapshot is not today and id is not None, last))
+            found.append(Fallback(stage, path, id, live is not None and id is not None, last))
     return FallbackResult(tuple(found))
 
 
