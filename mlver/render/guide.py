@@ -128,7 +128,8 @@ def _mentions(one: GuidedAlert, now: datetime) -> list[RenderableType]:
 def _left(result: GuideResult) -> list[RenderableType]:
     lines: list[RenderableType] = []
     if result.more:
-        lines.append(line((f"{many(result.more, 'more alert')} wait: mlver alerts ls --state open", "quiet")))
+        wait = f"{many(result.more, 'more alert waits', 'more alerts wait')}: mlver alerts ls --state open"
+        lines.append(line((wait, "quiet")))
     for muted in result.muted:
         text = f"{many(muted.count, 'alert')} of {muted.type} muted until {when(muted.until)}: {muted.reason}"
         lines.append(line((text, "quiet")))

@@ -254,3 +254,26 @@ def test_a_reason_is_said_once_for_units_of_one_commit(mlver: Terminal, bench: B
     assert [row.split()[0] for row in rows] == ["columns.patient_id", "columns.label", "P1", "P2", "P3"]
     assert [row.split()[4:] for row in rows[:4]] == [["v1"], [], [], []]
     assert "0 hits in week 2 (TRI-60)" in rows[4]
+
+
+def test_what_became_of_alerts_and_what_is_muted(mlver: Terminal, bench: Bench) -> None:
+    assert mlver("alerts", "add", "psi.texture", "--id", "A1").code == 0
+    assert mlver("alerts", "ack", "A1", "--reason", "looking").code == 0
+    assert mlver("alerts", "false", "A1", "--reason", "a holiday").code == 0
+    shown = mlver("alerts", "show", "A1").out
+    assert "acked           ana: looking" in shown and "false-positive  ana: a holiday" in shown
+    assert mlver("alerts", "resolve", "A1", "A2").code == 2
+    assert "ana: false-positive: a holiday" in mlver("alerts", "history").out
+    refused = mlver("alerts", "mute", "psi")
+    assert (refused.code, refused.out) == (2, "") and "a mute needs an end and a reason" in refused.err
+    assert "needs an end\n" in mlver("alerts", "mute", "psi", "--reason", "x").err
+    assert "needs a reason\n" in mlver("alerts", "mute", "psi", "--for", "24h").err
+    assert "not a length of time: 'soon'" in mlver("alerts", "mute", "psi", "--for", "soon", "--reason", "x").err
+    assert mlver("alerts", "mute", "psi", "--until", "2024-04-30", "--reason", "new scanner").code == 0
+    assert mlver("alerts", "add", "psi.texture", "--id", "A2").code == 0
+    assert "hides 2 alerts" in mlver("alerts", "mutes", "--active").out
+    assert "1 open alert muted" in mlver("status").out
+    assert "1 alert of psi.texture muted until 2024-04-30" in mlver("oncall").out
+    assert "lifted by ana" in mlver("alerts", "unmute", "psi").out
+    assert mlver("alerts", "unmute", "psi").code == 1
+    assert mlver("alerts", "ls", "--state", "open", "--older-than", "7d").out == "no alerts\n"

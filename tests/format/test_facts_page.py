@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mlver.objects.time import parse_time
 from mlver.repo.alert_facts import CRITICAL, OUTCOMES
 from mlver.verbs.alerts import act_on_alert, add_alert, import_alerts
 from mlver.verbs.metrics import add_metrics
+from mlver.verbs.mutes import mute_alerts, unmute_alerts
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote
 from tests.kit import Bench
@@ -41,7 +42,9 @@ def lived(tmp_path: Path) -> Bench:
         slice="b=2, a=1", dataset="data/train.csv", n=8, as_of=LABELS,
     )  # fmt: skip
     add_alert(bench.repo, "drop", id="A1", severity="PAGE", summary="low", scope="clinic=C")
-    act_on_alert(bench.repo, "A1", did="looked", ticket="T-1", commit=str(commit))
+    act_on_alert(bench.repo, "A1", did="looked", ticket="T-1", commit=str(commit), reason="low indeed")
+    mute_alerts(bench.repo, "drop", for_=timedelta(hours=1), reason="known")
+    unmute_alerts(bench.repo, "drop", reason="over")
     bench.write("alerts.json", [{"id": "A2", "type": "drop", "at": "2024-01-02", "outcome": "acted", "host": "a"}])
     import_alerts(bench.repo, bench.root / "alerts.json")
     add_note(bench.repo, "data/train.csv#1", "odd", ticket="T-2")
@@ -65,7 +68,7 @@ def one(facts: list[Fact], type: str, **wanted: Any) -> Fact:
 def test_every_type_and_every_field_is_on_the_page(tmp_path: Path) -> None:
     facts = recorded(lived(tmp_path))
     types = {fact.type for fact in facts}
-    assert types == {"metric", "alert", "action", "note", "mark"}
+    assert types == {"metric", "alert", "action", "mute", "unmute", "note", "mark"}
     for type in types:
         bodies: set[str] = {name for fact in facts if fact.type == type for name in fact.body}
         assert bodies == fields(type)
@@ -102,4 +105,4 @@ def test_as_of_a_moment_only_what_was_known_counts(tmp_path: Path) -> None:
     bench = lived(tmp_path)
     known: Mapping[str, datetime] = {fact.type: fact.known for fact in recorded(bench)}
     before = {fact.type for fact in bench.repo.facts.of(as_of=known["note"])}
-    assert before == {"metric", "alert", "action", "note"}
+    assert before == {"metric", "alert", "action", "mute", "unmute", "note"}

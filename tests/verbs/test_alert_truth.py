@@ -48,7 +48,9 @@ def fire(bench: Bench, type: str, at: datetime, **words: str) -> None:
     add_alert(bench.repo, type, id=f"{type}@{at:%d%H}", at=at, **words)  # type: ignore[arg-type]
 
 
-def against(bench: Bench, what: str = "recall{clinic=C} < 0.9", as_of: datetime | None = None) -> dict[str, AlertTypeStats]:
+def against(
+    bench: Bench, what: str = "recall{clinic=C} < 0.9", as_of: datetime | None = None
+) -> dict[str, AlertTypeStats]:
     return {stats.type: stats for stats in alert_stats(bench.repo, against=what, as_of=as_of).types}
 
 
