@@ -147,6 +147,4 @@ def _firing(repo: Repository, tested: Tested, file: RuleFile, outcomes: Mapping[
             fired[key] |= {"broken": outcome.broken} if outcome.broken is not None else {}
     untested = {key: outcome.why_not for key, outcome in outcomes.items() if outcome.why_not is not None}
     data: DataVersion = tested.data
-    return Firing(
-        data.path, data.id, tested.table.rows, file.path, file.id, repo.now(), repo.actor, fired, untested
-    )
+    return Firing(data.path, data.id, tested.table.rows, file.path, file.id, repo.now(), repo.actor, fired, untested)

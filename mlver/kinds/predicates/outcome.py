@@ -20,6 +20,11 @@ from mlver.kinds.tables.values import key_texts
 Rows = np.ndarray[Any, Any]
 
 
+def positions(rows: Sequence[int]) -> Rows:
+    """Return row numbers as an array."""
+    return np.array(rows, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One rule over one table.
@@ -126,4 +131,4 @@ class OpenTable:
         return count > tolerated * int(total) + 1e-9
 
 
-__all__ = ["Forbidden", "Malformed", "NoColumn", "OpenTable", "Outcome", "RuleTable", "Slices"]
+__all__ = ["Forbidden", "Malformed", "NoColumn", "OpenTable", "Outcome", "RuleTable", "Slices", "positions"]
