@@ -18,12 +18,14 @@ from mlver.verbs import branch as ref_verbs
 from mlver.verbs import cat as cat_verbs
 from mlver.verbs import config as config_verbs
 from mlver.verbs import deployed as stage_verbs
+from mlver.verbs import merge as merge_verbs
 from mlver.verbs import promote as move_verbs
 from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
 from mlver.verbs.check import check
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
+from mlver.verbs.divergence import compare_branches
 from mlver.verbs.fsck import fsck
 from mlver.verbs.impact import impact
 from mlver.verbs.isolate import isolate
@@ -33,6 +35,7 @@ from mlver.verbs.oncall_guide import oncall_guide
 from mlver.verbs.query import query, query_path, query_schema
 from mlver.verbs.reproduce import reproduce
 from mlver.verbs.restore import restore
+from mlver.verbs.revert import revert
 from mlver.verbs.run import RunResult, begin, record, run
 from mlver.verbs.search import search
 from mlver.verbs.show import show
@@ -118,6 +121,7 @@ class Repo(Bound):
     restore = method(restore)
     cat = method(cat_verbs.cat)
     cat_units = method(cat_verbs.cat_units)
+    cat_rows = method(cat_verbs.cat_rows)
     branches = method(ref_verbs.list_refs)
     set_ref = method(ref_verbs.set_ref)
     delete_ref = method(ref_verbs.delete_ref)
@@ -132,6 +136,13 @@ class Repo(Bound):
     rollback = method(move_verbs.rollback)
     deployed = method(stage_verbs.deployed)
     ledger = method(stage_verbs.ledger)
+    compare_branches = method(compare_branches)
+    merge = method(merge_verbs.merge)
+    open_merge = method(merge_verbs.open_merge)
+    resolve = method(merge_verbs.resolve)
+    continue_merge = method(merge_verbs.continue_merge)
+    abort_merge = method(merge_verbs.abort_merge)
+    revert = method(revert)
     undo = method(undo_verbs.undo)
     op_log = method(undo_verbs.op_log)
     query = method(query)

@@ -54,6 +54,8 @@ _ALL = (
     Entry("note", "Write down what was learned about a part.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
+    Entry("merge", "Bring another branch in, unit by unit.", MOVE),
+    Entry("revert", "Take back what one commit changed, in a new one.", MOVE),
     Entry("tag", "List, make or delete tags.", MOVE),
     Entry("restore", "Write old files into the work tree or elsewhere.", MOVE),
     Entry("undo", "Take back the last operation.", MOVE),
