@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
@@ -75,7 +75,7 @@ class DataKind(Kind):
             return _array_text(value)
         line = ""
         for name, cell in sorted(value.items(), key=lambda item: isinstance(item[1], float)):
-            if line == "" and cell == key:
+            if line == "" and str(cell) == key:
                 continue  # the key is shown beside the text
             word = f"{name}={_cell(cell)}"
             if len(line) + len(word) >= _LINE:
@@ -119,6 +119,10 @@ def _holds_arrays(source: Source) -> bool:
         return stream.read(len(_NUMPY)) == _NUMPY
 
 
+def _array_profile(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {"type": f"{value['dtype']} {'x'.join(map(str, value['shape'])) or 'scalar'}", **value}
+
+
 def _array_text(value: Mapping[str, Value]) -> str:
     """Return `float64 178x13, 0.13 to 1680, mean 69.1`."""
     parts = [f"{value['dtype']} {'x'.join(map(str, value['shape'])) or 'scalar'}"]
@@ -133,7 +137,3 @@ def _cell(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return short_json(value, 40)
-def _array_profile(value: Mapping[str, Value]) -> Mapping[str, Value]:
-    return {"type": f"{value['dtype']} {'x'.join(map(str, value['shape'])) or 'scalar'}", **value}
-
-

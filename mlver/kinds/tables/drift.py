@@ -86,13 +86,16 @@ def vanished(pair: Pair) -> list[tuple[str, str, list[str]]]:
     left = np.concatenate([pair.alignment.removed, pair.changed_old])
     came = np.concatenate([pair.alignment.added, pair.changed_new])
     for name in pair.common:
-        sides = pair.old.column(name), pair.new.column(name)
-        if name in pair.key or any(family(side.type) != "text" for side in sides):
+        columns = pair.old.column(name), pair.new.column(name)
+        if name in pair.key:
             continue
-        for here, there, rows, word in ((*sides, left, "gone"), (*reversed(sides), came, "new")):
-            if len(there) and (values := _only_here(here, there, rows)):
-                of = f"{len(values)} of {pc.count_distinct(flat(here)).as_py()} values {word}"
-                found.append((name, of, values))
+        for path, sides in (both_leaves(columns, name) or {name: columns}).items():
+            if any(family(side.type) != "text" for side in sides):
+                continue
+            for here, there, rows, word in ((*sides, left, "gone"), (*reversed(sides), came, "new")):
+                if len(there) and (values := _only_here(here, there, rows)):
+                    of = f"{len(values)} of {pc.count_distinct(flat(here)).as_py()} values {word}"
+                    found.append((path, of, values))
     return found
 
 

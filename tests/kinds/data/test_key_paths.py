@@ -150,3 +150,11 @@ def test_a_field_that_came_is_named_by_its_path() -> None:
     more = [item | {"acid": item["acid"] | {"ph": 3.5}} for item in OBJECTS]
     _, comparison = change(read("t.parquet", as_struct(OBJECTS)), read("t.parquet", as_struct(more)))
     assert comparison.summary.endswith("178 cells changed in attrs.acid.ph (178 rows), +column attrs.acid.ph")
+
+
+@FORMS
+def test_values_that_vanish_are_named_by_their_path(written: Any) -> None:
+    gone = [item | {"hue": "h3"} if item["hue"] == "h4" else item for item in OBJECTS]
+    _, comparison = change(read("t.parquet", written(OBJECTS)), read("t.parquet", written(gone)))
+    (row,) = [row for detail in comparison.details if detail.title == "categories" for row in detail.rows]
+    assert row[0] == "attrs.hue" and row[2] == "h4"
