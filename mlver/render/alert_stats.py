@@ -26,6 +26,8 @@ def stats_page(result: AlertStatsResult) -> RenderableType:
         rows.append(_row(stats, grouped))
         if stats.last_action:
             rows.append(_last_action(stats))
+        if stats.to_action is not None:
+            rows.append(line((f"    acted on after {lasted(stats.to_action)}, in the median", "quiet")))
     head = ["type", *([""] if grouped else []), "fired", "acted", "share", "95 %", "false", "ignored", "open"]
     table = Columns(rows, head=head, right=range(len(head) - 7, len(head)), grow=0)
     share = f" ({result.acted / result.fired:.0%})" if result.fired else ""
@@ -54,31 +56,38 @@ def _last_action(stats: AlertTypeStats) -> Text:
         did(action),
         (f" → {' '.join(commit.short for commit in action.commits)}" if action.commits else "", "id"),
     ]
-    waited = f", usually after {lasted(stats.to_action)}" if stats.to_action is not None else ""
-    return line(*parts, (waited, "quiet"))
+    return line(*parts)
 
 
 def _truth(result: AlertStatsResult) -> list[RenderableType]:
     """Each type against what the metrics now say."""
     if not result.against:
         return []
-    judged = [(stats, stats.against) for stats in result.types if stats.against is not None]
-    rows: list[list[Part | None]] = [[stats.type, *_truth_cells(stats.fired, truth)] for stats, truth in judged]
+    rows: list[list[Part | None] | Text] = []
+    for stats in result.types:
+        if stats.against is not None:
+            rows.append([stats.type, *_truth_cells(stats.fired, stats.against)])
+            rows += _evidence(stats.against)
     drops = many(result.drops or 0, "real drop")
     title = line("a real drop is ", (" or ".join(result.against), "head"), f": {drops} known", wrap=True)
-    head = ("type", "true", "false", "unknown", "precision", "95 %", "drops found", "evidence")
+    head = ("type", "true", "false", "unknown", "precision", "95 %", "caught")
     return [title, Columns(rows, head=head, right=range(1, 7), grow=0)]
+
+
+def _evidence(truth: TypeTruth) -> list[Text]:
+    """On what evidence alerts count as true, below them."""
+    said = ((truth.by_action, "acted on"), (truth.by_metric, "on a release that dropped"))
+    found = ", ".join(f"{count} {what}" for count, what in said if count)
+    return [line((f"    true: {found}", "quiet"))] if found else []
 
 
 def _truth_cells(fired: int, truth: TypeTruth) -> list[Part | None]:
     unknown = truth.precision is None
-    evidence = [f"{count} {what}" for count, what in ((truth.by_action, "acted"), (truth.by_metric, "metric")) if count]
     return [
         f"{truth.true}/{fired}",
         str(truth.false),
         str(truth.unknown),
         ("unknown", "quiet") if unknown else f"{truth.precision:.0%}",
         ("", "quiet") if unknown else (f"{truth.low:.0%}–{truth.high:.0%}", "quiet"),
-        f"{truth.caught}/{truth.drops}" if truth.drops else ("none known", "quiet"),
-        (", ".join(evidence), "quiet"),
+        f"{truth.caught}/{truth.drops}" if truth.drops else ("none", "quiet"),
     ]

@@ -32,6 +32,7 @@ from mlver.verbs.guide_units import Mentions, fates
 
 _SHOWN = 4
 _OFTEN = 0.5
+_SELDOM = 0.1  # of the alerts of a type that are behind us
 
 
 def oncall_guide(repo: Repository, ids: Sequence[str] = (), *, limit: int | None = _SHOWN) -> GuideResult:
@@ -65,7 +66,8 @@ class _Record:
             return "nothing is known of this type yet"
         if not self.acted:
             return "never acted on so far"
-        return "look first" if self.acted / self.settled >= _OFTEN else "seldom matters"
+        share = self.acted / self.settled
+        return "look first" if share >= _OFTEN else "matters sometimes" if share >= _SELDOM else "seldom matters"
 
 
 class _Guide:

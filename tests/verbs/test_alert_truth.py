@@ -45,7 +45,7 @@ def labels(bench: Bench) -> None:
 
 
 def fire(bench: Bench, type: str, at: datetime, **words: str) -> None:
-    add_alert(bench.repo, type, id=f"{type}@{at:%d%H}", at=at, **words)  # type: ignore[arg-type]
+    add_alert(bench.repo, type, id=f"{type}@{at:%d%H}", at=at, **words)
 
 
 def against(
