@@ -93,7 +93,7 @@ def backfill(
                 tell=lambda done, total, what: session.hint(f"{done + 1} of {total}: {what}"),
             )
 
-        result = measured(dry_run=True)
+        result = measured(dry_run=dry_run or bool(session.after_dashes))
         if not dry_run and result.to_do:
             session.hint(cost(result))
             result = measured(dry_run=False)

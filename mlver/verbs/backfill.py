@@ -136,6 +136,8 @@ def backfill_metrics(
     as they are. `served` says that these commits did serve this data: only then do the values count for
     objectives. Raises UsageError for what could work with no commit.
     """
+    if not command and not dry_run:
+        raise UsageError("no command given", hint="write it behind --: -- python evaluate.py {data}")
     plan = _plan(repo, metrics, command, on, others, as_of, environment, timeout, served)
     commits = revisions(repo, revs) if revs else model_commits(repo)[::-1]
     rows = [_row(repo, plan, commit, again) for commit in commits]
@@ -177,8 +179,6 @@ def _plan(
         raise UsageError(
             "no metric named", hint="mlver metrics backfill recall --on data/val.csv -- python evaluate.py"
         )
-    if not command:
-        raise UsageError("no command given", hint="write it behind --: -- python evaluate.py {data}")
     if not timeout > 0:
         raise UsageError(f"a time limit is longer than nothing: {timeout}")
     data = _laid(repo, on)

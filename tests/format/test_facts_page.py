@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from blake3 import blake3
+
 from mlver.objects.state import Fact
 from mlver.objects.time import parse_time
 from mlver.repo.alert_facts import CRITICAL, OUTCOMES
 from mlver.verbs.alerts import act_on_alert, add_alert, import_alerts
+from mlver.verbs.backfill import backfill_metrics
 from mlver.verbs.metrics import add_metrics
 from mlver.verbs.mutes import mute_alerts, unmute_alerts
 from mlver.verbs.note import add_note
@@ -39,8 +43,14 @@ def lived(tmp_path: Path) -> Bench:
     promote(bench.repo, "prod", scope="clinic=C")
     add_metrics(
         bench.repo, "HEAD", {"recall": float("nan"), "accuracy": None},
-        slice="b=2, a=1", dataset="data/train.csv", n=8, as_of=LABELS,
+        slice="b=2, a=1", dataset="data/train.csv", n=8, as_of=LABELS, window="7d", estimate=True,
     )  # fmt: skip
+    bench.write("mlver.toml", '[metrics.loss]\nformula = "log"\n[slices.young]\nwhere = "age < 30"\n')
+    bench.write("labels.csv", "id,y\n1,1\n")
+    program = ("python3", "-c", "print('{\"loss\": 1, \"young\": {\"loss\": 2}}')")
+    backfill_metrics(
+        bench.repo, ["loss"], program, on="data/train.csv", others=["labels.csv"], revs=["HEAD"], served=True
+    )
     add_alert(bench.repo, "drop", id="A1", severity="PAGE", summary="low", scope="clinic=C")
     act_on_alert(bench.repo, "A1", did="looked", ticket="T-1", commit=str(commit), reason="low indeed")
     mute_alerts(bench.repo, "drop", for_=timedelta(hours=1), reason="known")
@@ -84,6 +94,12 @@ def test_values_are_written_as_the_page_says(tmp_path: Path) -> None:
     assert recall.body["dataset_id"] == bench.repo.snapshot(bench.repo.resolve("HEAD"))["data/train.csv"].id.hex()
     assert recall.at == LABELS < recall.known
     assert recall.subject == {"commit": commit}
+    loss = [fact for fact in facts if fact.body.get("name") == "loss"]
+    for fact, slices in zip(loss, ({}, {"slice young": "age < 30"}), strict=True):
+        meaning = json.dumps({"formula": "log", "name": "loss", **slices}, separators=(",", ":"), sort_keys=True)
+        id = blake3(meaning.encode(), derive_key_context="mlver 1 metric definition").hexdigest()
+        assert fact.body["definition"] == id
+        assert fact.body["inputs"] == {"labels.csv": blake3(b"id,y\n1,1\n").hexdigest()}
     fired = one(facts, "alert", alert="A1")
     assert fired.subject == {"alert": "A1", "stage": "prod", "scope": "clinic=C", "commit": commit}
     assert fired.body == {"type": "drop", "severity": "page", "summary": "low"}
