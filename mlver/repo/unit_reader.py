@@ -12,7 +12,7 @@ from mlver.errors import UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Source, Spec, Units, Unreadable, Value
 from mlver.kinds.documents.paths import join_path, split_path
-from mlver.kinds.folder import FolderSource, Part, is_part
+from mlver.kinds.folder import FolderSource, Part, is_part, table_root
 from mlver.objects.ids import BlobId, CommitId, ObjectId, TreeId
 from mlver.repo.snapshot import BlobSource, find_folder, find_in_tree, walk_tree
 
@@ -71,11 +71,15 @@ class UnitReader:
         store, table = self._repo.store, self.kind.name == "data"
         parts = []
         for path, entry in sorted(walk_tree(store, tree)):
-            if table and not (entry.kind == "data" and is_part(path)):
+            if table and not (entry.kind == "data" and is_part(path) and self._belongs(path)):
                 continue
             blob = BlobId(entry.id)
             parts.append(Part(path, str(blob), BlobSource(path, entry.size, partial(store.open_blob, blob))))
         return FolderSource(self.path, tuple(parts))
+
+    def _belongs(self, path: str) -> bool:
+        """Whether a data file below a table's folder is a part of it, as `folders.tables_of` says."""
+        return self._spec.options.get("partitioned") is True or table_root(self.path + path) == self.path
 
     def value(self, commit: CommitId, key: str, fields: tuple[str, ...] = ()) -> Value:
         """One unit, or a field of it, at a commit; MISSING where there is none."""

@@ -55,7 +55,8 @@ class ArtifactDiff:
     `change` is `added`, `removed`, `modified`, `renamed` (`was`), or `rewritten`: the bytes differ
     and the meaning does not. `unreadable` says why the kind could not read it, then only size and
     id are compared. `changes` is cut to the limit when `truncated`. `nameless`: unit names are digests
-    that tell a person nothing.
+    that tell a person nothing. Of a folder (`path` ends in `/`) the ids are those of the list of its parts,
+    or None where only its files were counted.
     """
 
     path: str

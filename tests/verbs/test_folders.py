@@ -260,3 +260,34 @@ def test_a_folder_by_file_can_be_shown_and_blamed(bench: Bench) -> None:
     made = {entry.unit: entry.commit for entry in blame(bench.repo, "data/images/").units}
     assert made["0/0000.png"] == second and made["1/0001.png"] == first
     assert [e.commit for e in blame(bench.repo, "data/images/#0/0000.png").units] == [second, first]
+
+
+def test_diff_show_and_blame_agree_on_what_is_a_part(bench: Bench) -> None:
+    bench.write("data/v/y=1/a.csv", "id,x\n1,5\n")
+    bench.write("data/v/loose.csv", "id,x\n2,6\n")
+    bench.write("data/v/_notes.csv", "id,x\n3,7\n")
+    bench.write("data/v/y=1/README.md", "about")
+    first = bench.commit("one")
+    found = {row["id"] for row in cat_units(bench.repo, "data/v", limit=9).rows or ()}
+    assert found == {1}
+    assert [e.unit for e in blame(bench.repo, "data/v").units if not str(e.unit).startswith("columns.")] == [
+        change.unit for change in diff_of_first(bench, first) if not change.unit.startswith("columns.")
+    ]
+
+
+def diff_of_first(bench: Bench, first: Any) -> Any:
+    nothing = Snapshot({}, lambda artifact: bench.repo.store.open_blob(artifact.id))
+    from mlver.verbs.diff import diff_snapshots
+
+    found = {a.path: a for a in diff_snapshots(bench.repo, nothing, bench.repo.snapshot(first))}
+    assert sorted(found) == ["data/v/", "data/v/_notes.csv", "data/v/loose.csv", "data/v/y=1/README.md"]
+    return found["data/v/"].changes
+
+
+@pytest.mark.parametrize("name", ["a=b=c", "a=%zz", "a=%2F..%2F", "1=2", "=x", "a=", "a=" + "x" * 200, "ä=ü"])
+def test_odd_names_of_folders_are_names(bench: Bench, name: str) -> None:
+    bench.write(f"data/v/{name}/t.csv", "id,x\n1,5\n")
+    bench.commit("one")
+    bench.write(f"data/v/{name}/t.csv", "id,x\n1,6\n")
+    (artifact,) = diff(bench.repo).artifacts
+    assert artifact.path in ("data/v/", f"data/v/{name}/t.csv") and not artifact.unreadable
