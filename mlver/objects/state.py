@@ -41,6 +41,11 @@ class Clash:
     unit: str | None = None
     taken: str | None = None
 
+    @property
+    def target(self) -> str:
+        """`PATH#UNIT`, or `PATH`."""
+        return self.path if self.unit is None else f"{self.path}#{self.unit}"
+
 
 @dataclass(frozen=True)
 class Merging:

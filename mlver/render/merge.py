@@ -59,7 +59,10 @@ def _files(result: MergeResult) -> list[RenderableType]:
     rows: list[list[Part | None]] = []
     for change in result.changes[:_FILES]:
         units = merged.get(change.path)
-        said = f"{many(units, 'unit')} merged" if units else ""
+        parts = [f"{many(units, 'unit')} merged"] if units else []
+        if clashes := sum(conflict.path == change.path for conflict in result.conflicts):
+            parts.append(many(clashes, "conflict"))
+        said = ", ".join(parts)
         rows.append([(change.change, SIGNS.get(change.change, "changed")), (change.kind, "kind"), change.path, said])
     left = len(result.changes) - _FILES
     more = [indented(line((f"… {left} more", "quiet")))] if left > 0 else []
@@ -71,6 +74,8 @@ def _conflict(conflict: MergeConflict, action: str) -> list[RenderableType]:
     if conflict.resolved:
         state = ["  ", (f"resolved: {conflict.taken or 'edited'}", "good")]
     head = line((conflict.kind, "kind"), " ", (conflict.target, "path"), "  ", (conflict.reason, "quiet"), *state)
+    if conflict.resolved:
+        return [head]
     names = ("before", "ours", "theirs") if action == "merge" else ("reverted", "now", "before")
     texts = (conflict.text_base, conflict.text_ours, conflict.text_theirs)
     values = (conflict.base, conflict.ours, conflict.theirs)

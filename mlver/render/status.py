@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlver.verbs.init import InitResult
     from mlver.verbs.status import StatusResult
 
+_CONFLICTS = 8
 SIGNS = {"added": "added", "removed": "removed", "modified": "changed", "renamed": "changed", "rewritten": "quiet"}
 
 
@@ -28,6 +29,7 @@ def status_page(result: StatusResult) -> RenderableType:
     """Where HEAD is; what changed, is odd, stale, live; alerts that wait."""
     return paragraphs(
         _head(result),
+        _merging(result),
         _changes(result),
         _odd(result),
         _stale(result),
@@ -40,6 +42,21 @@ def _head(result: StatusResult) -> RenderableType:
     where: list[Part] = ["on branch ", (result.branch, "ref")] if result.branch else [("HEAD detached", "warning")]
     where += [" at ", (result.head.short, "id")] if result.head else [", no commit yet"]
     return line(*where)
+
+
+def _merging(result: StatusResult) -> list[RenderableType]:
+    """The merge that is open, which conflicts are left, and how to go on."""
+    merging = result.merging
+    if merging is None:
+        return []
+    state = f"{many(len(merging.left), 'conflict')} left" if merging.left else "nothing left to resolve"
+    done = f", {len(merging.resolved)} resolved" if merging.resolved else ""
+    title = line(f"{merging.action} of ", (merging.name, "ref"), " is open: ", (state + done, "warning"))
+    shown: list[RenderableType] = [indented(line((target, "path"))) for target in merging.left[:_CONFLICTS]]
+    if len(merging.left) > _CONFLICTS:
+        shown.append(indented(line((f"… {len(merging.left) - _CONFLICTS} more", "quiet"))))
+    how = "mlver merge shows both sides" if merging.left else "mlver merge --continue commits it"
+    return [title, *shown, indented(whole((f"{how}, mlver merge --abort gives it up", "quiet")))]
 
 
 def _changes(result: StatusResult) -> list[RenderableType]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LINES_LIMIT = 16 << 20  # bytes of a file that is merged by its lines
 _WHOLE = ("model", "file")
+REMOVED_HERE, REMOVED_THERE = "removed here, changed there", "changed here, removed there"
 Artifacts = dict[str, Artifact]
 # path -> the units asked for, () for all of them; None when the path is not asked for
 Wanted = Callable[[str], Sequence[str] | None]
@@ -99,8 +100,7 @@ class _Merge:
         if ours is None or theirs is None:
             if only and theirs is None:
                 raise Refused(f"{path} was not there: it is taken as a whole", hint="name it without #UNIT")
-            gone, there = ("here", "there") if ours is None else ("there", "here")
-            return self._conflict(path, (base, ours, theirs), f"removed {gone}, changed {there}")
+            return self._conflict(path, (base, ours, theirs), REMOVED_HERE if ours is None else REMOVED_THERE)
         return self._both(path, base, ours, theirs, only)
 
     def _conflict(self, path: str, sides: tuple[Artifact | None, ...], reason: str) -> Artifact | None:

@@ -150,7 +150,7 @@ class _Commit:
 
     def _refuse_unresolved(self, merging: Merging, work: Snapshot) -> None:
         if left := left_to_resolve(self.repo, merging, work):
-            first = left[0].path if left[0].unit is None else f"{left[0].path}#{left[0].unit}"
+            first = left[0].target
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""
             raise Refused(
                 f"the {merging.action} of {merging.name} has conflicts left: {first}{more}",

@@ -9,7 +9,7 @@ from mlver.kinds.base import MISSING, Kind, Value, same
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Merging
 from mlver.repo.merge_blame import last_changes
-from mlver.repo.merge_files import FileConflict
+from mlver.repo.merge_files import REMOVED_HERE, REMOVED_THERE, FileConflict
 from mlver.repo.merge_units import UnitConflict
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import artifact_spec
@@ -18,6 +18,14 @@ from mlver.verbs.merge_result import Cause, MergeConflict
 
 ABSENT = "(absent)"
 _TOLD_IN_FULL = ("rules",)
+# what it is called when a commit is taken back
+_SINCE = {
+    "changed on both sides": "changed again since",
+    "added on both sides": "added again since",
+    "each side has its own": "changed again since",
+    REMOVED_HERE: "removed since",
+    REMOVED_THERE: "new in that commit, changed since",
+}
 _BLAMED = 500  # units of one artifact; of more, the artifact is blamed
 
 
@@ -60,13 +68,15 @@ class _Teller:
     def tell(self, unit: UnitConflict | None, taken: str | None) -> MergeConflict:
         key = unit.unit if unit is not None else None
         values = [unit.base, unit.ours, unit.theirs] if unit is not None else self._whole()
-        texts = [self._text(key, value) for value in _differing(values, self.kind)]
-        base, ours, theirs = (None if value is MISSING else value for value in _differing(values))
+        told = _differing(values) if unit is not None else values
+        full = values if self.kind.name in _TOLD_IN_FULL else told
+        texts = [self._text(key, value) for value in full]
+        base, ours, theirs = (None if value is MISSING else value for value in told)
         return MergeConflict(
             path=self.conflict.path,
             kind=self.conflict.kind,
             unit=key,
-            reason=self.conflict.reason or _reason(values),
+            reason=self._reason(values),
             base=base,
             ours=ours,
             theirs=theirs,
@@ -80,6 +90,10 @@ class _Teller:
             taken=taken,
         )
 
+    def _reason(self, values: Sequence[Value]) -> str:
+        reason = self.conflict.reason or _reason(values)
+        return _SINCE.get(reason, reason) if self.merging.action == "revert" else reason
+
     def _by(self, found: dict[str | None, CommitId], key: str | None) -> Cause | None:
         id = found.get(key) or found.get(None)
         return cause(self.repo, id) if id is not None else None
@@ -92,7 +106,7 @@ class _Teller:
         if value is MISSING:
             return ABSENT
         if key is None:
-            return f"{value['digest'][:12]} ({value['size']} bytes)" if "digest" in value else str(value)
+            return f"{value['digest'][:10]}, {value['size']} bytes"
         return "\n".join(value) if self.lines else self.kind.text(key, value)
 
     def _hint(self, key: str | None) -> str:
@@ -101,24 +115,24 @@ class _Teller:
             return "retrain it on the merged data and config (mlver run -- ...), or take one side"
         if self.lines:
             return f"edit {self.conflict.path} between the marks, or mlver merge --ours|--theirs '{target}'"
+        if self.merging.action == "revert":
+            return f"mlver merge --theirs '{target}' takes it back, --ours keeps it; or edit {self.conflict.path}"
         return f"mlver merge --ours '{target}', --theirs '{target}', or edit {self.conflict.path}"
 
 
 def _reason(values: Sequence[Value]) -> str:
     base, ours, theirs = values
     if ours is MISSING:
-        return "removed here, changed there"
+        return REMOVED_HERE
     if theirs is MISSING:
-        return "changed here, removed there"
+        return REMOVED_THERE
     return "added on both sides" if base is MISSING else "changed on both sides"
 
 
-def _differing(values: Sequence[Value], kind: Kind | None = None) -> list[Value]:
+def _differing(values: Sequence[Value]) -> list[Value]:
     """Return three values cut down to the fields in which they are not all the same, if they are maps."""
     there = [value for value in values if value is not MISSING]
     if len(there) < 2 or not all(isinstance(value, dict) for value in there):
-        return list(values)
-    if kind is not None and kind.name in _TOLD_IN_FULL:
         return list(values)
     names = list(dict.fromkeys(name for value in there for name in value))
     told = [n for n in names if not all(same(v.get(n, MISSING), there[0].get(n, MISSING)) for v in there)]

@@ -108,7 +108,7 @@ def resolve(repo: Repository, *, ours: Sequence[str] = (), theirs: Sequence[str]
 
 def _named(repo: Repository, known: Sequence[Clash], target: str) -> list[Clash]:
     """Return the conflicts a target names; UsageError when it names none."""
-    exact = [clash for clash in known if target in (clash.path, f"{clash.path}#{clash.unit}")]
+    exact = [clash for clash in known if target in (clash.path, clash.target)]
     path, _, unit = target.partition("#")
     path = repo.tree_path(path)
     units = spellings(unit)
@@ -119,7 +119,7 @@ def _named(repo: Repository, known: Sequence[Clash], target: str) -> list[Clash]
         and (not unit or any((clash.unit or "") == one or (clash.unit or "").startswith(f"{one}.") for one in units))
     ]
     if not found:
-        names = [clash.path if clash.unit is None else f"{clash.path}#{clash.unit}" for clash in known]
+        names = [clash.target for clash in known]
         raise UsageError(f"no conflict at {target}", hint=f"conflicts: {', '.join(names[:5]) or 'none'}")
     return found
 

@@ -60,6 +60,16 @@ class SloLine:
 
 
 @dataclass(frozen=True)
+class OpenMerge:
+    """A merge or revert (`action`) that waits for its commit; conflicts as `PATH` or `PATH#UNIT`."""
+
+    action: str
+    name: str
+    left: tuple[str, ...]
+    resolved: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StatusResult(Result):
     """The state of the repository and its work tree. `unsettled` names stages whose link waits to be moved.
 
@@ -81,6 +91,7 @@ class StatusResult(Result):
     slos: tuple[SloLine, ...] = ()
     old_alerts: tuple[OldAlert, ...] = ()
     muted_alerts: int = 0
+    merging: OpenMerge | None = None
 
     @property
     def clean(self) -> bool:
@@ -109,7 +120,19 @@ def status(repo: Repository) -> StatusResult:
         bytes=sum(artifact.size for artifact in work.artifacts.values()),
         unsettled=_unsettled(repo),
         slos=_slos(repo),
+        merging=_merging(repo, work),
     )
+
+
+def _merging(repo: Repository, work: Snapshot) -> OpenMerge | None:
+    merging = repo.view.merging
+    if merging is None:
+        return None
+    from mlver.repo.open_merge import left_to_resolve
+
+    left = {clash.target for clash in left_to_resolve(repo, merging, work)}
+    done = tuple(clash.target for clash in merging.clashes if clash.target not in left)
+    return OpenMerge(merging.action, merging.name, tuple(sorted(left)), done)
 
 
 def _stale(repo: Repository, work: Snapshot) -> tuple[Stale, ...]:

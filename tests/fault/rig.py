@@ -27,10 +27,12 @@ from mlver.verbs.alerts import add_alert
 from mlver.verbs.branch import set_ref
 from mlver.verbs.commit import commit
 from mlver.verbs.fsck import fsck
+from mlver.verbs.merge import abort_merge, merge
 from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote, rollback
 from mlver.verbs.restore import restore
+from mlver.verbs.revert import revert
 from mlver.verbs.switch import switch
 from mlver.verbs.undo import undo
 from tests.kit import Bench
@@ -52,6 +54,10 @@ ACTS: dict[str, Act] = {
     "rollback --only": lambda repo: rollback(repo, "prod", to="first", only="rules"),
     "undo": undo,
     "switch": lambda repo: switch(repo, "side"),
+    "merge": lambda repo: merge(repo, "side"),
+    "merge, conflicts": lambda repo: merge(repo, "side"),
+    "merge --abort": abort_merge,
+    "revert": lambda repo: revert(repo, "HEAD"),
     "restore": lambda repo: restore(repo, rev="first", force=True),
 }
 
@@ -128,11 +134,24 @@ def _story(bench: Bench, name: str) -> None:
     bench.commit("second")
     if name.startswith("rollback"):
         promote(bench.repo, "prod")
+    if name.startswith("merge"):
+        _other_side(bench, conflict=name != "merge")
+    if name == "merge --abort":
+        merge(bench.repo, "side")
     if name == "commit":
         _bundle(bench, "mean", "R3")
         bench.write("models/big.bin", bytes(range(256)) * 700)
     if name == "restore":
         bench.write("rules/rules.json", "[]")
+
+
+def _other_side(bench: Bench, *, conflict: bool) -> None:
+    """A commit on `side` that changes what main has not changed, or also what it has."""
+    switch(bench.repo, "side")
+    bench.write("config/pipeline.json", {"impute": "mean" if conflict else "median", "max_iter": 3000})
+    bench.write("data/new.csv", "id,x\n1,2\n")
+    bench.commit("other")
+    switch(bench.repo, "main")
 
 
 def _bundle(bench: Bench, impute: str, rule: str) -> None:
