@@ -10,6 +10,7 @@ from mlver.verbs import metric_grid, metric_groups, metric_list, metric_log
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
+from mlver.verbs import rules_ablate, rules_backtest, rules_check, rules_list, rules_replay
 from mlver.verbs import slo as slo_verbs
 from mlver.verbs.backfill import backfill_metrics
 
@@ -50,6 +51,17 @@ class Alerts(Bound):
     mute = method(mute_verbs.mute_alerts)
     unmute = method(mute_verbs.unmute_alerts)
     mutes = method(mute_verbs.list_mutes)
+
+
+class Rules(Bound):
+    """`repo.rules`: which rules there are, which fire, which can go."""
+
+    list = method(rules_list.list_rules)
+    check = method(rules_check.check_rules)
+    replay = method(rules_replay.replay_rules)
+    ablate = method(rules_ablate.ablate_rules)
+    ablations = method(rules_ablate.ablations_of)
+    backtest = method(rules_backtest.backtest_rules)
 
 
 class Notes(Bound):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Slo
+from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Rules, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
@@ -98,6 +98,11 @@ class Repo(Bound):
     def alerts(self) -> Alerts:
         """Alerts."""
         return Alerts(self.repository)
+
+    @property
+    def rules(self) -> Rules:
+        """Rules, and what became of testing them."""
+        return Rules(self.repository)
 
     @property
     def notes(self) -> Notes:

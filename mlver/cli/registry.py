@@ -51,6 +51,7 @@ _ALL = (
     Entry("slo", "Whether what was promised holds: met, broken, unknown.", LEARN),
     Entry("alerts", "Record alerts and actions; see which ever mattered.", LEARN),
     Entry("oncall", "You were paged: where to look first.", LEARN),
+    Entry("rules", "Which rules there are, which fire, which can go.", LEARN),
     Entry("note", "Write down what was learned about a part.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
