@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.metric_rows import metric_name
-from mlver.render.values import UNKNOWN, day, lasted, many, number, when, who
+from mlver.render.values import UNKNOWN, day, delay, many, number, when, who
 
 if TYPE_CHECKING:
     from mlver.objects.ids import CommitId
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mlver.verbs.metric_list import ListedMetric, MetricListResult
     from mlver.verbs.metric_log import LoggedValue, MetricLogResult
 
-_DAY = 86_400.0
 _NONE = "not evaluated"
 _WORDED = 3  # columns beside each other in which the words fit
 _COLUMNS = 6
@@ -67,7 +66,7 @@ def log_page(result: MetricLogResult) -> RenderableType:
         blocks += [line(*on), indented(table)]
     tail: list[RenderableType] = []
     if result.median_delay is not None:
-        tail.append(line(f"labels came {_days(result.median_delay)} after going live, at the median"))
+        tail.append(line(f"labels came {delay(result.median_delay)} after going live, at the median"))
     if result.more:
         tail.append(line(("… older ones are left out", "quiet")))
     return paragraphs(blocks, tail)
@@ -79,7 +78,7 @@ def _logged(item: LoggedValue, sliced: bool) -> list[Part | None]:
     name = (value.slice or "all") + (" (estimate)" if value.estimate else "")
     return [
         when(value.known),
-        (_days(item.delay) if item.delay and item.live else "", "quiet"),
+        (delay(item.delay) if item.delay and item.live else "", "quiet"),
         name if sliced or value.estimate else "",
         (text, "warning" if text == UNKNOWN else "head"),
         ("" if value.n is None else number(value.n), "quiet"),
@@ -87,11 +86,6 @@ def _logged(item: LoggedValue, sliced: bool) -> list[Part | None]:
         item.subject + (f" ({item.version})" if item.version and item.version != "v1" else ""),
         (who(value.by), "who"),
     ]
-
-
-def _days(seconds: float) -> str:
-    """Return a delay in whole days, the nearest; shorter ones as they are."""
-    return f"{seconds / _DAY:.0f} d" if seconds >= 2 * _DAY else lasted(seconds)
 
 
 def matrix_page(result: GridResult) -> RenderableType:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 from mlver.render.lines import Part, indented, line, paragraphs
 from mlver.render.metric_rows import metric_name
-from mlver.render.values import lasted, number, span, when, who
+from mlver.render.values import delay, number, span, when, who
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,7 +75,7 @@ def _tenure(tenure: SloTenure, head: bool = True) -> list[RenderableType]:
     if head and tenure.why:
         lines.append(indented(line(tenure.why, wrap=True)))
     if tenure.learned and tenure.learned > tenure.since and tenure.state != "unknown":
-        text = f"known since {when(tenure.learned)}, {lasted((tenure.learned - tenure.since).total_seconds())} later"
+        text = f"known since {when(tenure.learned)}, {delay((tenure.learned - tenure.since).total_seconds())} later"
         if tenure.until:
             text += f"; {tenure.at_the_time} when it ended"
         lines.append(indented(line((text, "warning" if tenure.retroactive else "quiet"), wrap=True)))
@@ -85,6 +85,6 @@ def _tenure(tenure: SloTenure, head: bool = True) -> list[RenderableType]:
 def _verdict(verdict: Verdict) -> RenderableType:
     name = metric_name(verdict.metric, verdict.slice)
     said = verdict.why or number(verdict.value)
-    size = f"  n {number(verdict.n)}" if verdict.n is not None else ""
-    about = f"{size}  {verdict.dataset or ''}  asked: {verdict.condition}"
+    size = f"n {number(verdict.n)}" if verdict.n is not None else None
+    about = "".join(f"  {part}" for part in (size, verdict.dataset, f"asked: {verdict.condition}") if part)
     return line((verdict.state.ljust(7), _LABELS[verdict.state]), f"  {name} {said}", (about, "quiet"))

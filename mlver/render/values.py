@@ -70,6 +70,11 @@ def lasted(seconds: float) -> str:
     return f"{days} d {rest} h" if rest and days < 7 else f"{days} d"
 
 
+def delay(seconds: float) -> str:
+    """Return how long something took to become known, in whole days, the nearest; short delays as they are."""
+    return f"{seconds / 86_400:.0f} d" if seconds >= 2 * 86_400 else lasted(seconds)
+
+
 def many(count: int, noun: str, plural: str | None = None) -> str:
     """Return `1 file`, `2 files`."""
     return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
