@@ -6,11 +6,20 @@ from mlver.api.bound import Bound, method
 from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
 from mlver.verbs import fallback as fallback_verbs
-from mlver.verbs import metric_grid, metric_groups, metric_list, metric_log
+from mlver.verbs import (
+    metric_grid,
+    metric_groups,
+    metric_list,
+    metric_log,
+    rules_ablate,
+    rules_backtest,
+    rules_check,
+    rules_list,
+    rules_replay,
+)
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
-from mlver.verbs import rules_ablate, rules_backtest, rules_check, rules_list, rules_replay
 from mlver.verbs import slo as slo_verbs
 from mlver.verbs.backfill import backfill_metrics
 

@@ -40,6 +40,7 @@ from mlver.verbs.run import RunResult, begin, record, run
 from mlver.verbs.search import search
 from mlver.verbs.show import show
 from mlver.verbs.status import status
+from mlver.verbs.suspect import suspect
 from mlver.verbs.trials import question
 
 
@@ -136,6 +137,7 @@ class Repo(Bound):
     isolate = method(isolate)
     question = method(question)
     reproduce = method(reproduce)
+    suspect = method(suspect)
     check = method(check)
     promote = method(move_verbs.promote)
     rollback = method(move_verbs.rollback)

@@ -41,6 +41,7 @@ _ALL = (
     Entry("query", "Ask anything about the past, in SQL.", LOOK),
     Entry("search", "Find words in messages, reasons, notes and alerts.", LOOK),
     Entry("bisect", "Which commit, or which changes together, did it?", LOOK),
+    Entry("suspect", "What do some bad predictions have in common?", LOOK),
     Entry("reproduce", "Run recorded steps again; does the same come out?", LOOK),
     Entry("check", "Would a commit pass the gate of a stage?", STAGES),
     Entry("promote", "Make a commit live on a stage.", STAGES),

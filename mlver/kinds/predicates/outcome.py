@@ -86,6 +86,11 @@ class Slices:
         self._texts = np.array(["null" if text is None else text for text in texts], dtype=object)
         self.sizes: Mapping[str, int] = _counts(self._texts)
 
+    @property
+    def texts(self) -> Sequence[str]:
+        """The part each row lies in."""
+        return [str(text) for text in self._texts]
+
     def count(self, positions: Rows) -> dict[str, int]:
         """Return how many of these rows lie in each part, also where there is none."""
         found = _counts(self._texts[positions])
