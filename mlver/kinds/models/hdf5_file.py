@@ -7,8 +7,9 @@ datasets kept in other files are never followed; unpacked data is held to the li
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
 import blake3
@@ -50,10 +51,12 @@ def available() -> bool:
     return importlib.util.find_spec("h5py") is not None
 
 
-def add_hdf5(walker: Walker, source: Source, prefix: str) -> dict[str, Any]:
+def add_hdf5(
+    walker: Walker, source: Source, prefix: str, renamed: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Add the datasets of an HDF5 file under `prefix`; return the attributes of its root.
 
-    Without h5py: one unit with the digest of the file.
+    `renamed` holds other names for layers. Without h5py: one unit with the digest of the file.
     """
     if not available():
         digest = blake3.blake3()
@@ -63,7 +66,7 @@ def add_hdf5(walker: Walker, source: Source, prefix: str) -> dict[str, Any]:
         walker.put(join(prefix, "weights"), {"bytes": source.size, "digest": digest.hexdigest()})
         return {}
     with _opened(source) as file:
-        reader = _Reader(walker, source)
+        reader = _Reader(walker, source, renamed)
         reader.group(file, prefix, 0)
         return _attributes(file)
 
@@ -82,8 +85,8 @@ def _opened(source: Source) -> Iterator[Any]:
 class _Reader:
     """Adds the groups and datasets of one file."""
 
-    def __init__(self, walker: Walker, source: Source) -> None:
-        self.walker, self.source = walker, source
+    def __init__(self, walker: Walker, source: Source, renamed: Mapping[str, str]) -> None:
+        self.walker, self.source, self._renamed = walker, source, renamed
         self._left = min(INFLATE_MAX, max(INFLATE_FLOOR, source.size * INFLATE_RATIO))
         self._seen: set[int] = set()
 
@@ -106,7 +109,7 @@ class _Reader:
                 address = h5py.h5o.get_info(thing.id).addr
                 if address not in self._seen:
                     self._seen.add(address)
-                    self.group(thing, join(path, _named(thing, name) if depth else _step(name)), depth + 1)
+                    self.group(thing, join(path, self._named(thing, name) if depth else _step(name)), depth + 1)
         if depth:
             for name, value in _attributes(group).items():
                 if name not in ("weight_names", "layer_names", "name", "backend", "keras_version"):
@@ -135,6 +138,14 @@ class _Reader:
             array = ArrayData(_little(dtype), shape, dataset[()].astype(dataset.dtype.newbyteorder("<")).tobytes())
         self.walker.arrays[self.walker.put(path, describe(array))] = array
 
+    def _named(self, group: Any, name: str) -> str:
+        """Return the path step of a group: the name Keras gives its layer, where the group is called otherwise."""
+        inner = group.get("vars")
+        given = inner.attrs.get("name") if inner is not None and hasattr(inner, "keys") else None
+        if not isinstance(given, str) or not given:
+            return _step(name)
+        return _step(self._renamed.get(given, given))
+
     def _other(self, dataset: Any) -> dict[str, Value]:
         """Return the digest of a dataset of text or records; nothing when it is too large to be read."""
         self._left -= dataset.nbytes if dataset.shape is not None else 0
@@ -145,13 +156,6 @@ class _Reader:
 
 def _little(dtype: DType) -> DType:
     return DType(dtype.kind, dtype.size)
-
-
-def _named(group: Any, name: str) -> str:
-    """Return the path step of a group: the name Keras gives its layer, where the group is called otherwise."""
-    inner = group.get("vars")
-    given = inner.attrs.get("name") if inner is not None and hasattr(inner, "keys") else None
-    return _step(given if isinstance(given, str) and given else name)
 
 
 def _step(name: str) -> str:

@@ -7,6 +7,7 @@ verdict. Ids of shared objects are left out, as each saving makes new ones.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from mlver.kinds.base import Unreadable, Value
@@ -27,6 +28,7 @@ class Config:
         self.title = ""
         self.facts: dict[str, Value] = {}
         self.names: dict[str, None] = {}
+        self.renamed: dict[str, str] = {}
 
     def add_text(self, walker: Walker, text: str, path: str) -> None:
         """Add the units of a configuration in JSON under `path`; Unreadable when it is broken."""
@@ -37,6 +39,7 @@ class Config:
         if not isinstance(thing, dict):
             raise Unreadable("a Keras configuration that is no JSON object")
         inner = thing.get("config")
+        self.renamed |= _renumbered(thing)
         if not path and isinstance(thing.get("class_name"), str):
             self.title = thing["class_name"][:60]
             layers = inner.get("layers") if isinstance(inner, dict) else None
@@ -61,7 +64,7 @@ class Config:
         if isinstance(thing, list):
             return self._list(thing, depth)
         if not isinstance(thing, dict):
-            return thing
+            return self.renamed.get(thing, thing) if isinstance(thing, str) else thing
         if isinstance(thing.get("class_name"), str) and "config" in thing:
             return self._object(thing, depth)
         return Pairs([(key, self._thing(part, depth + 1)) for key, part in thing.items() if key != "shared_object_id"])
@@ -85,9 +88,44 @@ class Config:
     def _list(self, members: list[Any], depth: int) -> Any:
         made = [self._thing(member, depth + 1) for member in members]
         names = [_layer_name(member) for member in members]
+        names = [self.renamed.get(name, name) for name in names]
         if made and all(isinstance(part, Call) for part in made) and all(names) and len(set(names)) == len(names):
             return list(zip(names, made, strict=True))  # known by their names, as the steps of a pipeline
         return made
+
+
+def _renumbered(thing: dict[str, Any]) -> dict[str, str]:
+    """Return new names for parts that Keras named itself, `dropout_7`: counted from the first in this model.
+
+    Keras counts on through a whole process, so the second training in a notebook has other names for
+    the same layers. Nothing is renamed where that would give two parts one name.
+    """
+    found: dict[str, str] = {}
+    taken: dict[str, int] = {}
+    others: set[str] = set()
+    todo: list[Any] = [thing]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, list):
+            todo.extend(reversed(part))
+        if not isinstance(part, dict):
+            continue
+        todo.extend(reversed(part.values()))
+        name, kind = _layer_name(part), part.get("class_name")
+        own = _snake(kind) if isinstance(kind, str) else ""
+        if name and own and re.fullmatch(rf"{re.escape(own)}(_\d{{1,9}})?", name):
+            if name not in found:
+                found[name] = f"{own}_{taken[own]}" if taken.get(own) else own
+                taken[own] = taken.get(own, 0) + 1
+        elif name:
+            others.add(name)
+    return {} if others & {new for old, new in found.items() if old != new} else found
+
+
+def _snake(name: str) -> str:
+    # as keras/src/utils/naming.py makes a name of a class
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _layer_name(member: Any) -> str:

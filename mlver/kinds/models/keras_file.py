@@ -26,7 +26,7 @@ def read_keras(archive: Archive) -> Loaded:
     if version:
         walker.put("keras_version", version)
     if _WEIGHTS in archive:
-        add_hdf5(walker, archive.part(_WEIGHTS), "")
+        add_hdf5(walker, archive.part(_WEIGHTS), "", config.renamed)
     for member, value in archive.rest().items():
         walker.put(f"__members__.{member}", value)
     facts: dict[str, Value] = {**config.facts, **({"library": f"Keras {version}"} if version else {})}

@@ -16,7 +16,7 @@ from mlver.kinds.base import Unreadable
 from mlver.kinds.models.archive import Archive
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.dtypes import DType, product
-from mlver.kinds.models.limits import MAX_DEPTH, MAX_NAME, MAX_OPCODES
+from mlver.kinds.models.limits import MAX_DEPTH, MAX_NAME, MAX_OPCODES, SPAN_FROM
 from mlver.kinds.models.loaded import Loaded
 from mlver.kinds.models.npy import read_npy
 from mlver.kinds.models.symbols import canonical, is_data, runs_code, verdict
@@ -171,7 +171,17 @@ class _Nodes:
         """Return bytes kept in a member of their own."""
         if not isinstance(node.get("file"), str):
             raise Unreadable("bytes of skops without a file")
-        return self.archive.payload(node["file"])
+        part = self.archive.part(node["file"])
+        if part.size >= SPAN_FROM:
+            return self.archive.payload(node["file"])
+        with part.open() as stream:
+            return stream.read()
+
+    def slice(self, node: dict[str, Any], depth: int) -> Any:
+        """Return a slice, whose ends stand there as they are."""
+        content = node.get("content")
+        given: dict[str, Any] = content if isinstance(content, dict) else {}
+        return Call(self.name(node), tuple(self._guess(given.get(key), depth) for key in ("start", "stop", "step")))
 
     def sparse(self, node: dict[str, Any], depth: int) -> Any:
         """Return a sparse matrix, kept as an archive of arrays of its own."""
@@ -242,6 +252,7 @@ _LOADERS: Final[dict[str, Callable[[_Nodes, dict[str, Any], int], Any]]] = {
     "ConstructorFromReduceNode": _Nodes.made_by,
     "TypeNode": lambda nodes, node, depth: nodes.name(node),
     "FunctionNode": lambda nodes, node, depth: nodes.name(node),
+    "SliceNode": _Nodes.slice,
     "SparseMatrixNode": _Nodes.sparse,
     "BytesNode": _Nodes.bytes,
     "BytearrayNode": _Nodes.bytes,

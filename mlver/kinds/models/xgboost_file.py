@@ -18,6 +18,7 @@ import blake3
 
 from mlver.kinds.base import Source, Unreadable, Value, read_all
 from mlver.kinds.models.arrays import ArrayData
+from mlver.kinds.models.dtypes import DType
 from mlver.kinds.models.loaded import Loaded
 from mlver.kinds.models.ubjson import parse_ubjson
 from mlver.kinds.models.walk import Walker
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LIMIT: Final = 1 << 29
-_FLOATS: Final = frozenset({"base_weights", "loss_changes", "split_conditions", "sum_hessian"})
+_WEIGHTS: Final = "weights"
+_FLOATS: Final = frozenset({_WEIGHTS, "base_weights", "loss_changes", "split_conditions", "sum_hessian"})
 _NUMBER: Final = re.compile(r"\[?-?(0|[1-9]\d{0,20})(\.\d{1,20})?([eE][-+]?\d{1,3})?\]?")
 _SAME: Final = {"eta": "learning_rate", "alpha": "reg_alpha", "lambda": "reg_lambda", "gamma": "min_split_loss"}
 _LISTS: Final = ("iteration_indptr", "tree_info", "trees")
@@ -105,7 +107,12 @@ class Model:
         for key, part in self.thing.items():
             if key != "learner":
                 walker.walk(_plain(part), prefix + key)
-        booster = _numbers(_without(self.thing["learner"].get("gradient_booster", {}), self.inner))
+        booster: Any = _numbers(_without(self.thing["learner"].get("gradient_booster", {}), self.inner))
+        if (
+            weights := _at(self.thing, "learner", "gradient_booster", "model", "weights")
+        ) is not None:  # of a linear booster
+            column = _column(weights, _WEIGHTS)
+            booster["model"]["weights"] = ArrayData(DType("f", 4), (len(column),), column.tobytes())
         counts = _at(booster, "model", "gbtree_model_param")
         if isinstance(counts, dict) and counts.get("num_trees") == len(self.trees):
             del counts["num_trees"]
@@ -170,11 +177,11 @@ def _column(part: Any, name: str) -> np.ndarray[Any, Any]:
         values = part.numpy() if isinstance(part, ArrayData) else np.asarray(part)
         broken = values.dtype.kind == "f" and kind == "<i8" and len(values)
         if values.ndim != 1 or values.dtype.kind not in "biuf" or broken:
-            raise Unreadable(f"a tree whose {name} are not numbers")
+            raise Unreadable(f"a booster whose {name} are not numbers")
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(values.astype(kind))
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unreadable(f"a tree whose {name} are not numbers") from error
+        raise Unreadable(f"a booster whose {name} are not numbers") from error
 
 
 def _without(booster: Any, inner: dict[str, Any]) -> Any:
