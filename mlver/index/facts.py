@@ -95,6 +95,10 @@ class FactIndex:
                     self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
         raise AssertionError("the second try returns or raises")
 
+    def batches(self, roots: Mapping[bytes, Reader]) -> set[bytes]:
+        """Return the ids of `roots` and of all batches before them."""
+        return {id for (id,) in self.select(roots, "SELECT id FROM batch WHERE number IN reach", {})}
+
     def facts(self, roots: Mapping[bytes, Reader], where: str, values: Mapping[str, Any]) -> Iterator[FactRow]:
         """Yield the facts for which the condition `where` holds, in the order of the log, each once."""
         columns = 'id, type, at, known, "by", subject, body, "commit", alert, word, level'

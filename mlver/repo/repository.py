@@ -92,7 +92,7 @@ class Repository:
         start = _whole(start)
         for folder in (start, *start.parents):
             bare = is_bare(folder)
-            if bare or _has_format(folder / FOLDER):
+            if bare or has_format(folder / FOLDER):
                 return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage, bare=bare)
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
@@ -112,14 +112,14 @@ class Repository:
         """
         root = _whole(path)
         dot = root if bare else root / FOLDER
-        if is_bare(root) or _has_format(root / FOLDER):
+        if is_bare(root) or has_format(root / FOLDER):
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
         if bare and os.path.isdir(root) and set(os.listdir(root)) - _OF_A_BARE:
             raise Refused(f"{root} is not empty", hint="a bare repository needs a folder of its own")
         storage = LocalStorage(dot)
         for folder in ("packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
-        operation = Operation(0, None, clock(), actor or _login_name(), "init", View())
+        operation = Operation(0, None, clock(), actor or login_name(), "init", View())
         if not bare:
             durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
         # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
@@ -148,7 +148,7 @@ class Repository:
     def actor(self) -> str:
         """Who commits, promotes and records; UsageError when the settings cannot be read."""
         author: str | None = self.settings.get("author")
-        return self._actor or author or _login_name()
+        return self._actor or author or login_name()
 
     @actor.setter
     def actor(self, name: str) -> None:
@@ -318,7 +318,7 @@ class Repository:
 def is_bare(folder: Path) -> bool:
     """Whether a folder is a repository without a work tree. Raises Refused and Damaged as `Repository.open`."""
     looks_it = folder.name != FOLDER and all(os.path.isdir(folder / name) for name in ("packs", "ops"))
-    return looks_it and _has_format(folder)
+    return looks_it and has_format(folder)
 
 
 def _whole(path: Path) -> Path:
@@ -327,7 +327,7 @@ def _whole(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
-def _has_format(dot: Path) -> bool:
+def has_format(dot: Path) -> bool:
     """Whether `dot` is a repository's folder; Refused when it is a newer one's, Damaged when it says something else."""
     if not os.path.isdir(dot):
         return False
@@ -350,7 +350,8 @@ def _declared(project: Project, path: str) -> str | None:
     return kind
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Return the name one is logged in as."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from mlver.errors import Damaged
+from mlver.errors import Conflict, Damaged
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.arrival import Arrival
@@ -84,7 +84,8 @@ class Transfer:
 
     def add_pack(self, name: str) -> None:
         """Ask for everything in a pack of the source; Damaged when its key table cannot be believed."""
-        rows = read_rows(self.source.storage, name)[1]
+        with _vanishing(name):
+            rows = read_rows(self.source.storage, name)[1]
         new = self.target.index.absent(row.id for row in rows)
         for row in rows:
             key = (row.type, row.id)
@@ -110,7 +111,8 @@ class Transfer:
         with self._session as session:
             # lists come behind their chunks, so packs without any go first
             for name in sorted(whole, key=lambda name: any(type == _LIST for type, _ in self._wanted[name])):
-                copy_pack(self.source, name, self.target, tick)
+                with _vanishing(name):
+                    copy_pack(self.source, name, self.target, tick)
             session.full = _NEW_PACK
             self._copy_frames(session, [name for name in self._wanted if name not in whole], tick)
             session.finish()
@@ -129,7 +131,7 @@ class Transfer:
             return False
         place = self.source.locate(type, id)
         if place is None:
-            raise Damaged(f"missing object {names(type, id)}", hint="mlver fsck there")
+            raise Damaged(f"missing object {names(type, id)}", hint="mlver fsck")
         self._wanted.setdefault(place.pack, {})[key] = place.row
         return True
 
@@ -139,13 +141,16 @@ class Transfer:
         return size >= _COPIED_FROM and bytes_ >= _NEARLY_ALL * size
 
     def _copy_frames(self, session: StoreSession, packs: Sequence[str], tick: Progress) -> None:
+        storage = self.source.storage
         rows = [(name, row) for name in packs for row in self._wanted[name].values()]
-        lists = {row.id: _payload(self.source.storage, name, row) for name, row in rows if row.type == _LIST}
+        with _vanishing("of a chunk list"):
+            lists = {row.id: _payload(storage, name, row) for name, row in rows if row.type == _LIST}
         arrival = Arrival(lists)
         for name in packs:
-            wanted = sorted(self._wanted[name].values(), key=lambda row: row.offset)
-            for run in _runs(wanted):
-                for row, frame in _frames(self.source.storage, name, run):
+            for run in _runs(sorted(self._wanted[name].values(), key=lambda row: row.offset)):
+                with _vanishing(name):
+                    frames = _frames(storage, name, run)
+                for row, frame in frames:
                     data = _opened(name, row, frame)
                     if row.type == _BLOB:
                         arrival.saw(row.id, data)
@@ -182,7 +187,7 @@ def copy_pack(source: ObjectStore, name: str, target: ObjectStore, progress: Pro
         tail = storage.read(key, table_at)
         whole.update(tail[:-FOOTER_BYTES])
         if whole.hexdigest() != name or _table(tail, size, table_at) != rows:
-            raise Damaged(f"pack {name} does not match the hash that is its name", hint="mlver fsck there")
+            raise Damaged(f"pack {name} does not match the hash that is its name", hint="mlver fsck")
         writer.write(tail)
         arrival.finish(lambda id, chunks: check_blob(source, target, id, chunks))
         writer.commit(key)
@@ -207,7 +212,7 @@ def _check_tiles(name: str, rows: Sequence[Row]) -> None:
     at = len(PACK_HEADER)
     for row in rows:
         if row.offset != at:
-            raise Damaged(f"pack {name} holds what is no object at byte {at}", hint="mlver fsck there")
+            raise Damaged(f"pack {name} holds what is no object at byte {at}", hint="mlver fsck")
         at = row.end
 
 
@@ -244,6 +249,15 @@ def _open_all(
     return [pair for pair in opened if pair[0].type == _BLOB]
 
 
+@contextmanager
+def _vanishing(name: str) -> Iterator[None]:
+    """Say that a pack of the source is gone meanwhile."""
+    try:
+        yield
+    except KeyError:
+        raise Conflict(f"pack {name} was removed while it was copied", hint="run the command again") from None
+
+
 def _payload(storage: Storage, name: str, row: Row) -> bytes:
     return bytes(_opened(name, row, storage.read(pack_key(name), row.offset, row.end - row.offset)))
 
@@ -253,4 +267,4 @@ def _opened(name: str, row: Row, frame: bytes | memoryview) -> bytes | bytearray
         return open_frame(frame, row)
     except Damaged as error:
         what = f"{names(row.type, row.id)} in {Location(name, row)}"
-        raise Damaged(f"{what} is damaged: {error.message}", hint="mlver fsck there") from None
+        raise Damaged(f"{what} is damaged: {error.message}", hint="mlver fsck") from None

@@ -1,0 +1,170 @@
+"""Another repository: a storage with a head, and what is known of it here.
+
+All that is needed of the other side is the Storage protocol, so what holds for a folder will hold for an
+object store. Only the swap of its head changes anything that others see.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from mlver.errors import Damaged, Refused, RemoteError, UsageError
+from mlver.index.locations import Locations
+from mlver.objects.ids import OperationId
+from mlver.objects.state import Operation, Tracked
+from mlver.repo.head import Head, read_head, read_log
+from mlver.repo.moves import Slot, by_slot, moves
+from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
+from mlver.repo.settings import ASKED, REMOTE, write_setting
+from mlver.storage.base import Storage
+from mlver.storage.elsewhere import Elsewhere
+from mlver.storage.local import LocalStorage
+from mlver.store.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from mlver.objects.state import Move
+
+DEFAULT = "origin"
+
+
+@dataclass
+class Remote:
+    """Another repository. `bare` tells that nobody works in it; `where` is its folder, for people.
+
+    `cache` is the file, here, that keeps where its objects lie.
+    """
+
+    name: str
+    where: str
+    storage: Storage
+    bare: bool
+    cache: Path | None = None
+    store: ObjectStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = ObjectStore(self.storage, Locations.open(self.cache, self.storage))
+
+    def head(self) -> Head:
+        """Return its newest operation; Damaged when that cannot be read."""
+        with self.reading():
+            return read_head(self.storage)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Say of what is found damaged meanwhile that it is so there."""
+        try:
+            yield
+        except Damaged as error:
+            raise Damaged(f"{self.name}: {error.message}", hint=f"mlver -C {self.where} fsck") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+
+def open_remote(path: Path, name: str = DEFAULT, cache: Path | None = None) -> Remote:
+    """Return the repository in a folder, bare or with a work tree; RemoteError when there is none."""
+    if not os.path.isdir(path):
+        raise RemoteError(f"no such folder: {path}", hint="is the disk mounted? mlver init --bare makes one")
+    if has_format(path / FOLDER):
+        return Remote(name, str(path), Elsewhere(LocalStorage(path / FOLDER)), False, cache)
+    if is_bare(path):
+        return Remote(name, str(path), Elsewhere(LocalStorage(path)), True, cache)
+    raise RemoteError(f"not a mlver repository: {path}", hint="mlver init --bare makes one there")
+
+
+def remote_of(repo: Repository, name: str | None, *, make: bool = False) -> Remote:
+    """Return a repository by the name it has here, or by its folder; without one, `origin`, or the only one.
+
+    With `make` an empty folder becomes a bare repository. UsageError for a name that there is none of.
+    """
+    name, path = _find(repo, name)
+    if not path.is_absolute():
+        raise UsageError(f"remote {name} is no absolute path: {path}", hint=f"mlver remote rm {name}, and add it again")
+    if path == repo.root or path == repo.dot or repo.dot in path.parents:
+        raise UsageError(f"{path} is this repository itself")
+    if make and os.path.isdir(path) and not has_format(path / FOLDER) and not is_bare(path):
+        _make(repo, name, path)
+    return open_remote(path, name, repo.dot / "cache" / f"remote-{name}.db")
+
+
+def _find(repo: Repository, name: str | None) -> tuple[str, Path]:
+    known = repo.settings.remotes()
+    if name is None:
+        if DEFAULT in known or len(known) == 1:
+            name = DEFAULT if DEFAULT in known else next(iter(known))
+        elif known:
+            raise UsageError(f"which of {', '.join(known)}?", hint=f"name it: mlver push {next(iter(known))}")
+        else:
+            raise UsageError("no other repository is known here", hint=f"mlver remote add {DEFAULT} FOLDER")
+    if name not in known:
+        raise UsageError(f"no remote {name!r}", hint=_known(known))
+    return name, Path(known[name])
+
+
+def _known(known: dict[str, str]) -> str:
+    return f"there are {', '.join(known)}" if known else f"mlver remote add {DEFAULT} FOLDER"
+
+
+def _make(repo: Repository, name: str, path: Path) -> None:
+    """Make a bare repository in an empty folder; RemoteError if there was something when it was last seen."""
+    if seen := repo.view.remotes.get(name):
+        where = f"{path} is empty, and was at operation {seen.number} when {name} was last seen"
+        raise RemoteError(where, hint="is the disk mounted?")
+    try:
+        made, _ = Repository.init(path, actor=repo.actor, clock=repo.now, bare=True)
+    except Refused as error:
+        raise RemoteError(f"not a mlver repository: {path}", hint=error.hint) from None
+    write_setting(made.dot / "config.toml", "releases.write", ASKED)
+    made.close()
+
+
+def add_remote_setting(repo: Repository, name: str, path: Path | None) -> None:
+    """Write down (None: forget) where a repository is."""
+    write_setting(repo.dot / "config.toml", REMOTE + name, None if path is None else str(path))
+    repo.settings = repo.settings.reloaded(repo.dot / "config.toml")
+
+
+def remote_log(
+    remote: Remote, head: Head, known: dict[OperationId, Operation], seen: Tracked | None
+) -> Iterator[tuple[OperationId, Operation]]:
+    """Yield its operations, newest first; those `known` here are not read.
+
+    Refused when the operation that was `seen` last is no longer among them: it is an older state, or another
+    repository.
+    """
+    if seen is not None and head.operation.number < seen.number:
+        raise _went_back(remote, seen, f"is at {head.operation.number}")
+    for id, operation in read_log(remote.storage, head.id, head.operation, known):
+        if seen is not None and operation.number == seen.number and id != seen.operation:
+            raise _went_back(remote, seen, "has another one of that number")
+        yield id, operation
+
+
+def _went_back(remote: Remote, seen: Tracked, now: str) -> Refused:
+    return Refused(
+        f"{remote.name} was at operation {seen.number} ({seen.operation.short}) when it was last seen, and {now} now",
+        hint=f"if that is right: mlver remote rm {remote.name}, then add it again",
+    )
+
+
+def both_lines(
+    repo: Repository, here: Head, remote: Remote, there: Head
+) -> tuple[dict[Slot, list[Move]], dict[Slot, list[Move]]]:
+    """Return the lines of moves of all slots, here and there; raises as `remote_log`."""
+    known = dict(read_log(repo.storage, here.id, here.operation))
+    seen = here.operation.view.remotes.get(remote.name)
+    log = list(remote_log(remote, there, known, seen))
+    return by_slot(moves(known.items())), by_slot(moves(log))
+
+
+def tracked(head: Head) -> Tracked:
+    """Return what is written down here of another repository's state."""
+    return Tracked(head.operation.number, head.id, dict(head.operation.view.branches))
