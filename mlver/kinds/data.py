@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Source, Spec, Units, Value, short_json
+from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Selection, Source, Spec, Units, Value, short_json
 from mlver.kinds.folder import FolderSource
 from mlver.kinds.recognise import score
 
@@ -100,6 +100,23 @@ class DataKind(Kind):
 
         rows = read_rows(source, spec, limit=limit + 1)
         return rows[:limit], len(rows) > limit
+
+    def select(
+        self,
+        source: Source,
+        spec: Spec,
+        *,
+        where: str | None = None,
+        columns: Sequence[str] = (),
+        limit: int | None = None,
+        count: bool = False,
+    ) -> Selection:
+        """Return rows by condition and columns, or their number, reading no more than it takes."""
+        if not isinstance(source, FolderSource) and _holds_arrays(source):
+            return super().select(source, spec, where=where, columns=columns, limit=limit, count=count)
+        from mlver.kinds.tables.select import select
+
+        return select(source, spec, where=where, columns=columns, limit=limit, count=count)
 
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return the profile: rows, columns, key, and per column counts, range, quantiles, top values."""

@@ -178,16 +178,20 @@ def _cell(value: Any) -> str:
 
 
 def cat_page(result: CatResult) -> RenderableType:
-    """One unit's value as JSON, or rows in columns as wide as they need."""
+    """One unit's value as JSON, a number of rows, or rows in columns as wide as they need."""
+    if result.count is not None:
+        return whole(str(result.count))
     if result.rows is None:
         return Text(_json(result.value), no_wrap=True, overflow="ignore")
+    if not result.rows and result.where:
+        return line(("no such row", "quiet"))
     names = list(dict.fromkeys(name for row in result.rows for name in row))
     cells = [[_plain(row.get(name)) for name in names] for row in result.rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(names)]
     lines: list[RenderableType] = [_row([safe(name) for name in names], widths, "quiet")]
     lines += [_row(row, widths, "") for row in cells]
     if result.more:
-        lines.append(line(("… more (--head N)", "quiet")))
+        lines.append(line(("… more (--limit N)" if result.columns else "… more (--head N)", "quiet")))
     return paragraphs(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +17,10 @@ from mlver.repo.unit_reader import value_of
 
 @dataclass(frozen=True)
 class CatResult(Result):
-    """One unit's value, or the first `limit` rows of a table (`rows`, with `more` when cut)."""
+    """One unit's value, or the first `limit` rows of a table (`rows`, with `more` when cut), or their number.
+
+    `columns` and `where` are what was asked for.
+    """
 
     schema: ClassVar[str] = "mlver.cat/v1"
     path: str
@@ -26,6 +29,9 @@ class CatResult(Result):
     value: Value = None
     rows: tuple[dict[str, Value], ...] | None = None
     more: bool = False
+    columns: tuple[str, ...] = ()
+    where: str | None = None
+    count: int | None = None
 
 
 def cat(repo: Repository, target: str, write: Callable[[bytes], Any]) -> None:
@@ -76,3 +82,38 @@ def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
     except Unreadable as reason:
         raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
     return CatResult(path, kind.name, rows=tuple(rows), more=more)
+
+
+def cat_rows(
+    repo: Repository,
+    target: str,
+    *,
+    where: str | None = None,
+    columns: Sequence[str] = (),
+    limit: int | None = 20,
+    count: bool = False,
+) -> CatResult:
+    """Return the rows of a table that meet a condition, of some columns, at most `limit`; or `count` them.
+
+    Nothing is restored, and no more is read than it takes: row groups and columns of Parquet, the beginning of
+    large text. UsageError names the place in a condition that makes no sense (kinds/tables/where.py).
+    """
+    snapshot, path, unit = locate_artifact(repo, target)
+    if unit is not None:
+        raise UsageError(f"{target} is one unit, not a table", hint=f"mlver show {target}")
+    kind = snapshot.kind(path)
+    try:
+        found = kind.select(
+            snapshot.content(path), snapshot.spec(path), where=where, columns=columns, limit=limit, count=count
+        )
+    except Unreadable as reason:
+        raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
+    return CatResult(
+        path,
+        kind.name,
+        rows=None if count else found.rows,
+        more=found.more,
+        columns=found.columns,
+        where=where,
+        count=found.count,
+    )

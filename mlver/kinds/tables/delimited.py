@@ -34,14 +34,14 @@ class Layout:
     names: tuple[str, ...] | None
 
 
-def read_delimited(data: Any, path: str, options: Mapping[str, Value]) -> Any:
+def read_delimited(data: Any, path: str, options: Mapping[str, Value], layout: Layout | None = None) -> Any:
     """Return the table in a buffer of text; Unreadable when rows differ in length or bytes are no text.
 
     Whole numbers are int64 whatever their spelling (`2`, `2.0`, `2e0`). Digits stay text where a
     number would lose some: leading zeros, and integers that a double can't hold.
     """
     raw, encoding = _text(data)
-    layout = sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
+    layout = layout or sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
     table = _parse(raw, encoding, layout, {})
     refuse_twins(table.column_names)
     if encoding == "utf8" and any(pa.types.is_binary(kind) for kind in table.schema.types):

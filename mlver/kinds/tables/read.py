@@ -13,12 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
-from mlver.kinds.folder import FolderSource
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
-from mlver.kinds.tables.values import plain, refuse_twins
-from mlver.kinds.tables.where import parse_where
+from mlver.kinds.tables.values import refuse_twins
 
 _COMPLAINTS = (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, MemoryError, OverflowError)
 _BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow"), ((".orc",), "ORC"))
@@ -32,7 +30,7 @@ def read_table(source: Source, options: Mapping[str, Value]) -> Any:
     """Return the table in `source`; Unreadable, with the reason in a few words, when there is none."""
     if source.size == 0:
         raise Unreadable("empty file")
-    with source.open() as opened, _reasons():
+    with source.open() as opened, reasons():
         stream: BinaryIO = opened
         head = stream.read(16)
         stream.seek(0)
@@ -41,47 +39,25 @@ def read_table(source: Source, options: Mapping[str, Value]) -> Any:
             data = unpacked(stream, head, source.size)
             stream, head, path = io.BytesIO(data), data[:16], inner_name(path)
         table = _by_magic(stream, head, path, options)
-        table = _checked(table)
+        table = checked(table)
     return table
 
 
 def read_rows(source: Source, spec: Spec, where: str | None = None, limit: int = 20) -> list[dict[str, Value]]:
     """Return the first `limit` rows as dicts of plain values; `where` is a condition (see where.py).
 
-    A Parquet file without a condition is read no further than the rows asked for, and neither is a folder.
+    No more is read than is needed (see select.py).
     Raises Unreadable, and UsageError for a condition that makes no sense.
     """
-    if isinstance(source, FolderSource):
-        from mlver.kinds.tables.partitions import rows_of
+    from mlver.kinds.tables.select import select
 
-        return [row for table in rows_of(source, spec, where, limit) for row in _rows(table)]
-    table = _parquet_head(source, limit) if where is None else None
-    if table is None:
-        table = read_table(source, spec.options)
-    if where is not None:
-        table = table.filter(parse_where(where, table.schema))
-    return _rows(table.slice(0, limit))
-
-
-def _rows(table: Any) -> list[dict[str, Value]]:
-    columns = [plain(column) for column in table.columns]
-    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _parquet_head(source: Source, limit: int) -> Any:
-    with source.open() as stream, _reasons():
-        if source.size < 4 or stream.read(4) != b"PAR1":
-            return None
-        stream.seek(0)
-        file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
-        batch = next(file.iter_batches(batch_size=max(limit, 1)), None)
-        return None if batch is None else _checked(pa.Table.from_batches([batch]))
+    return list(select(source, spec, where=where, limit=limit).rows)
 
 
 def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Value]) -> Any:
     if head.startswith(b"PAR1"):
         file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
-        _refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
+        refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
         return file.read()
     if head.startswith(b"ORC"):
         return _orc(stream)
@@ -108,18 +84,18 @@ def _orc(stream: BinaryIO) -> Any:
     except ImportError:
         raise Unreadable("this build of pyarrow does not read ORC") from None
     file = orc.ORCFile(pa.PythonFile(stream, mode="r"))
-    _refuse_giants(file.nrows, len(file.schema), stream)
+    refuse_giants(file.nrows, len(file.schema), stream)
     return file.read()
 
 
-def _refuse_giants(rows: int, columns: int, stream: BinaryIO) -> None:
+def refuse_giants(rows: int, columns: int, stream: BinaryIO) -> None:
     """Unreadable when the header names more cells than the bytes of the file make likely, and memory could hold."""
     size = stream.seek(0, 2)
     if rows * columns > max(_CELLS, size * _CELLS_PER_BYTE):
         raise Unreadable(f"says it has {rows} rows in {size} bytes")
 
 
-def _checked(table: Any) -> Any:
+def checked(table: Any) -> Any:
     """Return the table after a full check of its buffers, in one piece and without extension types.
 
     A column of an extension type is its storage: which types are registered depends on what a
@@ -175,7 +151,7 @@ def _has_extension(kind: Any) -> bool:
 
 
 @contextmanager
-def _reasons() -> Iterator[None]:
+def reasons() -> Iterator[None]:
     """Turn what libraries raise for bad bytes into Unreadable; trouble of the disk stays what it is."""
     try:
         yield

@@ -39,19 +39,35 @@ def unpacked(stream: BinaryIO, head: bytes, size: int) -> bytes:
     Unreadable when it grows beyond all measure, or holds nothing; what the libraries raise for
     damaged or truncated data is left to the caller.
     """
-    opened = next(opener for magic, opener in _OPENERS.items() if head.startswith(magic))
-    most = most_of(size)
+    inside = unpacking(stream, head, size)
     parts: list[bytes] = []
-    total = 0
-    with opened(stream) as inside:
-        while part := inside.read(_PIECE):
-            total += len(part)
-            if total > most:
-                raise Unreadable(f"unpacks to more than {most >> 20} MiB, far more than its {size} bytes allow")
-            parts.append(part)
-    if not total:
+    while part := inside.read(_PIECE):
+        parts.append(part)
+    if not parts:
         raise Unreadable("empty file")
     return b"".join(parts)
+
+
+def unpacking(stream: BinaryIO, head: bytes, size: int) -> Unpacking:
+    """Return what is packed in `stream`, to be read piece by piece."""
+    opened = next(opener for magic, opener in _OPENERS.items() if head.startswith(magic))
+    return Unpacking(opened(stream), size)
+
+
+class Unpacking:
+    """Reads what is packed; Unreadable when it grows beyond all measure."""
+
+    def __init__(self, inside: Any, size: int) -> None:
+        self._inside, self._size = inside, size
+        self._most, self._total = most_of(size), 0
+
+    def read(self, size: int) -> bytes:
+        """Return about so many bytes; none at the end."""
+        part = bytes(self._inside.read(size))
+        self._total += len(part)
+        if self._total > self._most:
+            raise Unreadable(f"unpacks to more than {self._most >> 20} MiB, far more than its {self._size} bytes allow")
+        return part
 
 
 def most_of(size: int) -> int:

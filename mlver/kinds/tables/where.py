@@ -5,8 +5,12 @@ A small grammar of its own, so that a condition can do nothing but compare.
     condition = any ("or" any)*          any = all ("and" all)*
     all       = "not" all | "(" condition ")" | column test
     test      = sign value | "is" ["not"] "null" | ["not"] "in" "(" value ("," value)* ")"
+              | ["not"] "between" value "and" value | ["not"] "like" 'pattern'
     sign      = "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
     column    = word | "quoted" | `quoted`          value = number | 'text' | word
+
+In a pattern `%` is any text and `_` any character. A comparison with null is neither true nor false, and
+NaN differs from every number.
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.errors import UsageError
+from mlver.kinds.tables.bounds import Condition, between, compared, one_of, unknown, whether_null
 from mlver.kinds.tables.values import family, logical
 
 _TOKEN: Final = re.compile(
@@ -35,49 +41,70 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_SIGNS: Final = {"==": "=", "<>": "!="}
+_CLOSE = 3  # names that come close, in a hint
+
+
+class _Token(NamedTuple):
+    group: str
+    text: str
+    at: int  # character, from 1
 
 
 def parse_where(text: str, schema: Any) -> Any:
-    """Return `text` as a pyarrow expression over `schema`; UsageError says what makes no sense."""
-    reader = _Reader(_tokens(text), schema)
-    expression = reader.condition()
+    """Return `text` as a pyarrow expression over `schema`; UsageError says what makes no sense, and where."""
+    return parse_condition(text, schema).expression
+
+
+def parse_condition(text: str, schema: Any) -> Condition:
+    """Return `text` as an expression that also knows its columns, and what it can be for rows within bounds."""
+    reader = _Reader(_tokens(text), schema, len(text.rstrip()) + 1)
+    condition = reader.condition()
     if reader.left:
-        raise UsageError(f"where: did not expect {reader.left[0][1]!r}")
-    return expression
+        raise _wrong(f"did not expect {reader.left[0].text!r}", reader.left[0].at)
+    return condition
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def _wrong(what: str, at: int, hint: str | None = None) -> UsageError:
+    return UsageError(f"where, character {at}: {what}", hint=hint)
+
+
+def _tokens(text: str) -> list[_Token]:
     found, at = [], 0
     text = text.rstrip()
     while at < len(text):
         match = _TOKEN.match(text, at)
         if not match or not match.lastgroup:
-            raise UsageError(f"where: can't read {text[at:].strip()[:20]!r}")
+            rest = text[at:].lstrip()
+            raise _wrong(f"can't read {rest[:20]!r}", len(text) - len(rest) + 1)
         group = "name" if match.lastgroup == "tick" else match.lastgroup
         value = match[match.lastgroup]
-        found.append((group, value.replace("''", "'") if group == "text" else value))
+        quoted = match.lastgroup in ("text", "name", "tick")
+        start = match.start(match.lastgroup) + (0 if quoted else 1)
+        found.append(_Token(group, value.replace("''", "'") if group == "text" else value, start))
         at = match.end()
     return found
 
 
 class _Reader:
-    def __init__(self, tokens: list[tuple[str, str]], schema: Any) -> None:
+    def __init__(self, tokens: list[_Token], schema: Any, end: int) -> None:
         self.left = tokens
         self._schema = schema
+        self._end = end
 
-    def condition(self) -> Any:
+    def condition(self) -> Condition:
         result = self._all()
         while self._takes("or"):
             result = result | self._all()
         return result
 
-    def _all(self) -> Any:
+    def _all(self) -> Condition:
         result = self._one()
         while self._takes("and"):
             result = result & self._one()
         return result
 
-    def _one(self) -> Any:
+    def _one(self) -> Condition:
         if self._takes("not"):
             return ~self._one()
         if self._takes("("):
@@ -86,61 +113,104 @@ class _Reader:
             return result
         return self._test()
 
-    def _test(self) -> Any:
-        name = self._next("a column")[1]
-        column, kind = self._column(name)
+    def _test(self) -> Condition:
+        column, name, kind = self._column(self._next("a column"))
         if self._takes("is"):
             absent = not self._takes("not")
             self._expect("null")
-            return column.is_null() if absent else column.is_valid()
+            return whether_null(column, name, absent)
         negated = self._takes("not")
+        found = self._set_test(column, name, kind)
+        if found is not None:
+            return ~found if negated else found
+        sign = self._next("a comparison")
+        if negated or sign.group != "op" or sign.text not in _COMPARE:
+            raise _wrong(f"{name} needs a comparison such as = or <, not {sign.text!r}", sign.at)
+        value = self._value(kind)
+        test = _COMPARE[sign.text](_comparable(column, kind, value), value)
+        return compared(test, name, kind, _SIGNS.get(sign.text, sign.text), value.as_py())
+
+    def _set_test(self, column: Any, name: str, kind: Any) -> Condition | None:
+        """Return a test by `in`, `between` or `like`; None when none of them follows."""
         if self._takes("in"):
             self._expect("(")
             values = [self._value(kind)]
             while self._takes(","):
                 values.append(self._value(kind))
             self._expect(")")
-            chosen = column.isin(pa.array([value.as_py() for value in values], values[0].type))
-            return ~chosen if negated else chosen
-        group, sign = self._next("a comparison")
-        if negated or group != "op" or sign not in _COMPARE:
-            raise UsageError(f"where: {name} needs a comparison such as = or <, not {sign!r}")
-        return _COMPARE[sign](column, self._value(kind))
+            plain = [value.as_py() for value in values]
+            odd = next((value for value in values if pa.types.is_floating(value.type)), values[0])
+            chosen = _comparable(column, kind, odd).isin(pa.array(plain, odd.type))
+            known = pc.if_else(
+                column.is_valid(), chosen, pa.scalar(None, pa.bool_())
+            )  # null is in no list, and not out
+            return one_of(known, name, kind, plain)
+        if self._takes("between"):
+            low = self._value(kind)
+            self._expect("and")
+            high = self._value(kind)
+            within = (_comparable(column, kind, low) >= low) & (_comparable(column, kind, high) <= high)
+            return between(within, name, kind, low.as_py(), high.as_py())
+        if self._takes("like"):
+            pattern = self._next("a pattern")
+            if family(kind) != "text":
+                raise _wrong(f"{name} is no text, so it is like nothing", pattern.at)
+            return unknown(pc.match_like(column, pattern=pattern.text), name)
+        return None
 
-    def _column(self, name: str) -> tuple[Any, Any]:
-        """Return a column, or a field inside a struct column (`attrs.color`), and its type."""
+    def _column(self, token: _Token) -> tuple[Any, str, Any]:
+        """Return a column, or a field inside a struct column (`attrs.color`), the column's name, and the type."""
+        name = token.text
         if name in self._schema.names:
-            return pc.field(name), logical(self._schema.field(name).type)
+            return pc.field(name), name, logical(self._schema.field(name).type)
         first, *rest = name.split(".")
         kind = self._schema.field(first).type if first in self._schema.names else None
         for part in rest:
-            if kind is not None:
-                known = pa.types.is_struct(kind) and kind.get_field_index(part) >= 0
-                kind = kind.field(part).type if known else None
+            inner = kind is not None and pa.types.is_struct(kind) and kind.get_field_index(part) >= 0
+            kind = kind.field(part).type if inner and kind is not None else None
         if kind is None:
-            raise UsageError(f"where: no column {name}", hint=f"columns: {', '.join(self._schema.names[:12])}")
-        return pc.field(first, *rest), logical(kind)
+            raise _wrong(f"no column {name}", token.at, _columns_hint(name, self._schema.names))
+        return pc.field(first, *rest), first, logical(kind)
 
     def _value(self, kind: Any) -> Any:
-        text = self._next("a value")[1]
+        token = self._next("a value")
         try:
+            if pa.types.is_decimal(kind):
+                return pa.scalar(Decimal(token.text))
+            if pa.types.is_floating(kind):
+                return pa.scalar(float(token.text))
             if family(kind) == "number":
-                return pa.scalar(int(text) if re.fullmatch(r"[-+]?\d{1,18}", text) else float(text))
-            return pa.scalar(text) if family(kind) == "text" else pa.scalar(text).cast(kind)
-        except (ValueError, pa.ArrowException) as error:
-            raise UsageError(f"where: {text!r} is no {kind}") from error
+                whole = re.fullmatch(r"[-+]?\d{1,18}", token.text)
+                return pa.scalar(int(token.text) if whole else float(token.text))
+            return pa.scalar(token.text) if family(kind) == "text" else pa.scalar(token.text).cast(kind)
+        except (ValueError, ArithmeticError, pa.ArrowException) as error:
+            raise _wrong(f"{token.text!r} is no {kind}", token.at) from error
 
-    def _next(self, wanted: str) -> tuple[str, str]:
+    def _next(self, wanted: str) -> _Token:
         if not self.left:
-            raise UsageError(f"where: {wanted} is missing at the end")
+            raise _wrong(f"{wanted} is missing at the end", self._end)
         return self.left.pop(0)
 
     def _takes(self, word: str) -> bool:
-        if self.left and self.left[0][0] in ("word", "op") and self.left[0][1].lower() == word:
+        if self.left and self.left[0].group in ("word", "op") and self.left[0].text.lower() == word:
             self.left.pop(0)
             return True
         return False
 
     def _expect(self, word: str) -> None:
         if not self._takes(word):
-            raise UsageError(f"where: {word} is missing")
+            raise _wrong(f"{word} is missing", self.left[0].at if self.left else self._end)
+
+
+def _comparable(column: Any, kind: Any, value: Any) -> Any:
+    """Return a column of integers as doubles where the value is one: by itself, Arrow would try float32."""
+    mixed = pa.types.is_integer(kind) and pa.types.is_floating(value.type)
+    return column.cast(pa.float64(), safe=False) if mixed else column
+
+
+def _columns_hint(name: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    if close := get_close_matches(name, names, n=_CLOSE, cutoff=0.6):
+        return f"did you mean {', '.join(close)}?"
+    return f"columns: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"

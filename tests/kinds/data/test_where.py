@@ -34,6 +34,11 @@ TABLE = pa.table(
         ("at < '2024-02-15'", [1, 2]),
         ("clinic = 'it''s'", []),
         ("id in (1.0, 4)", [1, 4]),
+        ("clinic not in ('A')", [2, 3]),
+        ("id between 2 and 3", [2, 3]),
+        ("id not between 2 and 3 and id < 9", [1, 4]),
+        ("clinic like 'A%' or clinic like '_'", [1, 2, 3]),
+        ("clinic not like 'A'", [2, 3]),
     ],
 )
 def test_a_condition_chooses_rows(where: str, ids: list[int]) -> None:
@@ -51,7 +56,8 @@ def test_a_condition_chooses_rows(where: str, ids: list[int]) -> None:
         ("id is 3", "null"),
         ("(id = 1", ")"),
         ("id = 1 id = 2", "did not expect"),
-        ("id like 1", "comparison"),
+        ("id like 1", "no text"),
+        ("id ~ 1", "comparison"),
         ("id = 'abc", "can't read"),
         ("__import__('os')", "no column"),
     ],
@@ -60,3 +66,27 @@ def test_nonsense_is_named(where: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_where(where, TABLE.schema)
     assert reason in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("where", "at"),
+    [
+        ("clinc = 'C'", 1),
+        ("id = 1 and nope = 2", 12),
+        ("id = 1 and (id = 2", 19),
+        ("id = 1 and 'x' = 2", 12),
+        ("id = x", 6),
+        ("clinic = 'C' ;", 14),
+        ("id in (1, y)", 11),
+        ('"mean radus" > 1', 1),
+    ],
+)
+def test_the_place_is_named(where: str, at: int) -> None:
+    with pytest.raises(UsageError, match=f"^where, character {at}: "):
+        parse_where(where, TABLE.schema)
+
+
+def test_a_name_that_comes_close_is_suggested() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where("clinc = 'C'", TABLE.schema)
+    assert caught.value.hint == "did you mean clinic?"

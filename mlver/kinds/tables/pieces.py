@@ -1,0 +1,178 @@
+"""The rows of a table piece by piece, in their order, so that whoever has enough need not read the rest.
+
+Parquet comes by row group, and only the columns and groups asked for; Arrow files by batch; large text by blocks
+of some megabytes. What is small, or of another format, comes whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlver.kinds.base import Source, Unreadable, Value
+from mlver.kinds.tables.bounds import Bounds, Condition
+from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
+from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.read import checked, read_table, reasons, refuse_giants
+from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
+from mlver.kinds.tables.values import family
+
+WHOLE: Final = 16 << 20  # bytes of text that are read at once
+BLOCK: Final = 8 << 20
+_PACKED: Final = 8  # text grows about so many times
+_ROWS: Final = 1 << 16  # in a batch
+_LINES: Final = (".jsonl", ".ndjson")
+_SAMPLE: Final = 1 << 16
+Choose = Callable[[Any], tuple[Condition | None, Collection[str] | None]]
+
+
+class CannotCut(Exception):
+    """The text cannot be read in pieces as it would be read whole."""
+
+
+def pieces(source: Source, options: Mapping[str, Value], choose: Choose, rows: int = _ROWS) -> Iterator[Any]:
+    """Yield tables that together hold all rows a condition may hold for; rows it fails for may be among them.
+
+    `choose(schema)` returns the condition, and the columns wanted (None: all); other columns may be left out.
+    `rows` is how many are wanted soon. Raises Unreadable; CannotCut after the first piece, when all that came
+    before is to be forgotten and the table to be read whole.
+    """
+    if source.size == 0:
+        raise Unreadable("empty file")
+    with source.open() as stream, reasons():
+        head = stream.read(16)
+        stream.seek(0)
+        if head.startswith(b"PAR1"):
+            yield from _parquet(stream, choose, rows)
+            return
+        if head.startswith(b"ARROW1"):
+            yield from _arrow(pa.ipc.open_file(pa.PythonFile(stream, mode="r")))
+            return
+        packed = is_packed(head)
+        if source.size * (_PACKED if packed else 1) > WHOLE and not head.startswith(
+            (b"ORC", b"\xff\xff\xff\xff", b"FEA1")
+        ):
+            path = source.path.lower()
+            opened: Any = unpacking(stream, head, source.size) if packed else stream
+            yield from _text(opened, inner_name(path) if packed else path, options)
+            return
+    yield read_table(source, options)
+
+
+def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
+    file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
+    refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
+    empty = checked(file.schema_arrow.empty_table())
+    condition, wanted = choose(empty.schema)
+    known = file.schema_arrow.names
+    names = [name for name in known if wanted is None or name in wanted]
+    first = [name for name in known if condition is not None and name in condition.columns]
+    if empty.column_names != known:  # nameless columns were given names
+        names, first = known, known
+    yield empty.select([empty.column_names[known.index(name)] for name in names])
+    for group in range(file.metadata.num_row_groups):
+        if condition is not None:
+            if not condition.may(_bounds(file, group)).hold:
+                continue
+            # a look at these columns alone, before all are read
+            if len(first) < len(names) and not _any_row(file.read_row_group(group, columns=first), condition):
+                continue
+        batches = file.iter_batches(min(max(rows, 1), _ROWS), row_groups=[group], columns=names)
+        for batch in batches:
+            yield checked(pa.Table.from_batches([batch]))
+
+
+def _any_row(table: Any, condition: Condition) -> bool:
+    return bool(checked(table).filter(condition.expression).num_rows)
+
+
+def _bounds(file: Any, group: int) -> dict[str, Bounds]:
+    """Return what a file says of the columns of one row group."""
+    said = file.metadata.row_group(group)
+    found = {}
+    for number in range(said.num_columns):
+        column = said.column(number)
+        known = column.statistics if column.is_stats_set else None
+        if known is not None and column.path_in_schema in file.schema_arrow.names:
+            low, high = (known.min, known.max) if known.has_min_max else (None, None)
+            nulls = known.null_count if known.has_null_count else None
+            found[column.path_in_schema] = Bounds(low, high, nulls, said.num_rows)
+    return found
+
+
+def _arrow(file: Any) -> Iterator[Any]:
+    yield checked(file.schema.empty_table())
+    for number in range(file.num_record_batches):
+        yield checked(pa.Table.from_batches([file.get_batch(number)]))
+
+
+def _text(stream: BinaryIO, path: str, options: Mapping[str, Value]) -> Iterator[Any]:
+    """Yield the table of each block; CannotCut when blocks do not agree on what their columns are."""
+    lines = path.endswith(_LINES)
+    if path.endswith(".json"):
+        raise CannotCut
+    layout: Layout | None = None
+    kinds: dict[str, Any] = {}
+    for number, block in enumerate(_blocks(stream, quotes=not lines)):
+        try:
+            block.decode()  # else the whole is Latin-1
+            table = read_json(block) if lines else read_delimited(block, path, options, layout)
+            names = table.column_names
+            table = checked(table)
+        except (Unreadable, UnicodeDecodeError):
+            raise CannotCut from None  # said better of the whole
+        if number == 0 and not lines:
+            layout = Layout(sniff(block[:_SAMPLE], "utf8", path, options).delimiter, tuple(names))
+        if number and kinds.keys() != set(table.column_names):
+            raise CannotCut
+        yield _alike(table, kinds)
+
+
+def _alike(table: Any, kinds: dict[str, Any]) -> Any:
+    """Return the table if its columns are of the families of `kinds`, which learn from it; CannotCut if not."""
+    for number, field in enumerate(table.schema):
+        kind = kinds.setdefault(field.name, field.type)
+        if pa.types.is_null(kind):
+            kinds[field.name] = field.type  # nothing stood there so far
+        elif pa.types.is_null(field.type):
+            table = table.set_column(number, field.name, table.column(number).cast(kind))
+        elif family(kind) != family(field.type):
+            raise CannotCut
+    return table
+
+
+def _blocks(stream: BinaryIO, *, quotes: bool) -> Iterator[bytes]:
+    """Yield the bytes in blocks that end where a row does; CannotCut for text that is not made of lines."""
+    rest = b""
+    while True:
+        data = stream.read(BLOCK)
+        if not data:
+            if rest:
+                yield rest
+            return
+        if not rest and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise CannotCut  # UTF-16
+        data = rest + data
+        cut = _last_row_end(data, quotes=quotes)
+        if cut == 0:
+            if len(data) > 8 * BLOCK:
+                raise CannotCut
+            rest = data
+            continue
+        yield data[:cut]
+        rest = data[cut:]
+
+
+def _last_row_end(data: bytes, *, quotes: bool) -> int:
+    """Return where the last whole row ends: behind a line end with an even number of quotes before it."""
+    if not quotes or b'"' not in data:
+        return data.rfind(b"\n") + 1
+    values = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(values == ord("\n"))
+    before = np.searchsorted(np.flatnonzero(values == ord('"')), ends)
+    outside = ends[before % 2 == 0]
+    return int(outside[-1]) + 1 if len(outside) else 0
