@@ -7,7 +7,9 @@ map of files. Nothing of this is recorded, so it can never disagree with the fil
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
@@ -72,6 +74,11 @@ def parts_of(snapshot: Snapshot, folder: str) -> list[Artifact]:
     if folder in snapshot.tables:
         return [snapshot.artifacts[path] for path in snapshot.tables[folder]]
     return [artifact for path, artifact in snapshot.artifacts.items() if path.startswith(folder)]
+
+
+def is_folder(root: Path, path: str) -> bool:
+    """Whether a folder stands at a tree path of the work tree now, whatever nonsense the path is."""
+    return os.path.isdir(root / path)
 
 
 def folder_source(snapshot: Snapshot, folder: str, only: Iterable[Artifact] | None = None) -> FolderSource:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from mlver.errors import LocalIO, NegativeAnswer, UsageError
 from mlver.kinds.base import Unreadable, Value
 from mlver.objects.result import Result
+from mlver.repo.folders import is_folder
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
@@ -65,7 +66,7 @@ def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str |
         snapshot = repo.snapshot(repo.resolve(parsed.rev))
     else:
         snapshot = repo.head_snapshot()
-        if not snapshot.holds(parsed.path) and (repo.in_work_tree(parsed.path) or (repo.root / parsed.path).is_dir()):
+        if not snapshot.holds(parsed.path) and (repo.in_work_tree(parsed.path) or is_folder(repo.root, parsed.path)):
             snapshot = repo.work_snapshot()
     found = snapshot.find(parsed.path)  # raises, naming what comes close
     return snapshot, found.path, parsed.unit
