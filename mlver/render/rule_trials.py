@@ -76,7 +76,7 @@ def _ablation(one: AblatedAnswer) -> list[RenderableType]:
 
 
 def _answer(answer: Answer) -> list[RenderableType]:
-    fires = f", fires on {many(answer.hits, 'row')}" if answer.hits else ""
+    fires = f", fires on {many(answer.hits, 'row')}" if answer.hits and answer.changes else ""
     head = line(
         "without ", (" and ".join(answer.off), "head"), ": ", (answer.verdict, _VERDICTS[answer.verdict]), fires
     )

@@ -34,9 +34,10 @@ EXPIRES_SOON: Final = "expires soon"
 STALE: Final = "ablation is stale"
 CAN_GO: Final = "can go"
 NEVER_FIRED: Final = "never fired"
+NEVER_TESTED: Final = "never tested"
 NO_OWNER: Final = "nobody owns it"
 NO_REASON: Final = "no reason"
-_ORDER: Final = (EXPIRED, MALFORMED, OWNER_LEFT, EXPIRES_SOON, STALE, CAN_GO, NEVER_FIRED, NO_OWNER, NO_REASON)
+_ORDER: Final = (EXPIRED, MALFORMED, OWNER_LEFT, EXPIRES_SOON, STALE, CAN_GO, NEVER_FIRED, NEVER_TESTED, NO_OWNER, NO_REASON)
 _WORD = re.compile(r"[^\s.:/,;()\[\]{}=]+")
 
 
@@ -105,7 +106,7 @@ def list_rules(
 ) -> RulesListResult:
     """Return all rules of the work tree, or of `rev`, those that need attention first.
 
-    `never_fired`, `owner_left` and `expired` keep those of which that holds. `rules` names one file, or PATH#RULE.
+    `never_fired` (or never tested), `owner_left` and `expired` keep those of which that holds. `rules` names one file, or PATH#RULE.
     Raises UsageError for malformed entries of `[people.NAME]`.
     """
     commit = repo.resolve(rev) if rev else None
@@ -113,8 +114,8 @@ def list_rules(
     unread = tuple(_unread(snapshot)) if rules is None else ()
     lister = _Lister(repo, snapshot)
     found = [rule for file in _files(snapshot, rules) for rule in lister.file(file)]
-    wanted = {NEVER_FIRED: never_fired, OWNER_LEFT: owner_left, EXPIRED: expired}
-    kept = [rule for rule in found if all(word in rule.attention for word, on in wanted.items() if on)]
+    wanted = [({NEVER_FIRED, NEVER_TESTED}, never_fired), ({OWNER_LEFT}, owner_left), ({EXPIRED}, expired)]
+    kept = [rule for rule in found if all(words & {*rule.attention} for words, on in wanted if on)]
     sizes = {rule.path: sum(other.path == rule.path for other in kept) for rule in kept}
     kept.sort(key=lambda rule: (_pressing(rule), sizes[rule.path], rule.path))
     return RulesListResult(commit, repo.now(), tuple(kept), unread, len(found))
@@ -186,7 +187,8 @@ class _Lister:
             EXPIRES_SOON: expires is not None and self._now < expires <= self._now + _SOON,
             STALE: ablation is not None and bool(ablation.stale),
             CAN_GO: ablation is not None and not ablation.stale and ablation.verdict == REMOVABLE,
-            NEVER_FIRED: last is None,
+            NEVER_FIRED: last is None and fired.tables > 0,
+            NEVER_TESTED: last is None and not fired.tables,
             NO_OWNER: says.owner is None,
             NO_REASON: says.why is None and not (commit and commit.trailers.get("why")),
         }
