@@ -79,11 +79,13 @@ def _record(one: GuidedAlert) -> RenderableType:
 def _fates(one: GuidedAlert, now: datetime) -> list[RenderableType]:
     assert one.last is not None
     undone = one.last.undone
-    if not undone and one.last.fates:
-        names = ", ".join(_name(fate) for fate in one.last.fates[:_FATES])
-        more = len(one.last.fates) - _FATES
-        return [indented(line(f"{names}{f' and {more} more' if more > 0 else ''}: unchanged since", wrap=True))]
     lines: list[RenderableType] = []
+    for state, says in (("elsewhere", "not in this release"), ("unchanged", "" if undone else "unchanged since")):
+        fates = [fate for fate in one.last.fates if fate.now == state]
+        if fates and says:
+            names = ", ".join(_name(fate) for fate in fates[:_FATES])
+            more = f" and {len(fates) - _FATES} more" if len(fates) > _FATES else ""
+            lines.append(indented(line(f"{names}{more}: {says}", wrap=True)))
     for fate in undone[:_FATES]:
         lines.append(indented(line((_name(fate), "path"), " was ", *_changed(fate.now, fate.change, now), wrap=True)))
         if fate.change:

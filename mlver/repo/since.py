@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlver.kinds.base import MISSING, Spec, Value, same
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
-from mlver.repo.history import walk
+from mlver.repo.history import ancestors, walk
 from mlver.repo.past import Past
 from mlver.repo.unit_reader import UnitReader
 
@@ -26,6 +27,14 @@ class Since:
         self._repo, self._past = repo, Past(repo)
         self._ways: dict[CommitId, list[tuple[CommitId, Commit]]] = {}
         self._readers: dict[tuple[str, str], UnitReader] = {}
+
+    def comes_from(self, commit: CommitId) -> bool:
+        """Whether the start was made from this commit, through however many others."""
+        return commit in self._before
+
+    @cached_property
+    def _before(self) -> set[CommitId]:
+        return set(ancestors(self._repo, [self.start]))
 
     def way(self, after: CommitId) -> list[tuple[CommitId, Commit]]:
         """Return the commits that lead to the start and not to `after`, newest first."""

@@ -118,9 +118,7 @@ def _serves(tenure: SloTenure, row: AlertRow) -> bool:
 def _warned(drop: SloTenure, rows: Sequence[AlertRow]) -> bool:
     """Whether one of the alerts fired on the drop before anybody knew of it."""
     commit, known = drop.commit.hex(), micros(drop.learned or drop.since)
-    return any(
-        row.live == commit and row.stage == drop.stage and row.at < known and _serves(drop, row) for row in rows
-    )
+    return any(row.live == commit and row.stage == drop.stage and row.at < known and _serves(drop, row) for row in rows)
 
 
 def _objectives(repo: Repository, against: str) -> tuple[list[Objective], tuple[str, ...]]:
@@ -146,4 +144,3 @@ def _promised(repo: Repository, name: str) -> tuple[list[Objective], tuple[str, 
         hint = f"say what a drop is: --against '{name} < 0.9'"
         raise UsageError(f"no SLO is named {name!r}, nor speaks of such a metric", hint=hint)
     return found, tuple(dict.fromkeys(f"not {one.text}" for objective in found for one in objective.require))
-

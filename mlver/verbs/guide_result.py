@@ -10,7 +10,7 @@ from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.alert_facts import Action, Alert
 
-UNCHANGED, CHANGED, ADDED, REMOVED = "unchanged", "changed", "added", "removed"
+UNCHANGED, CHANGED, ADDED, REMOVED, ELSEWHERE = "unchanged", "changed", "added", "removed", "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class UnitFate:
     """What became of something that an action brought: a unit, or (`unit` None) a whole artifact.
 
     The action `did` it (`added`, `changed`, `removed`); `now` it is `unchanged`, `changed`, `removed` or
-    `added` (again) in the release in question, by `change`; None when that is on no line of commits between.
+    `added` (again) in the release in question, by `change`. `elsewhere`: the release was not made from the
+    action's commit, and does not have what it did.
     """
 
     path: str
@@ -52,7 +53,7 @@ class LastTime:
     @property
     def undone(self) -> tuple[UnitFate, ...]:
         """What is no longer as the action left it."""
-        return tuple(fate for fate in self.fates if fate.now != UNCHANGED)
+        return tuple(fate for fate in self.fates if fate.now not in (UNCHANGED, ELSEWHERE))
 
 
 @dataclass(frozen=True)

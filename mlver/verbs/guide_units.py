@@ -15,7 +15,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.since import Since, equal
 from mlver.repo.snapshot import Snapshot, changed_paths
 from mlver.verbs.compare import unit_delta
-from mlver.verbs.guide_result import ADDED, CHANGED, REMOVED, UNCHANGED, Change, Mention, UnitFate
+from mlver.verbs.guide_result import ADDED, CHANGED, ELSEWHERE, REMOVED, UNCHANGED, Change, Mention, UnitFate
 
 _BY_UNIT = ("rules", "config")
 _NOT_TOLD = ("alerts", "metrics")
@@ -73,6 +73,8 @@ def _fate(since: Since, commit: CommitId, path: str, unit: str | None, kind: str
         state = _state(was, value)
         shown = was if was is not MISSING else value
         text = None if shown is MISSING else registry.get_any(kind).text(unit, shown)
+    if state != UNCHANGED and not since.comes_from(commit):
+        return UnitFate(path, unit, kind, did, ELSEWHERE, text)
     last = None if state == UNCHANGED else since.last_change(commit, path, kind, unit)
     return UnitFate(path, unit, kind, did, state, text, change_of(last, me) if last else None)
 

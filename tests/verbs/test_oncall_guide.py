@@ -175,6 +175,19 @@ def test_a_remedy_in_data_speaks_for_the_whole_table(night: Night) -> None:
     assert fate.change is not None and fate.change.commit == gone
 
 
+def test_a_remedy_that_came_after_the_release_is_no_part_of_it(night: Night) -> None:
+    night.fire("labels", "L1")
+    night.write("rules/rules.json", [R1, R9, {"id": "R10", "then": "refer"}])
+    night.commit("add R10", trailers={"alert": ["L1"]})
+    act_on_alert(night.repo, "L1", did="added R10")
+    night.fire("labels", "L2")
+    result = oncall_guide(night.repo)
+    last = by_id(result)["L2"].last
+    assert last is not None
+    assert [(fate.unit, fate.now, fate.change) for fate in last.fates] == [("R10", "elsewhere", None)]
+    assert last.undone == () and "rules/rules.json#R10: not in this release" in page(result)
+
+
 def test_after_a_rollback_the_guide_says_what_is_live_now(night: Night) -> None:
     bad = night.go_wrong()
     rollback(night.repo, "prod", reason="A88")
