@@ -121,6 +121,9 @@ def _artifacts(result: ShowResult) -> list[RenderableType]:
     return [line((title, "head")), indented(Columns(rows, grow=1, right=(2,))), *more]
 
 
+_KNOWN = 5  # newest facts of an artifact
+
+
 def show_unit_page(result: ShowUnitResult) -> RenderableType:
     """One artifact's summary, or one unit: what it says, then its value."""
     name = result.path if result.unit is None else f"{result.path}#{result.unit}"
@@ -144,7 +147,11 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
     # a sentence, such as a rule's, says more than its fields; what is but the fields again does not
     told = result.unit is not None and isinstance(result.value, Mapping) and result.kind != "data"
     text = line(result.text, wrap=True) if told and result.text != short_json(result.value) else None
-    return paragraphs(line(*head), text, body)
+    facts = [
+        line((f"{when(fact.at)}  ", "quiet"), (who(fact.by), "who"), f"  {fact.text}", wrap=True)
+        for fact in result.facts[-_KNOWN:]
+    ]
+    return paragraphs(line(*head), text, body, facts)
 
 
 def _loading(verdict: Any) -> tuple[str, Any]:

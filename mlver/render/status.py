@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from mlver.verbs.status import StatusResult
 
 _CONFLICTS = 8
+_RULES = 6
 SIGNS = {"added": "added", "removed": "removed", "modified": "changed", "renamed": "changed", "rewritten": "quiet"}
 
 
 def init_page(result: InitResult) -> RenderableType:
     """One line: where the repository is."""
+    where: list[Part] = [(result.path, "path"), "" if result.bare else "/.mlver"]
     if result.created:
-        return whole("new repository in ", (result.path, "path"), "/.mlver")
-    return whole("there is a repository already in ", (result.path, "path"), "/.mlver")
+        return whole("new bare repository in " if result.bare else "new repository in ", *where)
+    return whole("there is a repository already in ", *where)
 
 
 def status_page(result: StatusResult) -> RenderableType:
@@ -125,6 +127,12 @@ def _waiting(result: StatusResult) -> list[RenderableType]:
         line((f"slo {slo.name} {slo.state}: ", "bad" if slo.state == "broken" else "warning"), slo.why)
         for slo in result.slos
     ]
+    lines += [
+        line((f"rule {rule.id} {rule.state}: ", "bad" if rule.state == "expired" else "warning"), rule.why, wrap=True)
+        for rule in result.rules[:_RULES]
+    ]
+    if len(result.rules) > _RULES:
+        lines.append(line((f"… {len(result.rules) - _RULES} more rules: mlver rules", "quiet")))
     if result.unsettled:
         lines.append(line(("the link of these stages waits to be moved: ", "warning"), ", ".join(result.unsettled)))
     return lines

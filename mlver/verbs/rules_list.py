@@ -37,7 +37,9 @@ NEVER_FIRED: Final = "never fired"
 NEVER_TESTED: Final = "never tested"
 NO_OWNER: Final = "nobody owns it"
 NO_REASON: Final = "no reason"
-_ORDER: Final = (EXPIRED, MALFORMED, OWNER_LEFT, EXPIRES_SOON, STALE, CAN_GO, NEVER_FIRED, NEVER_TESTED, NO_OWNER, NO_REASON)
+_ORDER: Final = (
+    EXPIRED, MALFORMED, OWNER_LEFT, EXPIRES_SOON, STALE, CAN_GO, NEVER_FIRED, NEVER_TESTED, NO_OWNER, NO_REASON,
+)  # fmt: skip
 _WORD = re.compile(r"[^\s.:/,;()\[\]{}=]+")
 
 
@@ -106,8 +108,8 @@ def list_rules(
 ) -> RulesListResult:
     """Return all rules of the work tree, or of `rev`, those that need attention first.
 
-    `never_fired` (or never tested), `owner_left` and `expired` keep those of which that holds. `rules` names one file, or PATH#RULE.
-    Raises UsageError for malformed entries of `[people.NAME]`.
+    `never_fired` (or never tested), `owner_left` and `expired` keep those of which that holds. `rules` names one
+    file, or PATH#RULE. Raises UsageError for malformed entries of `[people.NAME]`.
     """
     commit = repo.resolve(rev) if rev else None
     snapshot = repo.snapshot(commit) if commit else repo.work_snapshot()

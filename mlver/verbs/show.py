@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from mlver.objects.tree import TREE
 from mlver.repo.ledger import ledger_of
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
+from mlver.repo.rule_words import facts_about, rule_words
 from mlver.repo.snapshot import Artifact
 from mlver.repo.unit_reader import value_of
 from mlver.verbs.cat import locate_artifact
@@ -80,7 +81,8 @@ class ShowResult(Result):
 class ShowUnitResult(Result):
     """One artifact (`unit` None: its summary) or one unit of it at one revision.
 
-    `id` is the artifact's blob, what `b3sum` prints for the file (a folder has none); `size` its bytes.
+    `id` is the artifact's blob, what `b3sum` prints for the file (a folder has none); `size` its bytes. `facts`
+    are what is known of these very bytes: which rules fired on them, what came of leaving a rule out.
     """
 
     schema: ClassVar[str] = "mlver.show-unit/v1"
@@ -92,13 +94,14 @@ class ShowUnitResult(Result):
     text: str
     id: BlobId | None = None
     size: int | None = None
+    facts: tuple[FactInfo, ...] = ()
 
 
 def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
     """Return what is known of a commit (`REV`), an artifact (`REV:PATH`, `PATH@REV`) or a unit (`PATH#UNIT`)."""
     parsed = parse_target(repo, target)
     if parsed.path is not None:
-        return _show_part(repo, target)
+        return _with_facts(repo, _show_part(repo, target))
     id = repo.resolve(parsed.rev or "HEAD")
     commit, snapshot = repo.commit(id), repo.snapshot(id)
     return ShowResult(
@@ -132,8 +135,17 @@ def _own_diff(repo: Repository, id: CommitId) -> DiffResult:
 
 def _fact_info(fact: Fact) -> FactInfo:
     subject = " ".join(f"{k}={v}" for k, v in fact.subject.items() if k != "commit")
+    if (said := rule_words(fact)) is not None:
+        return FactInfo(fact.type, said, fact.by, fact.at, fact.known, fact.body)
     text = str(fact.body.get("text") or short_json(dict(fact.body)))
     return FactInfo(fact.type, f"{subject} {text}".strip(), fact.by, fact.at, fact.known, fact.body)
+
+
+def _with_facts(repo: Repository, result: ShowUnitResult) -> ShowUnitResult:
+    if result.id is None or repo.view.facts is None:
+        return result
+    facts = facts_about(repo, result.path, result.id, result.unit)
+    return replace(result, facts=tuple(_fact_info(fact) for fact in facts))
 
 
 def _show_part(repo: Repository, target: str) -> ShowUnitResult:

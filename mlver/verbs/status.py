@@ -17,6 +17,7 @@ from mlver.repo.staleness import stale_in
 from mlver.verbs.alert_waiting import OldAlert, WaitingAlerts, waiting_alerts
 from mlver.verbs.common import FileChange
 from mlver.verbs.compare import file_changes
+from mlver.verbs.rule_concerns import RuleConcern, rule_concerns
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class StatusResult(Result):
     old_alerts: tuple[OldAlert, ...] = ()
     muted_alerts: int = 0
     merging: OpenMerge | None = None
+    rules: tuple[RuleConcern, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -121,6 +123,7 @@ def status(repo: Repository) -> StatusResult:
         unsettled=_unsettled(repo),
         slos=_slos(repo),
         merging=_merging(repo, work),
+        rules=rule_concerns(repo, work),
     )
 
 

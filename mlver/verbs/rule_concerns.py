@@ -1,0 +1,87 @@
+"""What `status` says of rules: those past their date, and answers about them that no longer hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mlver.errors import MlverError, UsageError
+from mlver.kinds.base import MISSING, Unreadable
+from mlver.kinds.rule_about import about
+from mlver.objects.time import parse_time
+from mlver.repo.ablation_facts import Ablation, ablations
+from mlver.repo.outdated import Outdated
+from mlver.repo.repository import Repository
+from mlver.repo.rulebook import RULES_KIND, rule_files
+from mlver.repo.snapshot import Snapshot
+
+EXPIRED: Final = "expired"
+STALE: Final = "stale"
+REMOVED: Final = "removed here"
+_LARGEST = 1 << 20  # bytes of a file of rules that every `status` reads
+
+
+@dataclass(frozen=True)
+class RuleConcern:
+    """One rule that needs somebody: it is `expired`, its ablation is `stale`, or it is `removed here`; and why."""
+
+    id: str
+    path: str
+    state: str
+    why: str
+
+
+def rule_concerns(repo: Repository, work: Snapshot) -> tuple[RuleConcern, ...]:
+    """Return what needs somebody about the rules of the work tree."""
+    return (*_expired(repo, work), *_ablated(repo, work))
+
+
+def _expired(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
+    for path, artifact in work.artifacts.items():
+        if artifact.kind != RULES_KIND or artifact.size > _LARGEST:
+            continue
+        try:
+            rules = next(rule_files(work, path)).rules
+        except MlverError:  # `rules list` says why it can't be read
+            continue
+        for key, rule in rules.items():
+            says = about(rule)
+            if says.expires is None:
+                continue
+            try:
+                due = parse_time(says.expires) <= repo.now()
+            except UsageError:
+                continue
+            if due:
+                owner = f", {says.owner}" if says.owner else ""
+                yield RuleConcern(key, path, EXPIRED, f"since {says.expires}{owner}: {says.why or 'no reason'}")
+
+
+def _ablated(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
+    """Yield rules here or in HEAD of which the newest answer is stale, or which the work tree removes."""
+    newest: dict[tuple[str, str], Ablation] = {}
+    for one in ablations(repo) if repo.view.facts else ():
+        for answer in one.answers:
+            if len(answer.off) == 1 and ((one.rules, answer.off[0]) not in newest or answer.hits != 0):
+                newest[one.rules, answer.off[0]] = one
+    state = Outdated(repo, work)
+    for (path, key), one in newest.items():
+        here, committed = _holds(work, path, key), _holds(repo.head_snapshot(), path, key)
+        found = one.answer(key)
+        if found is None or not (here or committed):
+            continue
+        known = f"without it {found.verdict} ({one.at:%Y-%m-%d}, {one.data}: {found.why})"
+        moved = [part for part in state.moved(one.inputs) if here or part.path != path]
+        if moved:
+            by = f" by {moved[0].author}" if moved[0].author else ""
+            known += f"; stale: {moved[0].said}{by}" + (f", {len(moved) - 1} more" if len(moved) > 1 else "")
+        if moved or not here:
+            yield RuleConcern(key, path, STALE if here else REMOVED, known)
+
+
+def _holds(snapshot: Snapshot, path: str, key: str) -> bool:
+    try:
+        return path in snapshot and snapshot.units(path).get(key) is not MISSING
+    except Unreadable:
+        return True  # in the middle of an edit
