@@ -9,8 +9,7 @@ import typer
 
 from mlver.cli import complete
 from mlver.cli.command import verb
-from mlver.cli.metrics_app import Revs, app, split
-from mlver.cli.options import RECORDED
+from mlver.cli.metrics_app import MeasuredAsOf, Revs, app, split
 from mlver.cli.session import Session
 
 if TYPE_CHECKING:
@@ -57,10 +56,7 @@ def backfill(
         typer.Option("--served", help="These commits did serve this data: count for objectives (mlver slo)."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and the cost.")] = False,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="TIME", help="With the labels of then; now.", rich_help_panel=RECORDED),
-    ] = None,
+    as_of: MeasuredAsOf = None,
 ) -> int:
     """Measure old models with today's metric; the values belong to the old commits.
 

@@ -9,6 +9,7 @@ import typer
 from mlver.cli import complete
 from mlver.cli.command import new_app
 from mlver.cli.groups import DefaultGroup
+from mlver.cli.options import RECORDED
 
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="As it was known at this moment.")]
 Names = Annotated[list[str] | None, typer.Option("--name", metavar="NAME", help="Only this metric.")]
@@ -20,6 +21,16 @@ On = Annotated[
 Revs = Annotated[
     list[str] | None,
     typer.Option("--revs", metavar="REV", help="These commits (also A..B, or with commas); all models."),
+]
+Window = Annotated[
+    str | None, typer.Option("--window", metavar="TEXT", help="Of this stretch of time: 7d.", rich_help_panel=RECORDED)
+]
+Estimate = Annotated[
+    bool, typer.Option("--estimate", help="Estimated without labels, not measured.", rich_help_panel=RECORDED)
+]
+MeasuredAsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="With the labels of then; now.", rich_help_panel=RECORDED),
 ]
 
 

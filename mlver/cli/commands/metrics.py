@@ -10,7 +10,7 @@ import typer
 from mlver.cli import complete, metric_backfill, metric_views
 from mlver.cli.command import verb
 from mlver.cli.metric_views import show_groups
-from mlver.cli.metrics_app import AsOf, Names, app
+from mlver.cli.metrics_app import AsOf, Estimate, MeasuredAsOf, Names, Window, app
 from mlver.cli.options import RECORDED
 from mlver.cli.session import Session
 from mlver.errors import UsageError
@@ -44,18 +44,9 @@ def add(
     n: Annotated[
         int | None, typer.Option("--n", "-n", min=0, metavar="N", help="Of so many samples.", rich_help_panel=RECORDED)
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="TIME", help="With the labels of then; now.", rich_help_panel=RECORDED),
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option("--window", metavar="TEXT", help="Of this stretch of time: 7d.", rich_help_panel=RECORDED),
-    ] = None,
-    estimate: Annotated[
-        bool,
-        typer.Option("--estimate", help="Estimated without labels, not measured.", rich_help_panel=RECORDED),
-    ] = False,
+    as_of: MeasuredAsOf = None,
+    window: Window = None,
+    estimate: Estimate = False,
     file: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="From a JSON file: {name: value, slice: {...}}; - is stdin."),
