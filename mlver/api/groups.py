@@ -20,6 +20,7 @@ from mlver.verbs import (
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
+from mlver.verbs import remote as remote_verbs
 from mlver.verbs import slo as slo_verbs
 from mlver.verbs.backfill import backfill_metrics
 
@@ -85,3 +86,11 @@ class Fallbacks(Bound):
 
     show = method(fallback_verbs.fallbacks)
     drill = method(fallback_verbs.drill)
+
+
+class Remotes(Bound):
+    """`repo.remotes`: other repositories by name."""
+
+    add = method(remote_verbs.add_remote)
+    ls = method(remote_verbs.list_remotes)
+    rm = method(remote_verbs.remove_remote)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Rules, Slo
+from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Remotes, Rules, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
@@ -23,15 +23,19 @@ from mlver.verbs import promote as move_verbs
 from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
 from mlver.verbs.check import check
+from mlver.verbs.clone import clone
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
 from mlver.verbs.divergence import compare_branches
+from mlver.verbs.fetch import fetch
 from mlver.verbs.fsck import fsck
 from mlver.verbs.impact import impact
 from mlver.verbs.isolate import isolate
 from mlver.verbs.lineage import lineage
 from mlver.verbs.log import log
 from mlver.verbs.oncall_guide import oncall_guide
+from mlver.verbs.pull import pull
+from mlver.verbs.push import push
 from mlver.verbs.query import query, query_path, query_schema
 from mlver.verbs.reproduce import reproduce
 from mlver.verbs.restore import restore
@@ -66,9 +70,25 @@ class Repo(Bound):
         return cls(Repository.open(Path(path).absolute(), actor=author, clock=clock))
 
     @classmethod
-    def init(cls, path: str | Path = ".", *, author: str | None = None, clock: Clock = system_clock) -> Self:
-        """Make a repository in `path`, or open the one that is there."""
-        return cls(Repository.init(Path(path).absolute(), actor=author, clock=clock)[0])
+    def init(
+        cls, path: str | Path = ".", *, bare: bool = False, author: str | None = None, clock: Clock = system_clock
+    ) -> Self:
+        """Make a repository in `path` (a `bare` one has no work tree), or open the one that is there."""
+        return cls(Repository.init(Path(path).absolute(), actor=author, clock=clock, bare=bare)[0])
+
+    @classmethod
+    def clone(
+        cls,
+        source: str | Path,
+        path: str | Path,
+        *,
+        bare: bool = False,
+        author: str | None = None,
+        clock: Clock = system_clock,
+    ) -> Self:
+        """Copy the repository in the folder `source` to the new folder `path`, and open it."""
+        clone(Path(source).absolute(), Path(path).absolute(), bare=bare, actor=author, clock=clock)
+        return cls.open(path, author=author, clock=clock)
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +124,11 @@ class Repo(Bound):
     def rules(self) -> Rules:
         """Rules, and what became of testing them."""
         return Rules(self.repository)
+
+    @property
+    def remotes(self) -> Remotes:
+        """Other repositories."""
+        return Remotes(self.repository)
 
     @property
     def notes(self) -> Notes:
@@ -156,6 +181,9 @@ class Repo(Bound):
     query_schema = method(query_schema)
     query_path = method(query_path)
     search = method(search)
+    push = method(push)
+    fetch = method(fetch)
+    pull = method(pull)
     fsck = method(fsck)
     get_config = method(config_verbs.get_config)
     set_config = method(config_verbs.set_config)

@@ -27,8 +27,10 @@ def _offer(ctx: typer.Context, incomplete: str, names: Callable[[Repository], It
 
 
 def _references(repo: Repository) -> list[str]:
+    from mlver.repo.refs import remote_branches
+
     view = repo.view
-    return ["HEAD", *view.branches, *view.tags, *view.stages]
+    return ["HEAD", *view.branches, *view.tags, *view.stages, *remote_branches(view)]
 
 
 def revision(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -59,6 +61,11 @@ def path(ctx: typer.Context, incomplete: str) -> list[str]:
 def part(ctx: typer.Context, incomplete: str) -> list[str]:
     """Revisions and artifacts."""
     return _offer(ctx, incomplete, lambda repo: [*_references(repo), *repo.head_snapshot().artifacts])
+
+
+def remote(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of other repositories."""
+    return _offer(ctx, incomplete, lambda repo: repo.settings.remotes())
 
 
 def setting(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -9,6 +9,7 @@ LOOK = "Look and compare"
 STAGES = "Stages: what is live"
 LEARN = "Learned later: metrics, alerts, notes"
 MOVE = "Branches, files and undo"
+SHARE = "Share with others"
 HOUSE = "Housekeeping"
 
 
@@ -62,6 +63,11 @@ _ALL = (
     Entry("restore", "Write old files into the work tree or elsewhere.", MOVE),
     Entry("undo", "Take back the last operation.", MOVE),
     Entry("op", "Show every operation on this repository.", MOVE),
+    Entry("clone", "Copy a whole repository, with its history of stages.", SHARE),
+    Entry("remote", "Name the repositories to push to and fetch from.", SHARE),
+    Entry("push", "Send what is new here: branches, stages, facts.", SHARE),
+    Entry("fetch", "Bring what is new there; branches here stay.", SHARE),
+    Entry("pull", "Fetch, and merge into the branch you are on.", SHARE),
     Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
     Entry("config", "Show or change settings of this repository.", HOUSE),
     Entry("demo", "Play the night at the clinic on real data.", HOUSE),

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Self
 from mlver.errors import Damaged, Refused, RemoteError, UsageError
 from mlver.index.locations import Locations
 from mlver.objects.ids import OperationId
-from mlver.objects.state import Operation, Tracked
-from mlver.repo.head import Head, read_head, read_log
+from mlver.objects.state import Operation, Tracked, View
+from mlver.repo.head import Head, read_head, read_log, swap_head
 from mlver.repo.moves import Slot, by_slot, moves
 from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
-from mlver.repo.settings import ASKED, REMOTE, write_setting
+from mlver.repo.settings import REMOTE, write_setting
 from mlver.storage.base import Storage
 from mlver.storage.elsewhere import Elsewhere
 from mlver.storage.local import LocalStorage
+from mlver.storage.memory import MemoryStorage
 from mlver.store.object_store import ObjectStore
 
 if TYPE_CHECKING:
@@ -80,18 +81,23 @@ def open_remote(path: Path, name: str = DEFAULT, cache: Path | None = None) -> R
     raise RemoteError(f"not a mlver repository: {path}", hint="mlver init --bare makes one there")
 
 
-def remote_of(repo: Repository, name: str | None, *, make: bool = False) -> Remote:
+def remote_of(repo: Repository, name: str | None, *, make: bool = False, imagine: bool = False) -> Remote:
     """Return a repository by the name it has here, or by its folder; without one, `origin`, or the only one.
 
-    With `make` an empty folder becomes a bare repository. UsageError for a name that there is none of.
+    With `make` an empty folder becomes a bare repository; with `imagine` one is made up, in memory. UsageError for
+    a name that there is none of.
     """
     name, path = _find(repo, name)
     if not path.is_absolute():
         raise UsageError(f"remote {name} is no absolute path: {path}", hint=f"mlver remote rm {name}, and add it again")
     if path == repo.root or path == repo.dot or repo.dot in path.parents:
         raise UsageError(f"{path} is this repository itself")
-    if make and os.path.isdir(path) and not has_format(path / FOLDER) and not is_bare(path):
-        _make(repo, name, path)
+    if (make or imagine) and os.path.isdir(path) and not has_format(path / FOLDER) and not is_bare(path):
+        _refuse_gone(repo, name, path)
+        if make:
+            _make(repo, path)
+        elif not os.listdir(path):
+            return _imagined(repo, name, path)
     return open_remote(path, name, repo.dot / "cache" / f"remote-{name}.db")
 
 
@@ -113,16 +119,24 @@ def _known(known: dict[str, str]) -> str:
     return f"there are {', '.join(known)}" if known else f"mlver remote add {DEFAULT} FOLDER"
 
 
-def _make(repo: Repository, name: str, path: Path) -> None:
-    """Make a bare repository in an empty folder; RemoteError if there was something when it was last seen."""
+def _refuse_gone(repo: Repository, name: str, path: Path) -> None:
+    """Raise RemoteError if there was a repository when it was last seen: the disk is probably not mounted."""
     if seen := repo.view.remotes.get(name):
-        where = f"{path} is empty, and was at operation {seen.number} when {name} was last seen"
+        where = f"{path} is no repository, and was at operation {seen.number} when {name} was last seen"
         raise RemoteError(where, hint="is the disk mounted?")
+
+
+def _imagined(repo: Repository, name: str, path: Path) -> Remote:
+    storage = MemoryStorage(str(path))
+    swap_head(storage, None, Operation(0, None, repo.now(), repo.actor, "init", View()))
+    return Remote(name, str(path), storage, bare=True)
+
+
+def _make(repo: Repository, path: Path) -> None:
     try:
         made, _ = Repository.init(path, actor=repo.actor, clock=repo.now, bare=True)
     except Refused as error:
         raise RemoteError(f"not a mlver repository: {path}", hint=error.hint) from None
-    write_setting(made.dot / "config.toml", "releases.write", ASKED)
     made.close()
 
 

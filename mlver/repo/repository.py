@@ -27,7 +27,7 @@ from mlver.repo import revisions
 from mlver.repo.facts import FactLog
 from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
-from mlver.repo.settings import Settings
+from mlver.repo.settings import ASKED, Settings, write_setting
 from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
 from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
 from mlver.storage import durable
@@ -38,7 +38,8 @@ FOLDER = ".mlver"
 FORMAT = b"mlver repository format 1\n"
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
-_OF_A_BARE = frozenset({"packs", "ops", "cache", "head.0", "lock"})  # left where making one was cut short
+# what is left where making a bare one was cut short
+_OF_A_BARE = frozenset({"packs", "ops", "cache", "head.0", "lock", "config.toml"})
 
 
 def system_clock() -> datetime:
@@ -120,7 +121,9 @@ class Repository:
         for folder in ("packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
         operation = Operation(0, None, clock(), actor or login_name(), "init", View())
-        if not bare:
+        if bare:
+            write_setting(dot / "config.toml", "releases.write", ASKED)  # it is there for others
+        else:
             durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
         # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
         if not storage.exists("head.0"):

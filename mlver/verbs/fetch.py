@@ -34,10 +34,10 @@ from mlver.verbs.sharing import (
 
 @dataclass(frozen=True)
 class FetchResult(Result):
-    """What came, and what moved here: remote branches (`origin/main`), tags, stages.
+    """What came, and what moved here: tags and stages (`refs`), and branches there (`branches_moved`).
 
-    `conflicts` are stages that were moved on both sides: they are as they were here. `tags_kept` are tags that
-    name another commit there.
+    `branches` are where those are now. `conflicts` are stages that were moved on both sides: they are as they
+    were here. `tags_kept` are tags that name another commit there.
     """
 
     schema: ClassVar[str] = "mlver.fetch/v1"
@@ -45,6 +45,7 @@ class FetchResult(Result):
     where: str
     changed: bool = False
     branches: Mapping[str, CommitId] = field(default_factory=dict)
+    branches_moved: tuple[RefChange, ...] = ()
     refs: tuple[RefChange, ...] = ()
     conflicts: tuple[StageConflict, ...] = ()
     tags_kept: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ def fetch(
                 result,
                 changed=view != before or bool(joined.moves),
                 refs=ref_changes(before, view),
+                branches_moved=_moved(before, view, there.name),
                 conflicts=tuple(map(stage_conflict, joined.conflicts)),
                 tags_kept=tuple(sorted(n for n, id in theirs.tags.items() if before.tags.get(n, id) != id)),
             )
@@ -126,6 +128,11 @@ def _bring(repo: Repository, there: Remote, head: Head, dry_run: bool, progress:
         else:
             moved = run_transfer(transfer, progress, f"fetch from {there.name}")
     return delivered(shipment, moved)
+
+
+def _moved(before: View, after: View, remote: str) -> tuple[RefChange, ...]:
+    old, new = (view.remotes[remote].branches if remote in view.remotes else {} for view in (before, after))
+    return ref_changes(View(branches=old), View(branches=new))
 
 
 def _joined(repo: Repository, here: Head, there: Remote, head: Head, choices: Mapping[Slot, Choice]) -> Joined:

@@ -18,9 +18,13 @@ class InitResult(Result):
     path: str
     created: bool
     branch: str | None
+    bare: bool = False
 
 
-def init(path: Path, *, actor: str | None = None, clock: Clock = system_clock) -> InitResult:
-    """Make a repository in `path` (the folder is made too). An existing one is left as it is."""
-    repo, created = Repository.init(path, actor=actor, clock=clock)
-    return InitResult(path=str(repo.root), created=created, branch=repo.view.branch)
+def init(path: Path, *, bare: bool = False, actor: str | None = None, clock: Clock = system_clock) -> InitResult:
+    """Make a repository in `path` (the folder is made too). An existing one is left as it is.
+
+    A `bare` one has no work tree; others push to it. Refused when its folder is not empty.
+    """
+    repo, created = Repository.init(path, actor=actor, clock=clock, bare=bare)
+    return InitResult(path=str(repo.root), created=created, branch=repo.view.branch, bare=repo.bare)

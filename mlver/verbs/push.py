@@ -73,7 +73,7 @@ def push(
     folder becomes a bare repository. RemoteError when there is none, Refused for a branch somebody works on there.
     """
     repo.refresh()
-    with remote_of(repo, remote, make=not dry_run) as there:
+    with remote_of(repo, remote, make=not dry_run, imagine=dry_run) as there:
         result = PushResult(there.name, there.where, changed=False, dry_run=dry_run)
         sent = Delivery()
 

@@ -15,11 +15,16 @@ app = new_app()
 
 @verb(
     app,
-    examples=[("mlver init", "make one here"), ("mlver init clinic", "make the folder clinic and one in it")],
+    examples=[
+        ("mlver init", "make one here"),
+        ("mlver init clinic", "make the folder clinic and one in it"),
+        ("mlver init --bare /mnt/team/clinic", "one without a work tree, to push to"),
+    ],
 )
 def init(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; the current folder if not said.")] = Path(),
+    bare: Annotated[bool, typer.Option("--bare", help="Without a work tree, for others to push to.")] = False,
 ) -> None:
     """Make a repository.
 
@@ -29,7 +34,9 @@ def init(
     from mlver.render.status import init_page
     from mlver.verbs.init import init
 
-    result = init(session.cwd / folder, actor=session.actor, clock=session.now)
+    result = init(session.cwd / folder, bare=bare, actor=session.actor, clock=session.now)
     session.show(result, lambda: init_page(result), [result.path])
-    if result.created:
+    if result.created and result.bare:
+        session.hint(f"mlver remote add origin {result.path}  (where you work)")
+    elif result.created:
         session.hint("mlver commit -m 'first snapshot'")
