@@ -24,7 +24,8 @@ def changed_document(document: Value, changes: Mapping[str, Value]) -> tuple[Val
         if value is MISSING:
             continue
         parts = _parts(path)
-        if value in ({}, []) and get_at(new, parts) not in (MISSING, {}, []):
+        there = get_at(new, parts)
+        if value in ({}, []) and isinstance(there, (dict, list)) and there:
             continue
         new = _with(new, parts, copy.deepcopy(value), path)
         done[path] = value

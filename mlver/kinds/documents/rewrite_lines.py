@@ -38,7 +38,8 @@ def rewrite_ini(text: str, old: Value, new: Value) -> str:
                 edits.append((place.start, place.end, []))
             elif value != old[name][key]:
                 edits.append((place.start, place.end, _option(place.key, place.mark or mark, value)))
-        fresh = [line for key in new[name] if key not in old[name] for line in _option(key, mark, new[name][key])]
+        near = next((place.mark for place in reversed(options[name].values()) if place.mark), mark)
+        fresh = [line for key in new[name] if key not in old[name] for line in _option(key, near, new[name][key])]
         last = max([start + 1, *(place.end for place in options[name].values())])
         edits.append((last, last, fresh))
     for start, end, said in sorted(edits, key=lambda edit: (-edit[0], -edit[1])):

@@ -62,7 +62,8 @@ def write_jsonlines(data: bytes, table: Any, edits: RowEdits) -> bytes:
         node = json_node(record)
         new = _updated(old, cells)
         records[rows[position]] = record[: node.start] + render(record, node, old, new, style) + record[node.end :]
-    fresh = [style.dump(_updated({}, row), 0, True) for row in edits.new]
+    usual = json.loads(records[rows[0]]) if rows else {}
+    fresh = [style.dump(_fresh(usual, row), 0, True) for row in edits.new]
     return _laid(records, rows, edits, fresh, "\r\n" if "\r\n" in text else "\n")
 
 
@@ -73,7 +74,7 @@ def write_json(data: bytes, table: Any, edits: RowEdits) -> bytes:
     if not isinstance(old, list) or len(old) != table.num_rows:
         raise CannotEdit("records and rows do not agree")
     kept = [_updated(row, edits.cells.get(at, {})) for at, row in enumerate(old) if at not in edits.gone]
-    return rewrite_json(text, old, [*kept, *(_updated({}, row) for row in edits.new)]).encode()
+    return rewrite_json(text, old, [*kept, *(_fresh(old[0] if old else {}, row) for row in edits.new)]).encode()
 
 
 def _text(data: bytes) -> str:
@@ -144,3 +145,8 @@ def _laid(records: list[str], rows: Sequence[int], edits: RowEdits, fresh: list[
 def _updated(old: dict[str, Value], cells: Mapping[str, Value]) -> dict[str, Value]:
     """Return a record with cells set; one that has no value and was not there stays away."""
     return {**old, **{name: cell for name, cell in cells.items() if cell is not None or name in old}}
+
+
+def _fresh(usual: Mapping[str, Value], row: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a new record; a field without a value is written if another record has that field."""
+    return {name: cell for name, cell in row.items() if cell is not None or name in usual}
