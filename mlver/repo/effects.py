@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId, FactBatchId, OperationId
 from mlver.objects.state import FactBatch, Operation, View
+from mlver.repo.moves import with_joined
 from mlver.repo.refs import remote_branches
 
 if TYPE_CHECKING:
@@ -115,19 +115,15 @@ def standing(repo: Repository) -> Iterator[OperationId]:
 def last_standing(repo: Repository) -> tuple[OperationId, Operation] | None:
     """Return the newest operation that is neither undone nor an undo; None when only `init` is left.
 
-    What was merely seen of other repositories is no change that anybody would take back.
+    Nor is one meant of which nothing could be taken back: what came from other repositories stays.
     """
     for id, operation in _chain(repo):
         if operation.parent is None or operation.command.startswith(CLONE):
             return None  # what is before a clone was done elsewhere
-        if operation.undoes is None and not _only_saw(operation, repo.operation(operation.parent)):
+        before = repo.operation(operation.parent).view
+        if operation.undoes is None and with_joined(before, operation.number, [(id, operation)]) != operation.view:
             return id, operation
     return None
-
-
-def _only_saw(operation: Operation, before: Operation) -> bool:
-    seen = operation.view.remotes
-    return seen != before.view.remotes and replace(before.view, remotes=seen) == operation.view
 
 
 def _chain(repo: Repository) -> Iterator[tuple[OperationId, Operation]]:

@@ -116,10 +116,12 @@ class Shipment:
         if blob in self._blobs:
             return
         self._blobs.add(blob)
-        if self._transfer.add_blob(blob) != entry.size:
+        length, new = self._transfer.add_blob(blob)
+        if length != entry.size:
             raise Damaged(f"tree {tree} says a wrong size of {entry.name[:80]!r}", hint="mlver fsck")
-        files, bytes_ = self.kinds.get(entry.kind, (0, 0))
-        self.kinds[entry.kind] = (files + 1, bytes_ + entry.size)
+        if new:
+            files, bytes_ = self.kinds.get(entry.kind, (0, 0))
+            self.kinds[entry.kind] = (files + 1, bytes_ + entry.size)
 
 
 def fact_reach(repo: Repository, head: FactBatchId | None) -> set[bytes]:

@@ -73,14 +73,16 @@ class Transfer:
         """Ask for an object that is no large blob; False when the target has it. Damaged when the source has not."""
         return self._add(type_of(id), id)
 
-    def add_blob(self, id: BlobId) -> int:
-        """Ask for the bytes of a file, with all its chunks; return their length. Damaged as `add`."""
+    def add_blob(self, id: BlobId) -> tuple[int, bool]:
+        """Ask for the bytes of a file, with all its chunks; Damaged as `add`.
+
+        Return their length, and whether the target lacks any of it.
+        """
         chunks = self.source.chunks(id)
-        if chunks[0][0] != id or len(chunks) > 1:
-            self._add(_LIST, id)
+        new = (chunks[0][0] != id or len(chunks) > 1) and self._add(_LIST, id)
         for chunk, _ in chunks:
-            self._add(_BLOB, chunk)
-        return sum(length for _, length in chunks)
+            new |= self._add(_BLOB, chunk)
+        return sum(length for _, length in chunks), new
 
     def add_pack(self, name: str) -> None:
         """Ask for everything in a pack of the source; Damaged when its key table cannot be believed."""
