@@ -191,7 +191,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of a table, as dicts by `columns`; `more` when a limit cut them. `count` is their number, if counted."""
+    """Rows of a table, as dicts by `columns`; `count` is their number, if counted.
+
+    `more` is true when a limit ended the search before the table did.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[dict[str, Value], ...]

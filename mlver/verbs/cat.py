@@ -20,7 +20,7 @@ from mlver.repo.unit_reader import value_of
 class CatResult(Result):
     """One unit's value, or the first `limit` rows of a table (`rows`, with `more` when cut), or their number.
 
-    `columns` and `where` are what was asked for.
+    `columns` and `where` are what was asked for. With `where`, `more` says that not all was looked at.
     """
 
     schema: ClassVar[str] = "mlver.cat/v1"

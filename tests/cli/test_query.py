@@ -94,3 +94,55 @@ def test_search_shows_where_and_what(bench: Bench, mlver: Terminal) -> None:
     assert (nothing.code, nothing.out) == (1, "nothing holds zebra\n")
     assert mlver("search", "hits", "--in", "rule").code == 1
     assert mlver("search", '"').code == 2
+
+
+def test_cat_shows_rows_that_meet_a_condition(bench: Bench, mlver: Terminal) -> None:
+    some = mlver("cat", "data/train.csv@HEAD", "--where", "label = 1", "--columns", "patient_id")
+    assert some.out.split() == ["patient_id", "P2", "P3"]
+    assert mlver("cat", "data/train.csv@HEAD~1", "--where", "label = 1", "--count").out == "1\n"
+    answer = mlver("cat", "data/train.csv", "--where", "label = 1", "--limit", "1", "--json").json
+    assert (answer["rows"], answer["columns"]) == ([{"patient_id": "P2", "label": 1}], ["patient_id", "label"])
+    assert mlver("cat", "data/train.csv", "--where", "label = 7").out == "no such row\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["data/train.csv", "--where", "label = 1 and lable = 2"], "where, character 15: no column lable"),
+        (["data/train.csv", "--where", "label ="], "where, character 8: a value is missing"),
+        (["data/train.csv", "--columns", "nope"], "no column nope"),
+        (["rules/rules.json", "--where", "id = 1"], "rules/rules.json is no table, but rules"),
+        (["data/train.csv#P1", "--count"], "is one unit, not a table"),
+    ],
+)
+def test_cat_names_what_makes_no_sense(bench: Bench, mlver: Terminal, words: list[str], says: str) -> None:
+    answer = mlver("cat", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert says in answer.err
+
+
+def test_cat_fetches_only_the_chunks_it_needs(bench: Bench, mlver: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from mlver.store.object_store import ObjectStore
+
+    noise = np.random.default_rng(0)
+    columns = {f"v{n}": noise.normal(size=60_000) for n in range(8)}
+    pq.write_table(
+        pa.table({"id": np.arange(60_000), **columns}), bench.root / "data" / "t.parquet", row_group_size=5000
+    )
+    bench.commit("a large table")
+    fetched: list[int] = []
+    real = ObjectStore._chunk
+
+    def chunk(self: ObjectStore, id: object) -> bytes:
+        data = real(self, id)  # type: ignore[arg-type]
+        fetched.append(len(data))
+        return data
+
+    monkeypatch.setattr(ObjectStore, "_chunk", chunk)
+    answer = mlver("cat", "data/t.parquet@HEAD", "--where", "id = 31000", "--columns", "id,v3", "--json")
+    assert answer.json["rows"] == [{"id": 31000, "v3": columns["v3"][31000]}]
+    assert 0 < sum(fetched) < (bench.root / "data" / "t.parquet").stat().st_size / 5

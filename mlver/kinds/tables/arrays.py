@@ -35,6 +35,14 @@ def no_value(kind: Any) -> Any:
     return pa.nulls(1, kind)[0]
 
 
+def one(value: int | float | str) -> Any:
+    """Return an int64, a double or a text as an Arrow scalar."""
+    if isinstance(value, str):
+        return texts([value])[0]
+    kind = pa.int64() if isinstance(value, int) else pa.float64()
+    return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(np.array([value]))])[0]
+
+
 def as_array(scalar: Any) -> Any:
     """Return an Arrow array that holds one Arrow scalar."""
     return pa.nulls(1, scalar.type).fill_null(scalar) if scalar.is_valid else pa.nulls(1, scalar.type)

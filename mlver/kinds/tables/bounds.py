@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _EXACT: Final = 2**53  # beyond it an integer compared with a float is not itself any more
 
@@ -33,40 +34,54 @@ class May(NamedTuple):
 
 _ANYTHING: Final = May(True, True)
 _Judge = Callable[[Mapping[str, Bounds]], May]
+Mask = Callable[[Any], Any]  # of a table: for which rows a condition holds, fails, or is null
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A pyarrow expression, the columns it looks at, and what it may be for rows of known bounds."""
+    """What holds for some rows of a table, the columns it looks at, and what it may be for rows of known bounds.
 
-    expression: Any
+    It is no Arrow expression: to filter by one loads Arrow's engine, and that loads pandas.
+    """
+
+    mask: Mask
     columns: frozenset[str]
     may: _Judge
+
+    def filter(self, table: Any) -> Any:
+        """Return the rows for which the condition holds."""
+        return table.filter(self.mask(table))
 
     def __and__(self, other: Condition) -> Condition:
         def may(bounds: Mapping[str, Bounds]) -> May:
             a, b = self.may(bounds), other.may(bounds)
             return May(a.hold and b.hold, a.fail or b.fail)
 
-        return Condition(self.expression & other.expression, self.columns | other.columns, may)
+        return Condition(
+            lambda table: pc.and_kleene(self.mask(table), other.mask(table)), self.columns | other.columns, may
+        )
 
     def __or__(self, other: Condition) -> Condition:
         def may(bounds: Mapping[str, Bounds]) -> May:
             a, b = self.may(bounds), other.may(bounds)
             return May(a.hold or b.hold, a.fail and b.fail)
 
-        return Condition(self.expression | other.expression, self.columns | other.columns, may)
+        return Condition(
+            lambda table: pc.or_kleene(self.mask(table), other.mask(table)), self.columns | other.columns, may
+        )
 
     def __invert__(self) -> Condition:
-        return Condition(~self.expression, self.columns, lambda bounds: May(*reversed(self.may(bounds))))
+        return Condition(
+            lambda table: pc.invert(self.mask(table)), self.columns, lambda bounds: May(*reversed(self.may(bounds)))
+        )
 
 
-def unknown(expression: Any, name: str) -> Condition:
+def unknown(mask: Mask, name: str) -> Condition:
     """Return a condition of which bounds say nothing."""
-    return Condition(expression, frozenset({name}), lambda _: _ANYTHING)
+    return Condition(mask, frozenset({name}), lambda _: _ANYTHING)
 
 
-def whether_null(column: Any, name: str, absent: bool) -> Condition:
+def whether_null(column: Mask, name: str, absent: bool) -> Condition:
     """Return whether a column is null, or is not."""
 
     def may(bounds: Mapping[str, Bounds]) -> May:
@@ -76,10 +91,11 @@ def whether_null(column: Any, name: str, absent: bool) -> Condition:
         null = May(known.nulls > 0, known.nulls < known.rows)
         return null if absent else May(null.fail, null.hold)
 
-    return Condition(column.is_null() if absent else column.is_valid(), frozenset({name}), may)
+    test = pc.is_null if absent else pc.is_valid
+    return Condition(lambda table: test(column(table)), frozenset({name}), may)
 
 
-def compared(expression: Any, name: str, kind: Any, sign: str, value: Any) -> Condition:
+def compared(mask: Mask, name: str, kind: Any, sign: str, value: Any) -> Condition:
     """Return a comparison of a column with a value; `sign` is `=`, `!=`, `<`, `<=`, `>` or `>=`."""
 
     def judge(low: Any, high: Any) -> May:
@@ -95,25 +111,25 @@ def compared(expression: Any, name: str, kind: Any, sign: str, value: Any) -> Co
         strictly = sign == ">"
         return May(high > value or (not strictly and high == value), low < value or (strictly and low == value))
 
-    return Condition(expression, frozenset({name}), _judged(name, kind, (value,), judge, unequal=sign == "!="))
+    return Condition(mask, frozenset({name}), _judged(name, kind, (value,), judge, unequal=sign == "!="))
 
 
-def one_of(expression: Any, name: str, kind: Any, values: Sequence[Any]) -> Condition:
+def one_of(mask: Mask, name: str, kind: Any, values: Sequence[Any]) -> Condition:
     """Return whether a column is one of some values."""
 
     def judge(low: Any, high: Any) -> May:
         return May(any(low <= value <= high for value in values), True)
 
-    return Condition(expression, frozenset({name}), _judged(name, kind, values, judge))
+    return Condition(mask, frozenset({name}), _judged(name, kind, values, judge))
 
 
-def between(expression: Any, name: str, kind: Any, least: Any, most: Any) -> Condition:
+def between(mask: Mask, name: str, kind: Any, least: Any, most: Any) -> Condition:
     """Return whether a column lies between two values, both included."""
 
     def judge(low: Any, high: Any) -> May:
         return May(low <= most and high >= least, low < least or high > most)
 
-    return Condition(expression, frozenset({name}), _judged(name, kind, (least, most), judge))
+    return Condition(mask, frozenset({name}), _judged(name, kind, (least, most), judge))
 
 
 def _judged(

@@ -46,7 +46,7 @@ def rows_of(folder: FolderSource, spec: Spec, where: str | None = None, limit: i
     found = 0
     for _, table in _tables(folder, folder.parts, spec.options):
         if where is not None:
-            table = table.filter(parse_where(where, table.schema))
+            table = parse_where(where, table.schema).filter(table)
         table = table.slice(0, limit - found)
         found += table.num_rows
         if table.num_rows:

@@ -23,6 +23,7 @@ from mlver.kinds.tables.values import family
 
 WHOLE: Final = 16 << 20  # bytes of text that are read at once
 BLOCK: Final = 8 << 20
+_FIRST: Final = 1 << 20  # of the first block: the first rows are asked for most
 _PACKED: Final = 8  # text grows about so many times
 _ROWS: Final = 1 << 16  # in a batch
 _LINES: Final = (".jsonl", ".ndjson")
@@ -87,7 +88,7 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
 
 
 def _any_row(table: Any, condition: Condition) -> bool:
-    return bool(checked(table).filter(condition.expression).num_rows)
+    return bool(condition.filter(checked(table)).num_rows)
 
 
 def _bounds(file: Any, group: int) -> dict[str, Bounds]:
@@ -147,9 +148,10 @@ def _alike(table: Any, kinds: dict[str, Any]) -> Any:
 
 def _blocks(stream: BinaryIO, *, quotes: bool) -> Iterator[bytes]:
     """Yield the bytes in blocks that end where a row does; CannotCut for text that is not made of lines."""
-    rest = b""
+    rest, size = b"", min(BLOCK, _FIRST)
     while True:
-        data = stream.read(BLOCK)
+        data = stream.read(size)
+        size = min(2 * size, BLOCK)
         if not data:
             if rest:
                 yield rest

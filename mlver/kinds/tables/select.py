@@ -15,7 +15,7 @@ from mlver.kinds.tables.partitions import rows_of
 from mlver.kinds.tables.pieces import CannotCut, pieces
 from mlver.kinds.tables.read import read_table
 from mlver.kinds.tables.values import plain
-from mlver.kinds.tables.where import parse_condition
+from mlver.kinds.tables.where import parse_where
 
 _ALL: Final = 1 << 62
 
@@ -31,6 +31,7 @@ def select(
 ) -> Selection:
     """Return the first `limit` rows that meet a condition (all, if None), of the columns named, in their order.
 
+    `more` says that the limit was reached before the end: rows that meet the condition may follow, or not.
     With `count` they are counted, and none is returned. Types of large text are those of the part that was read.
     Raises Unreadable, and UsageError for a condition or column that makes no sense.
     """
@@ -54,7 +55,7 @@ def _filtered(
 
     def choose(schema: Any) -> tuple[Condition | None, Collection[str] | None]:
         _known(columns, schema)
-        condition = parse_condition(where, schema) if where is not None else None
+        condition = parse_where(where, schema) if where is not None else None
         looked_at = condition.columns if condition else frozenset()
         wanted = {*columns, *looked_at}
         if count and not columns:
@@ -72,7 +73,7 @@ def _filtered(
 def _condition(where: str, schema: Any) -> Condition:
     """Return the condition for one piece, whose types may differ from the last one's as 1 and 1.0 do."""
     try:
-        return parse_condition(where, schema)
+        return parse_where(where, schema)
     except UsageError:
         if any(map(pa.types.is_null, schema.types)):
             raise CannotCut from None  # of a column that is empty here, only the whole tells the type
@@ -81,18 +82,19 @@ def _condition(where: str, schema: Any) -> Condition:
 
 def _of_table(table: Any, where: str | None, columns: Sequence[str]) -> Iterator[Any]:
     _known(columns, table.schema)
-    yield table if where is None else _meeting(table, parse_condition(where, table.schema))
+    yield table if where is None else _meeting(table, parse_where(where, table.schema))
 
 
 def _meeting(table: Any, condition: Condition) -> Any:
     try:
-        return table.filter(condition.expression)
+        return condition.filter(table)
     except pa.ArrowException as error:  # a value too large for the type of its column, say
         raise UsageError(f"where: {str(error).splitlines()[0]}") from error
 
 
 def _gathered(tables: Iterator[Any], columns: Sequence[str], most: int, *, count: bool) -> Selection:
     names: dict[str, None] = {}
+    more = False
     rows: list[dict[str, Value]] = []
     found = 0
     for table in tables:
@@ -104,10 +106,13 @@ def _gathered(tables: Iterator[Any], columns: Sequence[str], most: int, *, count
         rows += _rows(table.slice(0, room), columns)
         if found > most:
             break
+        if found == most and most < _ALL:  # whether there is another may be at the end of a large file
+            more = next((True for table in tables), False)
+            break
     if count:
         return Selection(tuple(names), (), False, found)
     full = [{name: row.get(name) for name in names} for row in rows[:most]]
-    return Selection(tuple(names), tuple(full), found > most, None)
+    return Selection(tuple(names), tuple(full), more or found > most, None)
 
 
 def _rows(table: Any, columns: Sequence[str]) -> list[dict[str, Value]]:

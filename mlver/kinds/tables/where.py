@@ -15,31 +15,30 @@ NaN differs from every number.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.errors import UsageError
-from mlver.kinds.tables.bounds import Condition, between, compared, one_of, unknown, whether_null
+from mlver.kinds.tables.arrays import one
+from mlver.kinds.tables.bounds import Condition, Mask, between, compared, one_of, unknown, whether_null
 from mlver.kinds.tables.values import family, logical
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<op><=|>=|<>|!=|==|[=<>(),])|'(?P<text>(?:[^']|'')*)'|"(?P<name>[^"]+)"|`(?P<tick>[^`]+)`|(?P<word>[^\s<>=!(),'"`]+))"""
 )
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
 }
 _SIGNS: Final = {"==": "=", "<>": "!="}
 _CLOSE = 3  # names that come close, in a hint
@@ -51,13 +50,8 @@ class _Token(NamedTuple):
     at: int  # character, from 1
 
 
-def parse_where(text: str, schema: Any) -> Any:
-    """Return `text` as a pyarrow expression over `schema`; UsageError says what makes no sense, and where."""
-    return parse_condition(text, schema).expression
-
-
-def parse_condition(text: str, schema: Any) -> Condition:
-    """Return `text` as an expression that also knows its columns, and what it can be for rows within bounds."""
+def parse_where(text: str, schema: Any) -> Condition:
+    """Return `text` as a condition on tables of a schema; UsageError says what makes no sense, and where."""
     reader = _Reader(_tokens(text), schema, len(text.rstrip()) + 1)
     condition = reader.condition()
     if reader.left:
@@ -124,13 +118,13 @@ class _Reader:
         if found is not None:
             return ~found if negated else found
         sign = self._next("a comparison")
-        if negated or sign.group != "op" or sign.text not in _COMPARE:
+        plain_sign = _SIGNS.get(sign.text, sign.text)
+        if negated or sign.group != "op" or plain_sign not in _COMPARE:
             raise _wrong(f"{name} needs a comparison such as = or <, not {sign.text!r}", sign.at)
         value = self._value(kind)
-        test = _COMPARE[sign.text](_comparable(column, kind, value), value)
-        return compared(test, name, kind, _SIGNS.get(sign.text, sign.text), value.as_py())
+        return compared(_test_of(column, plain_sign, value), name, kind, plain_sign, value.as_py())
 
-    def _set_test(self, column: Any, name: str, kind: Any) -> Condition | None:
+    def _set_test(self, column: Mask, name: str, kind: Any) -> Condition | None:
         """Return a test by `in`, `between` or `like`; None when none of them follows."""
         if self._takes("in"):
             self._expect("(")
@@ -138,31 +132,26 @@ class _Reader:
             while self._takes(","):
                 values.append(self._value(kind))
             self._expect(")")
-            plain = [value.as_py() for value in values]
-            odd = next((value for value in values if pa.types.is_floating(value.type)), values[0])
-            chosen = _comparable(column, kind, odd).isin(pa.array(plain, odd.type))
-            known = pc.if_else(
-                column.is_valid(), chosen, pa.scalar(None, pa.bool_())
-            )  # null is in no list, and not out
-            return one_of(known, name, kind, plain)
+            tests = [_test_of(column, "=", value) for value in values]
+            return one_of(_joined(pc.or_kleene, tests), name, kind, [value.as_py() for value in values])
         if self._takes("between"):
             low = self._value(kind)
             self._expect("and")
             high = self._value(kind)
-            within = (_comparable(column, kind, low) >= low) & (_comparable(column, kind, high) <= high)
+            within = _joined(pc.and_kleene, [_test_of(column, ">=", low), _test_of(column, "<=", high)])
             return between(within, name, kind, low.as_py(), high.as_py())
         if self._takes("like"):
             pattern = self._next("a pattern")
             if family(kind) != "text":
                 raise _wrong(f"{name} is no text, so it is like nothing", pattern.at)
-            return unknown(pc.match_like(column, pattern=pattern.text), name)
+            return unknown(lambda table: pc.match_like(column(table), pattern.text), name)
         return None
 
-    def _column(self, token: _Token) -> tuple[Any, str, Any]:
+    def _column(self, token: _Token) -> tuple[Mask, str, Any]:
         """Return a column, or a field inside a struct column (`attrs.color`), the column's name, and the type."""
         name = token.text
         if name in self._schema.names:
-            return pc.field(name), name, logical(self._schema.field(name).type)
+            return _values(name, []), name, logical(self._schema.field(name).type)
         first, *rest = name.split(".")
         kind = self._schema.field(first).type if first in self._schema.names else None
         for part in rest:
@@ -170,7 +159,7 @@ class _Reader:
             kind = kind.field(part).type if inner and kind is not None else None
         if kind is None:
             raise _wrong(f"no column {name}", token.at, _columns_hint(name, self._schema.names))
-        return pc.field(first, *rest), first, logical(kind)
+        return _values(first, rest), first, logical(kind)
 
     def _value(self, kind: Any) -> Any:
         token = self._next("a value")
@@ -178,11 +167,11 @@ class _Reader:
             if pa.types.is_decimal(kind):
                 return pa.scalar(Decimal(token.text))
             if pa.types.is_floating(kind):
-                return pa.scalar(float(token.text))
+                return one(float(token.text))
             if family(kind) == "number":
                 whole = re.fullmatch(r"[-+]?\d{1,18}", token.text)
-                return pa.scalar(int(token.text) if whole else float(token.text))
-            return pa.scalar(token.text) if family(kind) == "text" else pa.scalar(token.text).cast(kind)
+                return one(int(token.text) if whole else float(token.text))
+            return one(token.text).cast(kind)
         except (ValueError, ArithmeticError, pa.ArrowException) as error:
             raise _wrong(f"{token.text!r} is no {kind}", token.at) from error
 
@@ -202,10 +191,31 @@ class _Reader:
             raise _wrong(f"{word} is missing", self.left[0].at if self.left else self._end)
 
 
-def _comparable(column: Any, kind: Any, value: Any) -> Any:
-    """Return a column of integers as doubles where the value is one: by itself, Arrow would try float32."""
-    mixed = pa.types.is_integer(kind) and pa.types.is_floating(value.type)
-    return column.cast(pa.float64(), safe=False) if mixed else column
+def _values(name: str, path: list[str]) -> Mask:
+    """Return what gives the values of a column, or of a field inside it, without dictionary or other encoding."""
+
+    def values(table: Any) -> Any:
+        column = table.column(name)
+        if path:
+            column = pc.struct_field(column, path)
+        plain = logical(column.type)
+        return column if column.type == plain else column.cast(plain)
+
+    return values
+
+
+def _test_of(column: Mask, sign: str, value: Any) -> Mask:
+    def test(table: Any) -> Any:
+        values = column(table)
+        if pa.types.is_integer(values.type) and pa.types.is_floating(value.type):
+            values = values.cast(pa.float64(), safe=False)  # however large
+        return _COMPARE[sign](values, value)
+
+    return test
+
+
+def _joined(operation: Callable[[Any, Any], Any], tests: list[Mask]) -> Mask:
+    return lambda table: reduce(operation, [test(table) for test in tests])
 
 
 def _columns_hint(name: str, names: list[str]) -> str:

@@ -119,7 +119,7 @@ def test_leaving_out_groups_changes_no_answer(rows: list[dict[str, Any]], where:
     table = pa.Table.from_pylist(
         [{"n": n, **row} for n, row in enumerate(rows)], schema.append(pa.field("n", pa.int64()))
     )
-    expected = table.filter(parse_where(where, table.schema))["n"].to_pylist()
+    expected = parse_where(where, table.schema).filter(table)["n"].to_pylist()
     for size in (1, 3):
         data = source("t.parquet", parquet(table, row_group_size=size))
         assert [row["n"] for row in select(data, Spec(), where=where).rows] == expected
@@ -135,7 +135,7 @@ def test_other_types_give_the_answer_of_the_whole(kind: Any, where: str) -> None
     numbers = pa.array([0, 1, 2, 1, 1, None]).cast(pa.int64())
     column = numbers.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else numbers.cast(kind)
     table = pa.table({"x": column, "n": list(range(6))})
-    expected = table.filter(parse_where(where, table.schema))["n"].to_pylist()
+    expected = parse_where(where, table.schema).filter(table)["n"].to_pylist()
     data = source("t.parquet", parquet(table, row_group_size=2))
     assert [row["n"] for row in select(data, Spec(), where=where, columns=["n"]).rows] == expected
 
@@ -197,7 +197,7 @@ def test_of_large_text_only_the_beginning_is_read_for_the_first_rows(small_block
     assert Counting.total < 1000
     Counting.total = 0
     assert select(CountedSource("t.csv", text.encode()), Spec(), where="id = 100", limit=1).rows[0]["x"] == 100
-    assert Counting.total > 1000  # another row could follow
+    assert Counting.total < 2000  # it ends there: whether another row follows is not looked for
     broken_later = text + '"never closed\n'
     assert len(select(source("t.csv", broken_later), Spec(), limit=3).rows) == 3
 

@@ -42,7 +42,7 @@ TABLE = pa.table(
     ],
 )
 def test_a_condition_chooses_rows(where: str, ids: list[int]) -> None:
-    assert TABLE.filter(parse_where(where, TABLE.schema))["id"].to_pylist() == ids
+    assert parse_where(where, TABLE.schema).filter(TABLE)["id"].to_pylist() == ids
 
 
 @pytest.mark.parametrize(
