@@ -65,6 +65,8 @@ class Sandbox:
         try:
             self._refer(check_select(self._serialized(sql), self._empty))
         except Malformed as error:
+            if str(error).endswith('near ")"') and ")" not in text:  # the one that is put behind it
+                error = Malformed("it ends too early")
             raise self._statement(text) or error from None
         return sql
 
