@@ -60,7 +60,7 @@ def _files(result: MergeResult) -> list[RenderableType]:
     for change in result.changes[:_FILES]:
         units = merged.get(change.path)
         parts = [f"{many(units, 'unit')} merged"] if units else []
-        if clashes := sum(conflict.path == change.path for conflict in result.conflicts):
+        if clashes := sum(conflict.path == change.path for conflict in result.unresolved):
             parts.append(many(clashes, "conflict"))
         said = ", ".join(parts)
         rows.append([(change.change, SIGNS.get(change.change, "changed")), (change.kind, "kind"), change.path, said])

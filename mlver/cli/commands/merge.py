@@ -48,6 +48,9 @@ def merge(
     why: Annotated[
         list[str] | None, typer.Option("--why", metavar="TEXT", help="The reason.", rich_help_panel=RECORDED)
     ] = None,
+    ticket: Annotated[
+        list[str] | None, typer.Option("--ticket", metavar="ID", help="A ticket.", rich_help_panel=RECORDED)
+    ] = None,
 ) -> int:
     """Bring another branch in: rows by key, settings by path, rules by id, metrics, alerts, lines of code.
 
@@ -63,7 +66,7 @@ def merge(
         raise UsageError("a branch, --continue or --abort, one of them", hint="mlver merge --help")
     with session.open() as repo, session.progress() as progress:
         mine, other = ([tree_target(repo, session.cwd, word) for word in words or []] for words in (ours, theirs))
-        trailers = {"why": why} if why else {}
+        trailers = {name: texts for name, texts in {"why": why, "ticket": ticket}.items() if texts}
         if rev is not None:
             result = merge(
                 repo, rev, message=message, trailers=trailers, ours=mine, theirs=other,
