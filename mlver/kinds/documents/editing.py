@@ -25,11 +25,18 @@ def changed_document(document: Value, changes: Mapping[str, Value]) -> tuple[Val
             continue
         parts = _parts(path)
         there = get_at(new, parts)
-        if value in ({}, []) and isinstance(there, (dict, list)) and there:
+        if value in ({}, []) and _has_paths(there):
             continue
         new = _with(new, parts, copy.deepcopy(value), path)
         done[path] = value
     return new, done
+
+
+def _has_paths(value: Value) -> bool:
+    """Whether what is inside has paths of its own: a map with keys, a list of maps or lists."""
+    if isinstance(value, dict):
+        return bool(value)
+    return isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
 
 
 def get_at(document: Value, parts: Sequence[str]) -> Value:

@@ -56,7 +56,13 @@ class _Writer:
         else:
             quote = node.quote if isinstance(new, str) and node.quote in ("'", '"') else None
             said = _flow(new, quote)
-            self.edits.append((node.start, node.end, said if node.end > node.start else f" {said}"))
+            start = node.start
+            if node.form != "scalar":  # lines below a key make room for a value behind it
+                start = len(self.text[:start].rstrip())
+                start, said = (start, f" {said}") if self.text[start - 1 : start] == ":" else (node.start, f"  {said}")
+            elif node.end == node.start:
+                said = f" {said}"
+            self.edits.append((start, node.end, said))
 
     def _map(self, node: Node, old: dict[str, Value], new: dict[str, Value]) -> None:
         entries = {str(entry.key): entry for entry in node.entries}
