@@ -16,6 +16,7 @@ from mlver.repo.moves import Slot, identity
 from mlver.repo.reach import Before, Shipment, fact_reach
 from mlver.repo.remote import Remote, both_lines, remote_of, tracked
 from mlver.repo.repository import Repository
+from mlver.repo.settings import ASKED, write_setting
 from mlver.repo.transaction import next_operation, record
 from mlver.store.transfer import Transfer
 from mlver.verbs.common import Progress
@@ -100,6 +101,8 @@ def fetch(
             )
             if dry_run or not result.changed:
                 return None
+            if joined.moves:
+                _only_when_asked(repo)
             return next_operation(repo, here, f"fetch {there.name}", view, reason=reason, joined=joined.moves)
 
         repo.state = record(repo.storage, build)
@@ -128,6 +131,13 @@ def _bring(repo: Repository, there: Remote, head: Head, dry_run: bool, progress:
         else:
             moved = run_transfer(transfer, progress, f"fetch from {there.name}")
     return delivered(shipment, moved)
+
+
+def _only_when_asked(repo: Repository) -> None:
+    """Let stages that were moved elsewhere not be written to disk here, unless somebody has set it otherwise."""
+    if repo.settings.origin("releases.write") == "default":
+        write_setting(repo.dot / "config.toml", "releases.write", ASKED)
+        repo.settings = repo.settings.reloaded(repo.dot / "config.toml")
 
 
 def _moved(before: View, after: View, remote: str) -> tuple[RefChange, ...]:
