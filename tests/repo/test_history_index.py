@@ -19,7 +19,7 @@ from mlver.objects.time import format_time
 from mlver.repo.alert_book import AlertBook
 from mlver.repo.history_index import ask_history, index_file
 from mlver.repo.ledger import ledger_of
-from mlver.repo.metric_facts import metric_values
+from mlver.repo.metric_facts import metric_values, newest, recorded_metrics
 from mlver.verbs.alerts import act_on_alert, add_alert
 from mlver.verbs.branch import set_ref, switch
 from mlver.verbs.diff import diff
@@ -379,3 +379,21 @@ def _live(bench: Bench, step: str, number: int) -> None:
             index_file(repo)
     except MlverError:
         pass  # nothing to roll back, nothing changed, no such alert: then nothing happens
+
+
+def test_an_alert_left_alone_is_open_whenever_it_is_indexed(bench: Bench) -> None:
+    add_alert(bench.repo, "psi", id="A9", severity="warn", at=bench.clock() - timedelta(days=100))
+    assert AlertBook(bench.repo).records()["A9"].state == "ignored"
+    assert asked(bench, "SELECT state, actions FROM alerts") == [("open", 0)]
+    assert asked(bench, "SELECT event FROM alert_events") == [("fired",)]
+
+
+def test_values_of_other_windows_and_estimates_count_apart(bench: Bench) -> None:
+    add_metrics(bench.repo, "HEAD", {"recall": 0.9}, window="7d")
+    add_metrics(bench.repo, "HEAD", {"recall": 0.8}, window="1d")
+    add_metrics(bench.repo, "HEAD", {"recall": 0.7}, window="1d", estimate=True)
+    add_metrics(bench.repo, "HEAD", {"recall": 0.85}, window="1d")
+    told = asked(bench, "SELECT window, estimate, value FROM latest_metrics ORDER BY value")
+    assert told == [("1d", 1, 0.7), ("1d", 0, 0.85), ("7d", 0, 0.9)]
+    shown = {(v.window, v.estimate, v.value) for v in newest(recorded_metrics(bench.repo, bench.repo.view.head))}
+    assert shown == {(window, bool(estimate), value) for window, estimate, value in told}

@@ -83,6 +83,8 @@ LEARNED: Final = (
             "n": ("INTEGER", ""),
             "dataset": ("TEXT", ""),
             "dataset_id": ("TEXT", ""),
+            "window": ("TEXT", ""),
+            "estimate": ("INTEGER", ""),
             "as_of": ("TEXT", ""),
             "known": ("TEXT", ""),
             "by": ("TEXT", ""),
@@ -102,20 +104,22 @@ LEARNED: Final = (
             "n": ("INTEGER", "sample size"),
             "dataset": ("TEXT", "path of what it was measured on"),
             "dataset_id": ("TEXT", "content id of that"),
+            "window": ("TEXT", "stretch of time it covers, `7d`"),
+            "estimate": ("INTEGER", "1 if it was estimated and not measured"),
             "as_of": ("TEXT", "on which labels it rests"),
             "known": KNOWN,
             "by": ("TEXT", "who recorded it"),
             "path": ("TEXT", "the metrics file it stands in; null for a recorded one"),
             "fact_id": FACT,
         },
-        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, as_of, known, by, NULL AS path, fact_id "
-        "FROM _recorded_metrics UNION ALL SELECT c.id, m.name, m.slice, m.value, m.n, NULL, NULL, c.time, c.time, "
-        "c.author, v.path, NULL FROM _file_metrics m JOIN _versions v ON v.number = m.version "
+        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, window, estimate, as_of, known, by, "
+        "NULL AS path, fact_id FROM _recorded_metrics UNION ALL "
+        "SELECT c.id, m.name, m.slice, m.value, m.n, NULL, NULL, NULL, 0, c.time, c.time, c.author, v.path, NULL FROM _file_metrics m JOIN _versions v ON v.number = m.version "
         "JOIN _held h ON h.version = v.number JOIN commits c ON c.number = h.commit_number",
     ),
     Table(
         "latest_metrics",
-        "Of every commit, metric, slice and dataset the recorded value that counts now.",
+        "Of every commit, metric, slice, dataset and window the recorded value that counts now.",
         {
             "commit_id": COMMIT,
             "name": ("TEXT", "`recall`"),
@@ -124,14 +128,16 @@ LEARNED: Final = (
             "n": ("INTEGER", "sample size"),
             "dataset": ("TEXT", "path of what it was measured on"),
             "dataset_id": ("TEXT", "content id of that"),
+            "window": ("TEXT", "stretch of time it covers, `7d`"),
+            "estimate": ("INTEGER", "1 if it was estimated and not measured"),
             "as_of": ("TEXT", "on which labels it rests: the newest"),
             "known": KNOWN,
             "by": ("TEXT", "who recorded it"),
             "fact_id": FACT,
         },
-        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, as_of, known, by, fact_id FROM (SELECT *, "
-        "row_number() OVER (PARTITION BY commit_id, name, slice, dataset ORDER BY as_of DESC, known DESC, number DESC) "
-        "AS place FROM _recorded_metrics) WHERE place = 1",
+        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, window, estimate, as_of, known, by, fact_id "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY commit_id, name, slice, dataset, window, estimate "
+        "ORDER BY as_of DESC, known DESC, number DESC) AS place FROM _recorded_metrics) WHERE place = 1",
     ),
     Table(
         "alerts",
@@ -140,7 +146,7 @@ LEARNED: Final = (
             "id": ("TEXT", "`A0088`"),
             "type": ("TEXT", "`flag_rate_drop.clinic`"),
             "severity": ("TEXT", "`warn`, `page` ..."),
-            "state": ("TEXT", "`open`, or the outcome of the last action"),
+            "state": ("TEXT", "outcome of the last action; `open` as long as nobody recorded one"),
             "at": ("TEXT", "when it fired"),
             "stage": STAGE,
             "scope": SCOPE,
@@ -161,6 +167,7 @@ LEARNED: Final = (
             "at": AT,
             "by": ("TEXT", "who did it"),
             "did": ("TEXT", "what was done"),
+            "reason": ("TEXT", "why it was false or ignored"),
             "ticket": ("TEXT", "its ticket"),
             "commit_id": ("TEXT", "the commit the action produced, → commits.id"),
         },

@@ -11,7 +11,7 @@ from mlver.index.history.commit_tables import ARTIFACTS, COMMITS, MADE
 from mlver.index.history.learned_tables import LEARNED, STATE, TEXTS
 from mlver.index.history.table import Table
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _INTERNAL: Final = (
     Table("_state", "How far the index has come.", {"name": ("TEXT", ""), "value": ("TEXT", "")}, key=("name",)),

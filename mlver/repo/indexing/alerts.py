@@ -11,7 +11,7 @@ from blake3 import blake3
 from mlver.index.history.database import HistoryIndex
 from mlver.objects.time import format_time
 from mlver.repo.alert_book import ALERTS_KIND, AlertBook
-from mlver.repo.alert_facts import ACTION, ALERT, AlertRecord
+from mlver.repo.alert_facts import ACTION, ALERT, OPEN, Action, AlertRecord
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -69,19 +69,34 @@ class AlertRows:
             self._index.insert_texts(texts)
 
 
+def _taken(record: AlertRecord) -> list[Action]:
+    """Return what somebody did. That an alert was left alone depends on the time of the question."""
+    return [action for action in record.actions if not action.automatic]
+
+
 def _alert_row(record: AlertRecord, source: str) -> tuple[Any, ...]:
     live = record.live.hex() if record.live else None
+    actions = _taken(record)
+    state = actions[-1].outcome if actions else OPEN
     return (
-        record.id, record.type, record.severity, record.state, format_time(record.at), record.about.get("stage"),
-        record.about.get("scope"), live, record.summary, len(record.actions), source,
+        record.id, record.type, record.severity, state, format_time(record.at), record.about.get("stage"),
+        record.about.get("scope"), live, record.summary, len(actions), source,
     )  # fmt: skip
 
 
 def _event_rows(record: AlertRecord) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = [(record.id, "fired", format_time(record.at), None, None, None, None)]
-    for action in record.actions:
+    rows: list[tuple[Any, ...]] = [(record.id, "fired", format_time(record.at), None, None, None, None, None)]
+    for action in _taken(record):
         commits: list[str | None] = [commit.hex() for commit in action.commits]
-        event = (record.id, action.outcome, format_time(action.at), action.by or None, action.did, action.ticket)
+        event = (
+            record.id,
+            action.outcome,
+            format_time(action.at),
+            action.by or None,
+            action.did,
+            action.reason,
+            action.ticket,
+        )
         rows += ((*event, commit) for commit in commits or [None])
     return rows
 
@@ -89,7 +104,7 @@ def _event_rows(record: AlertRecord) -> list[tuple[Any, ...]]:
 def _text_rows(record: AlertRecord) -> list[tuple[Any, ...]]:
     live = record.live.hex() if record.live else None
     text = " · ".join(filter(None, (record.type, record.summary)))
-    done = [(" · ".join(filter(None, (one.did, one.ticket))), one) for one in record.actions]
+    done = [(" · ".join(filter(None, (one.did, one.reason, one.ticket))), one) for one in _taken(record)]
     return [
         (text, ALERT, record.id, live, format_time(record.at), None),
         *((said, ACTION, record.id, live, format_time(one.at), one.by or None) for said, one in done if said),

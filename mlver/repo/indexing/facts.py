@@ -118,7 +118,8 @@ def _metric_row(name: str, fact: Fact) -> tuple[Any, ...]:
     return (
         None, fact.subject.get("commit"), str(body.get("name", "")), str(body.get("slice", "")),
         metric_cell(get_number(body.get("value"))), n if isinstance(n, int) else None, body.get("dataset"),
-        body.get("dataset_id"), format_time(fact.at), format_time(fact.known), fact.by, name,
+        body.get("dataset_id"), body.get("window"), int(body.get("estimate") is True), format_time(fact.at),
+        format_time(fact.known), fact.by, name,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlver.errors import Damaged
 from mlver.index.history.database import HistoryIndex
 from mlver.kinds import registry
-from mlver.kinds.base import MISSING, Delta, Spec, Units, Unreadable, Value, differing
+from mlver.kinds.base import MISSING, Delta, Kind, Spec, Units, Unreadable, Value
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import Entry
 from mlver.repo.indexing.commits import changed_files
@@ -77,6 +77,8 @@ class UnitRows:
             raise Unreadable(f"larger than {LARGEST >> 20} MiB")
         if old and new and old.kind != new.kind:
             raise Unreadable(f"kind changed from {old.kind} to {new.kind}")
+        one_side = new or old
+        assert one_side is not None
         before = self._read(path, old, parent) if old and parent else None
         after = self._read(path, new, tree) if new else None
         if before is None or after is None:
@@ -88,7 +90,8 @@ class UnitRows:
         else:
             delta = before.delta(after)
             counts = len(delta.added), len(delta.removed), len(delta.changed)
-        return list(islice(_rows(before, after, delta), LISTED)), counts
+        kind = registry.get_any(one_side.kind)
+        return list(islice(_rows(kind, before, after, delta), LISTED)), counts
 
     def _read(self, path: str, entry: Entry, tree: TreeId) -> Units:
         """Return the units of one version; Unreadable."""
@@ -111,13 +114,13 @@ class UnitRows:
         return units
 
 
-def _rows(old: Units | None, new: Units | None, delta: Delta):  # type: ignore[no-untyped-def]
+def _rows(kind: Kind, old: Units | None, new: Units | None, delta: Delta):  # type: ignore[no-untyped-def]
     """Yield (unit, change, old, new, cut): losses first, as a diff shows them."""
     for key in delta.removed:
         yield _row(key, "removed", old.get(key) if old is not None else MISSING, MISSING)
     for key in delta.changed:
         assert old is not None and new is not None
-        yield _row(key, "changed", *differing(old.get(key), new.get(key)))
+        yield _row(key, "changed", *kind.difference(old.get(key), new.get(key)))
     for key in delta.added:
         yield _row(key, "added", MISSING, new.get(key) if new is not None else MISSING)
 
