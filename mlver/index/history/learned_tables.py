@@ -114,8 +114,9 @@ LEARNED: Final = (
         },
         query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, window, estimate, as_of, known, by, "
         "NULL AS path, fact_id FROM _recorded_metrics UNION ALL "
-        "SELECT c.id, m.name, m.slice, m.value, m.n, NULL, NULL, NULL, 0, c.time, c.time, c.author, v.path, NULL FROM _file_metrics m JOIN _versions v ON v.number = m.version "
-        "JOIN _held h ON h.version = v.number JOIN commits c ON c.number = h.commit_number",
+        "SELECT c.id, m.name, m.slice, m.value, m.n, NULL, NULL, NULL, 0, c.time, c.time, c.author, v.path, NULL "
+        "FROM _file_metrics m JOIN _versions v ON v.number = m.version JOIN _held h ON h.version = v.number "
+        "JOIN commits c ON c.number = h.commit_number",
     ),
     Table(
         "latest_metrics",
@@ -135,8 +136,8 @@ LEARNED: Final = (
             "by": ("TEXT", "who recorded it"),
             "fact_id": FACT,
         },
-        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, window, estimate, as_of, known, by, fact_id "
-        "FROM (SELECT *, row_number() OVER (PARTITION BY commit_id, name, slice, dataset, window, estimate "
+        query="SELECT commit_id, name, slice, value, n, dataset, dataset_id, window, estimate, as_of, known, by, "
+        "fact_id FROM (SELECT *, row_number() OVER (PARTITION BY commit_id, name, slice, dataset, window, estimate "
         "ORDER BY as_of DESC, known DESC, number DESC) AS place FROM _recorded_metrics) WHERE place = 1",
     ),
     Table(
