@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ALIKE = 3  # rules that say the same of themselves are shown one by one up to here
 _NAMED = 4
+_NEW = 60  # seconds
 _SLICES = 6  # more do not fit beside each other
 _BAD = {"expired", "malformed", "owner left"}
 
@@ -78,9 +79,10 @@ def _age(rule: ListedRule, now: datetime) -> Text:
     if rule.changed is None or rule.commit is None:
         return line(("not committed yet", "warning"))
     ticket = f"  {', '.join(rule.ticket)}" if rule.ticket else ""
-    age = lasted(max((now - rule.changed).total_seconds(), 0))
+    seconds = (now - rule.changed).total_seconds()
+    age = f"{lasted(seconds)} old" if seconds >= _NEW else "new"
     about = f" by {who(rule.author)}" if rule.author else ""
-    return line(f"{age} old: {day(rule.changed)}{about} ", (rule.commit.short, "id"), (ticket, "quiet"))
+    return line(f"{age}: {day(rule.changed)}{about} ", (rule.commit.short, "id"), (ticket, "quiet"))
 
 
 def _fired(rule: ListedRule) -> Text:
