@@ -6,6 +6,7 @@ from mlver.api.bound import Bound, method
 from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
 from mlver.verbs import fallback as fallback_verbs
+from mlver.verbs import incident as incident_verbs
 from mlver.verbs import (
     metric_grid,
     metric_groups,
@@ -23,6 +24,7 @@ from mlver.verbs import note as note_verbs
 from mlver.verbs import remote as remote_verbs
 from mlver.verbs import slo as slo_verbs
 from mlver.verbs.backfill import backfill_metrics
+from mlver.verbs.incident_report import report_incident
 
 
 class Metrics(Bound):
@@ -86,6 +88,17 @@ class Fallbacks(Bound):
 
     show = method(fallback_verbs.fallbacks)
     drill = method(fallback_verbs.drill)
+
+
+class Incidents(Bound):
+    """`repo.incidents`: what went wrong, and the reports on it."""
+
+    open = method(incident_verbs.open_incident)
+    note = method(incident_verbs.note_incident)
+    link = method(incident_verbs.link_incident)
+    close = method(incident_verbs.close_incident)
+    list = method(incident_verbs.list_incidents)
+    report = method(report_incident)
 
 
 class Remotes(Bound):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Fallbacks, Metrics, Notes, Remotes, Rules, Slo
+from mlver.api.groups import Alerts, Fallbacks, Incidents, Metrics, Notes, Remotes, Rules, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
@@ -114,6 +114,11 @@ class Repo(Bound):
     def slo(self) -> Slo:
         """Service level objectives."""
         return Slo(self.repository)
+
+    @property
+    def incidents(self) -> Incidents:
+        """Incidents."""
+        return Incidents(self.repository)
 
     @property
     def alerts(self) -> Alerts:

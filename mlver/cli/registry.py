@@ -55,6 +55,7 @@ _ALL = (
     Entry("oncall", "You were paged: where to look first.", LEARN),
     Entry("rules", "Which rules there are, which fire, which can go.", LEARN),
     Entry("note", "Write down what was learned about a part.", LEARN),
+    Entry("incident", "What went wrong: take it down, have the report written.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
     Entry("merge", "Bring another branch in, unit by unit.", MOVE),
