@@ -90,13 +90,9 @@ def _fetched(result: FetchResult) -> list[RenderableType]:
     branches: list[list[Part | None]] = [
         [(f"{result.remote}/{change.name}", "ref"), *_ids(change)] for change in result.branches_moved
     ]
-    return [
-        head,
-        *([indented(Columns(branches))] if branches else []),
-        *_refs(result.refs),
-        *_sent(result.delivery),
-        *kept,
-    ]
+    lines: list[RenderableType] = [head, *([indented(Columns(branches))] if branches else [])]
+    served = [indented(line((name, "ref"), " is served from here, and follows")) for name in result.followed]
+    return [*lines, *_refs(result.refs), *_sent(result.delivery), *served, *kept]
 
 
 def _refs(refs: Sequence[RefChange]) -> list[RenderableType]:

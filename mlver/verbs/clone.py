@@ -116,12 +116,18 @@ def _ground(source: Path, target: Path, bare: bool) -> Path:
     if os.path.lexists(target):
         if not os.path.isdir(target) or has_format(target / FOLDER) or is_bare(target):
             raise Refused(f"{target} exists already", hint="mlver pull there brings it up to date")
-        begun = os.path.isdir(dot / "packs") and set(os.listdir(dot)) <= {*_OWN, "tmp"}
-        if os.listdir(target) and not begun:
+        if os.listdir(target) and not _begun(dot):
             raise Refused(f"{target} is not empty", hint="clone into a new folder")
     for name in ("packs", "ops", "cache"):
         durable.make_dirs(dot / name)
     return dot
+
+
+def _begun(dot: Path) -> bool:
+    """Whether a folder is what an earlier try, cut short, has left."""
+    if not os.path.isdir(dot):
+        return False
+    return all(name in _OWN or name.startswith(durable.TEMP_PREFIX) for name in os.listdir(dot))
 
 
 def _copy_log(there: Remote, head: Head, storage: Storage) -> int:

@@ -14,10 +14,11 @@ from mlver.repo.history import view_heads
 from mlver.repo.joining import Choice, Joined, join_stages, parse_choice
 from mlver.repo.moves import Slot, identity
 from mlver.repo.reach import Before, Shipment, fact_reach
+from mlver.repo.releases import settle_after, unsettled
 from mlver.repo.remote import Remote, both_lines, remote_of, tracked
 from mlver.repo.repository import Repository
 from mlver.repo.settings import ASKED, write_setting
-from mlver.repo.transaction import next_operation, record
+from mlver.repo.transaction import next_operation, record, recorded
 from mlver.store.transfer import Transfer
 from mlver.verbs.common import Progress
 from mlver.verbs.sharing import (
@@ -38,7 +39,8 @@ class FetchResult(Result):
     """What came, and what moved here: tags and stages (`refs`), and branches there (`branches_moved`).
 
     `branches` are where those are now. `conflicts` are stages that were moved on both sides: they are as they
-    were here. `tags_kept` are tags that name another commit there.
+    were here. `tags_kept` are tags that name another commit there, `followed` stages that are served from here
+    and now serve what was moved elsewhere.
     """
 
     schema: ClassVar[str] = "mlver.fetch/v1"
@@ -50,6 +52,7 @@ class FetchResult(Result):
     refs: tuple[RefChange, ...] = ()
     conflicts: tuple[StageConflict, ...] = ()
     tags_kept: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
     delivery: Delivery = field(default_factory=Delivery)
     dry_run: bool = False
 
@@ -66,7 +69,8 @@ def fetch(
     """Bring commits, tags, facts and the moves of stages here; `origin/main` then names what main is there.
 
     `stages` (`prod=ours`, `prod/clinic=C=theirs`) say which release a stage keeps that was moved on both sides;
-    that is recorded as one more move, with `reason`. Everything is checked before the head here moves; a remote
+    that is recorded as one more move, with `reason`. Stages that are served from here follow; OutcomeUnknown when
+    they could not. Everything is checked before the head here moves; a remote
     that is damaged (Damaged), gone (RemoteError) or older than it was (Refused) changes nothing.
     """
     choices = dict(map(parse_choice, stages))
@@ -106,7 +110,11 @@ def fetch(
             return next_operation(repo, here, f"fetch {there.name}", view, reason=reason, joined=joined.moves)
 
         repo.state = record(repo.storage, build)
-        return result
+    followed = unsettled(repo) if result.changed and not dry_run else ()
+    if followed:
+        with recorded():
+            settle_after(repo, progress=progress)
+    return replace(result, followed=followed)
 
 
 def _bring(repo: Repository, there: Remote, head: Head, dry_run: bool, progress: Progress | None) -> Delivery:
