@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from math import isfinite, isnan
 from typing import ClassVar
 
 from mlver.kinds.base import Comparison, Delta, Detail, Kind, Source, Spec, Units, Unreadable, Value, short_json
+from mlver.kinds.curves import HEAD, STEPS, compared, curves, step_of
 from mlver.kinds.directions import Direction, direction
 from mlver.kinds.documents import flatten, join_path, load
 from mlver.kinds.edits import confirmed
-from mlver.kinds.metric_edit import edit_metrics
+from mlver.kinds.metric_edit import Read, edit_metrics
 from mlver.kinds.recognise import score
 
 __all__ = ["Direction", "MetricsKind", "MetricsUnits", "direction"]
 
 _NAME = ("name", "metric", "key")
 _SLICES = ("slice", "dataset", "subject")
-_STEPS = ("step", "epoch", "iteration", "round")
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf(inity)?|nan", re.IGNORECASE)
 _RANK = {"worse": 1, "better": 2, "changed": 3}
 
@@ -56,11 +58,15 @@ class MetricsKind(Kind):
         from mlver.kinds.documents.rewrite import rewrite
 
         document = load(source)
-        data = rewrite(source, document, edit_metrics(document, changes, _measurement))
+        records = document.get("metrics") if isinstance(document, dict) else document
+        data = rewrite(source, document, edit_metrics(document, changes, _naming(records)))
         return confirmed(self, source, spec, changes, data)
 
     def compare(self, old: Units | None, new: Units | None, delta: Delta) -> Comparison:
-        """Say what got worse and better; the detail `metrics` lists every changed number, the worst first."""
+        """Say what got worse and better; the detail `metrics` lists every changed number, the worst first.
+
+        Values by step are curves: the detail `curves` has the last and the best value of each, then and now.
+        """
         if old is None or new is None:
             there = new if new is not None else old
             return Comparison(_plural(len(there) if there is not None else 0, "value"))
@@ -74,11 +80,15 @@ class MetricsKind(Kind):
         )
         counts: dict[str, int | float] = {word: sum(row[4] == word for row in rows) for word in _RANK}
         others = {"new": len(delta.added), "gone": len(delta.removed), "other": len(moves) - len(rows)}
-        parts = [f"{count} {word}" for word, count in (*counts.items(), *others.items()) if count]
-        if rows and rows[0][4] == "worse":
-            parts.append(f"most: {rows[0][0]} {_short(rows[0][1])} -> {_short(rows[0][2])}")
-        detail = Detail("metrics", ("metric", "old", "new", "delta", "verdict"), tuple(rows))
-        return Comparison(", ".join(parts), (detail,) if rows else (), counts | others)
+        bent = _curves(old, new, {*delta.added, *delta.removed, *delta.changed}, declared)
+        alone = [row for row in rows if (point := step_of(row[0])) is None or point[1] not in bent]
+        told = _counted(delta, alone, len(moves) - len(rows), bent)
+        if alone and alone[0][4] == "worse":
+            told.append(f"most: {alone[0][0]} {_short(alone[0][1])} -> {_short(alone[0][2])}")
+        told += [f"{row[0]} ends at {_short(row[2])}, was {_short(row[1])} ({row[-1]})" for row in bent.values()][:3]
+        details = [Detail("curves", HEAD, tuple(bent.values()))] if bent else []
+        details += [Detail("metrics", ("metric", "old", "new", "delta", "verdict"), tuple(alone))] if alone else []
+        return Comparison(", ".join(told), tuple(details), counts | others)
 
     def text(self, key: str, value: Value) -> str:
         """Return the number with six digits."""
@@ -87,6 +97,30 @@ class MetricsKind(Kind):
     def summary(self, units: Units) -> Mapping[str, Value]:
         """Return how many values there are."""
         return {"values": len(units)}
+
+
+def _curves(
+    old: Units, new: Units, touched: Collection[str], declared: Mapping[str, str]
+) -> dict[str, tuple[Value, ...]]:
+    """Return a row for each curve that both versions have and that is another, the worse ones first."""
+    names = {point[1] for key in touched if (point := step_of(key))}
+    if not names:
+        return {}
+    before, after = curves(old, declared), curves(new, declared)
+    rows = [compared(name, before[name], after[name], declared) for name in after if name in before and name in names]
+    order = ("worse", "better", "changed", "same")
+    return {row[0]: row for row in sorted(rows, key=lambda row: order.index(row[-1]))}
+
+
+def _counted(delta: Delta, rows: Sequence[tuple[Value, ...]], other: int, curves: Collection[str]) -> list[str]:
+    """Return `2 worse`, `1 new` and so on of what is no point of those curves."""
+
+    def apart(keys: Iterable[str]) -> int:
+        return sum((point := step_of(key)) is None or point[1] not in curves for key in keys)
+
+    words = {word: sum(row[4] == word for row in rows) for word in _RANK}
+    words |= {"new": apart(delta.added), "gone": apart(delta.removed), "other": other}
+    return [f"{count} {word}" for word, count in words.items() if count]
 
 
 def _named(document: Value) -> dict[str, Value]:
@@ -103,10 +137,11 @@ def _named(document: Value) -> dict[str, Value]:
 def _measurements(records: list[Value]) -> dict[str, Value]:
     """Return the values of `{name, value, slice, dataset, n ...}` records as name.slice.dataset, of others by step."""
     found: dict[str, Value] = {}
+    naming = _naming(records)
     for index, record in enumerate(records):
         if not isinstance(record, dict):
             return flatten(records)
-        path, rest = _measurement(record, index)
+        path, rest = naming(record, index)
         for key, value in rest.items():
             if key in found:
                 raise Unreadable(f"duplicate metric {key} (record {index + 1})")
@@ -116,18 +151,44 @@ def _measurements(records: list[Value]) -> dict[str, Value]:
     return found
 
 
-def _measurement(record: dict[str, Value], index: int) -> tuple[list[str], dict[str, Value]]:
-    name = next((field for field in _NAME if isinstance(record.get(field), str)), None)
-    if name is None or "value" not in record:
-        step = next((field for field in _STEPS if field in record), None)
-        path = [f"{step}={record[step]}" if step else str(index)]
+def _naming(records: Value) -> Read:
+    """Return what names the values of one record; by step, too, where a name comes again at another step."""
+    rows = [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
+    names = Counter(join_path(_measured(record)) for record in rows if _name_field(record))
+    again = any(count > 1 for count in names.values()) and all(_step_field(record) for record in rows)
+    return partial(_measurement, by_step=again)
+
+
+def _measurement(record: dict[str, Value], index: int, by_step: bool = False) -> tuple[list[str], dict[str, Value]]:
+    name, step = _name_field(record), _step_field(record)
+    at = f"{step}={record[step]}" if step else str(index)
+    if name is None:
+        path = [at]
         rest = {key: value for key, value in record.items() if key != step}
     else:
-        path = [record[name], *(_slice(record[field]) for field in _SLICES if record.get(field) not in (None, "", {}))]
-        rest = {key: value for key, value in record.items() if key not in (name, "value", *_SLICES)}
+        path = [*([at] if by_step else []), *_measured(record)]
+        known = (name, "value", *_SLICES, *([step] if by_step else []))
+        rest = {key: value for key, value in record.items() if key not in known}
     prefix = join_path(path)
-    found = {prefix: record["value"]} if name is not None and "value" in record else {}
+    found = {prefix: record["value"]} if name is not None else {}
     return path, found | {f"{prefix}.{key}": value for key, value in flatten(rest).items()}
+
+
+def _name_field(record: dict[str, Value]) -> str | None:
+    """Return the field that names the metric of a record that has one value; None for other records."""
+    if "value" not in record:
+        return None
+    return next((field for field in _NAME if isinstance(record.get(field), str)), None)
+
+
+def _step_field(record: dict[str, Value]) -> str | None:
+    return next((field for field in STEPS if record.get(field) not in (None, "")), None)
+
+
+def _measured(record: dict[str, Value]) -> list[str]:
+    """Return what a record measures: the metric, then the slices it is of."""
+    name = record[_name_field(record) or ""]
+    return [name, *(_slice(record[field]) for field in _SLICES if record.get(field) not in (None, "", {}))]
 
 
 def _slice(value: Value) -> str:
