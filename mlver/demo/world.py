@@ -45,6 +45,50 @@ LIVE2, LIVE3, LABELS3 = "data/live/w2.csv", "data/live/w3.csv", "data/labels/w3.
 CONFIG, RULES, CHECKS = "config/pipeline.json", "rules/rules.json", "checks/bounds.json"
 FALLBACK_MODEL, ALERTS = "models/fallback.json", "alerts/history.jsonl"
 CODE = ("triage.py", "train.py", "evaluate.py")
+PROJECT = "mlver.toml"
+
+METRICS = """
+[metrics.missed]
+direction = "lower"
+product = true
+owner = "ana"
+description = "cancers that nobody was referred for, agreed with the clinics' board"
+
+[metrics.unneeded]
+direction = "lower"
+product = true
+owner = "ana"
+description = "healthy patients who were sent to a doctor"
+
+[metrics.recall]
+direction = "higher"
+unit = "share"
+formula = "referred / malignant @1"
+"""
+STAGES = """
+[people.dana]
+left = 2024-03-12
+
+[stages.canary]
+after = "staging"
+
+[stages.prod]
+require = ["accuracy >= 0.95 on data/val/static.csv"]
+after = "canary"
+second_person = true
+automation = ["cron"]
+fallback = "models/fallback.json"
+
+[slo.triage]
+stage = "prod"
+require = ["recall >= 0.9", "recall{clinic=C} >= 0.9"]
+"""
+GATE = 'require = ["accuracy >= 0.95 on data/val/static.csv"]'
+GATE_BY_SLICE = """require = [
+  "accuracy >= 0.93 on data/val/static.csv",
+  "recall{clinic=*} >= 0.9 on data/val/static.csv",
+  "recall{missing=3+} >= 0.9 on data/val/static.csv",
+]"""
 
 
 def lay_out(folder: Path, start: str = "week1", seed: int = SEED, *, code: bool = True) -> None:
@@ -65,6 +109,7 @@ def lay_out(folder: Path, start: str = "week1", seed: int = SEED, *, code: bool 
         name: {"min": low, "max": high, "owner": "dana", "why": _BOUND_WHY} for name, (low, high) in bounds().items()
     }
     _write_json(folder / CHECKS, checks)
+    _write_text(folder / PROJECT, METRICS.lstrip())
     if code:
         for name in CODE:
             shutil.copyfile(Path(__file__).parent / "project" / name, folder / name)
@@ -122,6 +167,22 @@ def _set_r2(present: bool) -> Callable[[Path, Patients], None]:
     return write
 
 
+def _add_stages(folder: Path, _: Patients) -> None:
+    _write_text(folder / PROJECT, METRICS.lstrip() + STAGES)
+
+
+def _gate_by_slice(folder: Path, _: Patients) -> None:
+    text = (folder / PROJECT).read_text(encoding="utf-8")
+    _write_text(folder / PROJECT, text.replace(GATE, GATE_BY_SLICE))
+
+
+def _val_missing(folder: Path, patients: Patients) -> None:
+    """Add the patients that came without measurements in week 3, who were all examined at once, to the hold-out."""
+    week3 = patients.week3
+    blank = week3[week3.isna().sum(axis=1) >= R2["when"]["missing_at_least"]]
+    _write_table(folder / STATIC, pd.concat([patients.static, blank]))
+
+
 def _alert_history(folder: Path, _: Patients) -> None:
     lines = [json.dumps(alert) + "\n" for alert in alerts.history()]
     _write_text(folder / ALERTS, "".join(lines))
@@ -140,6 +201,9 @@ EDITS: dict[str, Callable[[Path, Patients], None]] = {
     "live_w2": _live(LIVE2, "week2"),
     "live_w3": _live(LIVE3, "week3"),
     "alert_history": _alert_history,
+    "stages": _add_stages,
+    "gate_by_slice": _gate_by_slice,
+    "val_missing": _val_missing,
     "labels_w2_flipped": _labels_w2_flipped,
     "labels_w2_fixed": _labels_w2_fixed,
     "impute_-1": _configure("impute", "-1"),

@@ -121,7 +121,8 @@ def test_week_0_knows_the_history_and_rule_r1_alone(new_clinic: Callable[[str], 
     clinic = new_clinic("week0")
     files = {path.relative_to(clinic.folder).as_posix() for path in clinic.folder.rglob("*") if path.is_file()}
     assert files == {
-        world.STATIC, world.TRAIN, world.CONFIG, world.RULES, world.CHECKS, world.FALLBACK_MODEL, *world.CODE,
+        world.STATIC, world.TRAIN, world.CONFIG, world.RULES, world.CHECKS, world.FALLBACK_MODEL, world.PROJECT,
+        *world.CODE,
     }  # fmt: skip
     assert len((clinic.folder / world.TRAIN).read_text().splitlines()) == 201
     assert [rule["id"] for rule in json.loads((clinic.folder / world.RULES).read_text())] == ["R1"]

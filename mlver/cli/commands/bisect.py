@@ -13,6 +13,16 @@ from mlver.cli.session import Session
 
 app = new_app()
 
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="PATH[@REV]", help="The data to measure on: {data}.", autocompletion=complete.path),
+]
+With = Annotated[list[str] | None, typer.Option("--with", metavar="PATH[@REV]", help="Lay this over every bundle.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="For one run of the command.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, metavar="N", help="Try so many bundles side by side; one a core, 4.")
+]
+
 
 @verb(
     app,
@@ -48,27 +58,16 @@ def bisect(
     of: Annotated[
         str | None, typer.Option("--of", metavar="PATH", help="The table.", autocompletion=complete.path)
     ] = None,
-    on: Annotated[
-        str | None,
-        typer.Option(
-            "--on", metavar="PATH[@REV]", help="The data to measure on: {data}.", autocompletion=complete.path
-        ),
-    ] = None,
-    beside: Annotated[
-        list[str] | None, typer.Option("--with", metavar="PATH[@REV]", help="Lay this over every bundle as well.")
-    ] = None,
+    on: On = None,
+    beside: With = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make stale models anew first, by the recorded steps.")
     ] = False,
     isolate: Annotated[
         bool, typer.Option("--isolate", help="Name the least of the changes that does the harm.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="For one run of the command.")
-    ] = 600.0,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, metavar="N", help="Try so many bundles side by side; one a core, 4.")
-    ] = None,
+    timeout: Timeout = 600.0,
+    jobs: Jobs = None,
 ) -> None:
     """Find the commit that turned it bad, over all kinds.
 

@@ -28,7 +28,13 @@ def fallback() -> None:
     """
 
 
-@verb(app, examples=[("mlver fallback", "is there one, and was it ever tried?")])
+@verb(
+    app,
+    examples=[
+        ("mlver fallback", "is there one, and was it ever tried?"),
+        ("mlver fallback show --json", "for a job that looks after it"),
+    ],
+)
 def show(session: Session) -> None:
     """Show the fallback of each stage and what it was worth when it was last drilled."""
     from mlver.render.fallback import fallback_page
@@ -48,6 +54,7 @@ def show(session: Session) -> None:
             "mlver fallback drill prod --on data/live/w3.csv -- python evaluate.py {data} --model {fallback}",
             "what would it be worth today?",
         ),
+        ("mlver fallback drill canary -- python smoke.py {fallback}", "that of another stage"),
     ],
     exits={1: "the command failed; nothing is recorded"},
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from triage import decide
+from triage import MODEL, decide, measured
 
 
 def with_labels(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,12 +51,15 @@ def rounded(value: float) -> float:
 
 
 def evaluate(table: pd.DataFrame, refer: np.ndarray) -> dict[str, float | dict[str, float]]:
-    """Metrics of all patients, and below `clinic=A` and so on those of each clinic."""
+    """Metrics of all patients, below `clinic=A` and so on those of each clinic, and those with much missing."""
     label = with_labels(table)["label"].to_numpy(dtype=float)
     metrics: dict[str, float | dict[str, float]] = dict(measure(refer, label))
     for name in sorted(table["clinic"].unique()):
         rows = (table["clinic"] == name).to_numpy()
         metrics[f"clinic={name}"] = measure(refer[rows], label[rows])
+    rows = (table[measured(table)].isna().sum(axis=1) >= 3).to_numpy()
+    if rows.any():
+        metrics["missing=3+"] = measure(refer[rows], label[rows])
     return metrics
 
 
@@ -65,10 +68,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure model and rules on a file of patients.")
     parser.add_argument("data", type=Path)
     parser.add_argument("--without", action="append", default=[], metavar="RULE", help="leave a rule out")
+    parser.add_argument("--model", type=Path, default=MODEL, help="serve this one: the fallback, say")
     parser.add_argument("--out", type=Path, help="write the metrics here instead of printing them")
     arguments = parser.parse_args()
     table = pd.read_csv(arguments.data)
-    metrics = evaluate(table, decide(table, tuple(arguments.without)))
+    metrics = evaluate(table, decide(table, tuple(arguments.without), arguments.model))
     text = json.dumps(metrics, indent=1)
     if arguments.out is None:
         print(text)

@@ -31,9 +31,12 @@ def fires(rule: dict, table: pd.DataFrame) -> np.ndarray:
     return (table[when["column"]] > when["value"]).to_numpy()
 
 
-def decide(table: pd.DataFrame, without: tuple[str, ...] = ()) -> np.ndarray:
-    """Who is referred: by the model, or because a rule says so."""
-    served = joblib.load(MODEL)
+def decide(table: pd.DataFrame, without: tuple[str, ...] = (), model: Path = MODEL) -> np.ndarray:
+    """Who is referred: by the model, or because a rule says so. A fallback, one threshold in JSON, decides alone."""
+    if model.suffix == ".json":
+        rule = json.loads(model.read_text())
+        return (table[rule["column"]] > rule["value"]).to_numpy(dtype=int)
+    served = joblib.load(model)
     columns = list(served["fill"])
     refer = served["model"].predict(table[columns].fillna(served["fill"]))
     for rule in load_rules(without):
