@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -137,9 +137,9 @@ def _alerts(source: Source, strict: bool = False) -> list[dict[str, Value]]:
 
 def _records(source: Source) -> list[tuple[int | None, Value]]:
     if source.path.lower().endswith((".jsonl", ".ndjson", ".csv", ".tsv")):
-        return [(line, value) for line, value in load_records(source)]
+        return [pair for line, value in load_records(source) for pair in _unwrapped(line, value)]
     document = load(source)
-    if isinstance(document, dict) and isinstance(document.get("alerts"), list):
+    if _is_webhook(document):
         document = document["alerts"]
     if isinstance(document, dict) and all(isinstance(item, dict) for item in document.values()):
         document = [{"id": key, **item} for key, item in document.items()]
@@ -147,7 +147,21 @@ def _records(source: Source) -> list[tuple[int | None, Value]]:
         return []
     if not isinstance(document, list):
         raise Unreadable("not a list of alerts")
-    return [(None, item) for item in document]
+    return [pair for item in document for pair in _unwrapped(None, item)]
+
+
+def _is_webhook(value: Value) -> bool:
+    """Whether this is a notification of Alertmanager: several alerts and what they have in common."""
+    return isinstance(value, dict) and isinstance(value.get("alerts"), list)
+
+
+def _unwrapped(line: int | None, value: Value) -> Iterator[tuple[int | None, Value]]:
+    """Yield a record, or every alert of a notification, as a log of webhooks holds them one after the other."""
+    if not _is_webhook(value):
+        yield line, value
+        return
+    for alert in value["alerts"]:
+        yield line, alert
 
 
 def _normalised(record: dict[str, Value]) -> dict[str, Value]:
@@ -166,6 +180,9 @@ def _normalised(record: dict[str, Value]) -> dict[str, Value]:
             found = [labels[name] for name in _FIELDS[ours] if labels.get(name) not in _EMPTY]
             if found:
                 alert.setdefault(ours, found[0])
+        for place in ("stage", "scope"):
+            if isinstance(labels.get(place), str) and labels[place] and place not in record:
+                alert[place] = labels[place]
     free = {name: value for name, value in record.items() if name not in used and value not in _EMPTY}
     if "id" in alert:
         return {**free, **alert, "id": str(alert["id"])}

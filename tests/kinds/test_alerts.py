@@ -90,6 +90,23 @@ def test_alerts_to_import_keep_every_field_and_have_one_form_of_time() -> None:
         assert parse_alerts(source("a.json", json.dumps([A88 | {"at": moment}])))[0]["at"] == "2024-04-22T03:05:00Z"
 
 
+def test_a_log_of_webhooks_holds_the_alerts_of_all_and_one_that_was_resolved_once() -> None:
+    resolved = json.loads(json.dumps(WEBHOOK))
+    resolved["status"] = "resolved"
+    resolved["alerts"][0] |= {"status": "resolved", "endsAt": "2024-04-22T04:05:00.000Z"}
+    lines = json.dumps(WEBHOOK) + "\n" + json.dumps(resolved) + "\n"
+    for path, text in (("alerts/hooks.jsonl", lines), ("alerts/hooks.json", json.dumps([WEBHOOK, resolved]))):
+        (alert,) = parse_alerts(source(path, text))
+        assert [event["status"] for event in alert["events"]] == ["firing", "resolved"]
+
+
+def test_the_stage_of_an_alert_may_be_a_label() -> None:
+    labelled = json.loads(json.dumps(WEBHOOK))
+    labelled["alerts"][0]["labels"] |= {"stage": "canary", "scope": "clinic=C"}
+    (alert,) = parse_alerts(source("alerts/hook.json", json.dumps(labelled)))
+    assert (alert["stage"], alert["scope"]) == ("canary", "clinic=C")
+
+
 def test_an_alertmanager_webhook_is_read() -> None:
     (alert,) = parse_alerts(source("alerts/hook.json", json.dumps(WEBHOOK)))
     assert alert["id"] == "c1d2@2024-04-22T03:05:00.000Z"
