@@ -243,6 +243,22 @@ def test_a_changed_key_of_yaml_leaves_every_other_line_alone() -> None:
     assert edit("config/c.yaml", YAML, changes).decode() == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "changes", "wanted"),
+    [
+        ("a:\n- x\n- y\n", {"a": []}, "a: []\n"),
+        ("a:\n- x\n", {"a": "y"}, "a: y\n"),
+        ("a:  # why\n  - x\n", {"a": 1}, "a:  # why\n    1\n"),
+        ("a:\n- - 1\n  - 2\n- - 3\n", {"a.0": [9]}, "a:\n- [9]\n- - 3\n"),
+        ("a: [1, 2]\nb:\n- x\n- y\n", {"b": ["z"]}, "a: [1, 2]\nb:\n- z\n"),
+        ("a:\n- x: 1\n  y: 2\n  z: 3\n", {"a.0.x": MISSING, "a.0.y": MISSING}, "a:\n- {z: 3}\n"),
+        ("a:\nb: 2", {"a": 1, "c": None}, "a: 1\nb: 2\nc: null"),
+    ],
+)
+def test_awkward_yaml_is_written_in_brackets_at_worst(text: str, changes: Any, wanted: str) -> None:
+    assert edit("config/c.yaml", text, changes).decode() == wanted
+
+
 def test_new_keys_of_yaml_stand_below_their_siblings() -> None:
     written = edit("config/c.yaml", YAML, {"model.layers.2.units": 3, "model.seed": 7, "deep.er": True}).decode()
     lines = written.splitlines()

@@ -29,7 +29,7 @@ def changed_document(document: Value, changes: Mapping[str, Value]) -> tuple[Val
             continue
         new = _with(new, parts, copy.deepcopy(value), path)
         done[path] = value
-    return new, done
+    return _tidied(new), done
 
 
 def _has_paths(value: Value) -> bool:
@@ -104,8 +104,14 @@ def _without(node: Value, parts: Sequence[str]) -> Value:
             node[part] = left
     elif isinstance(node, list) and part.isdecimal() and int(part) < len(node):
         left = _without(node[int(part)], rest)
-        if left is MISSING:
-            del node[int(part)]
-        else:
-            node[int(part)] = left
+        node[int(part)] = left  # a gap for now: the places of the items behind it are still the old ones
+    if isinstance(node, list) and all(item is MISSING for item in node):
+        return MISSING
     return node if node else MISSING
+
+
+def _tidied(node: Value) -> Value:
+    """Return the node without the gaps that removals left in lists."""
+    if isinstance(node, dict):
+        return {key: _tidied(item) for key, item in node.items()}
+    return [_tidied(item) for item in node if item is not MISSING] if isinstance(node, list) else node

@@ -23,6 +23,10 @@ def rewrite_yaml(text: str, old: Value, new: Value) -> str:
     return said if closed is text else said.removesuffix("\n")
 
 
+class _Entangled(Exception):
+    """Entries share a line in a way that lines cannot be taken out or put in."""
+
+
 class _Writer:
     """Collects edits of one text."""
 
@@ -44,25 +48,40 @@ class _Writer:
 
     def change(self, node: Node, old: Value, new: Value) -> None:
         """Bring one value from `old` to `new`."""
-        lines = not node.flow and bool(node.entries) and bool(new)
         if same(old, new) and type(old) is type(new):
             return
-        if lines and isinstance(old, dict) and isinstance(new, dict):
-            self._map(node, old, new)
-        elif lines and isinstance(old, list) and isinstance(new, list):
-            self._list(node, old, new)
-        elif node.flow and node.form != "scalar":
+        if not node.flow and node.entries and new and self._by_lines(node, old, new):
+            return
+        if node.flow and node.form != "scalar":
             self.edits.append((node.start, node.end, render(self.text, node, old, new, self.style)))
         else:
             quote = node.quote if isinstance(new, str) and node.quote in ("'", '"') else None
             said = _flow(new, quote)
             start = node.start
             if node.form != "scalar":  # lines below a key make room for a value behind it
-                start = len(self.text[:start].rstrip())
-                start, said = (start, f" {said}") if self.text[start - 1 : start] == ":" else (node.start, f"  {said}")
+                before = len(self.text[:start].rstrip())
+                if self.text[before - 1 : before] == ":":
+                    start, said = before, f" {said}"
+                elif not self.text[self._line_start(start) : start].strip():
+                    said = f"  {said}"
             elif node.end == node.start:
                 said = f" {said}"
             self.edits.append((start, node.end, said))
+
+    def _by_lines(self, node: Node, old: Value, new: Value) -> bool:
+        """Change a map or list entry by entry; false, with nothing done, where its lines do not allow it."""
+        before = len(self.edits)
+        try:
+            if isinstance(old, dict) and isinstance(new, dict):
+                self._map(node, old, new)
+            elif isinstance(old, list) and isinstance(new, list):
+                self._list(node, old, new)
+            else:
+                return False
+        except _Entangled:
+            del self.edits[before:]
+            return False
+        return True
 
     def _map(self, node: Node, old: dict[str, Value], new: dict[str, Value]) -> None:
         entries = {str(entry.key): entry for entry in node.entries}
@@ -97,7 +116,7 @@ class _Writer:
             if self._shares_line(entry):
                 after = node.entries[node.entries.index(entry) + 1 :]
                 if not after or after[0] in gone:
-                    raise CannotEdit("the first entries of a list item go")
+                    raise _Entangled
                 self.edits.append((entry.start, after[0].start, ""))
             else:
                 self.edits.append((self._line_start(entry.start), self._line_end(entry), ""))
@@ -107,7 +126,7 @@ class _Writer:
         column = first.start - self._line_start(first.start)
         if before is None and self._shares_line(first):
             if isinstance(what, list):
-                raise CannotEdit("a list inside the line of another list")
+                raise _Entangled
             before = first
         at = self._line_start(first.start) if before is None else self._line_end(before)
         self.edits.append((at, at, _block(what, column, self.flowing)))
@@ -148,7 +167,12 @@ def _dump(value: Value, flow: bool, quote: str | None = None, lists: bool = Fals
             return True
 
         def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
-            inner = lists and bool(sequence) and not any(isinstance(item, (dict, list)) for item in sequence)
+            inner = (
+                lists
+                and sequence is not value
+                and bool(sequence)
+                and not any(isinstance(item, (dict, list)) for item in sequence)
+            )
             return super().represent_sequence(tag, sequence, flow_style=True if inner else flow_style)
 
     said: str = yaml.dump(
