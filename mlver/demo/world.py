@@ -179,7 +179,7 @@ def _gate_by_slice(folder: Path, _: Patients) -> None:
 def _val_missing(folder: Path, patients: Patients) -> None:
     """Add the patients that came without measurements in week 3, who were all examined at once, to the hold-out."""
     week3 = patients.week3
-    blank = week3[week3.isna().sum(axis=1) >= R2["when"]["missing_at_least"]]
+    blank = week3[week3.isna().sum(axis=1) >= 3]  # those rule R2 is for
     _write_table(folder / STATIC, pd.concat([patients.static, blank]))
 
 
