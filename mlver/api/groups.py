@@ -5,9 +5,13 @@ from __future__ import annotations
 from mlver.api.bound import Bound, method
 from mlver.verbs import alert_show as alert_show_verbs
 from mlver.verbs import alerts as alert_verbs
-from mlver.verbs import fallback as fallback_verbs
-from mlver.verbs import incident as incident_verbs
 from mlver.verbs import (
+    exp_best,
+    exp_describe,
+    exp_frontier,
+    exp_list,
+    exp_run,
+    exp_stats,
     metric_grid,
     metric_groups,
     metric_list,
@@ -18,6 +22,8 @@ from mlver.verbs import (
     rules_list,
     rules_replay,
 )
+from mlver.verbs import fallback as fallback_verbs
+from mlver.verbs import incident as incident_verbs
 from mlver.verbs import metrics as metric_verbs
 from mlver.verbs import mutes as mute_verbs
 from mlver.verbs import note as note_verbs
@@ -74,6 +80,19 @@ class Rules(Bound):
     ablate = method(rules_ablate.ablate_rules)
     ablations = method(rules_ablate.ablations_of)
     backtest = method(rules_backtest.backtest_rules)
+
+
+class Experiments(Bound):
+    """`repo.experiments`: what varied and what came of it."""
+
+    list = method(exp_list.list_experiments)
+    tree = method(exp_list.list_ideas)
+    describe = method(exp_describe.describe_experiment)
+    verdict = method(exp_describe.give_verdict)
+    best = method(exp_best.best_experiments)
+    frontier = method(exp_frontier.frontier)
+    stats = method(exp_stats.experiment_stats)
+    run = method(exp_run.run_experiment)
 
 
 class Notes(Bound):

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mlver.api.bound import Bound, method
-from mlver.api.groups import Alerts, Fallbacks, Incidents, Metrics, Notes, Remotes, Rules, Slo
+from mlver.api.groups import Alerts, Experiments, Fallbacks, Incidents, Metrics, Notes, Remotes, Rules, Slo
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
+from mlver.verbs import gc as gc_verbs
 from mlver.verbs import bisect as bisect_verbs
 from mlver.verbs import branch as ref_verbs
 from mlver.verbs import cat as cat_verbs
@@ -29,6 +30,8 @@ from mlver.verbs.diff import diff
 from mlver.verbs.divergence import compare_branches
 from mlver.verbs.fetch import fetch
 from mlver.verbs.fsck import fsck
+from mlver.verbs.gc_why import gc_why
+from mlver.verbs.handover import handover
 from mlver.verbs.impact import impact
 from mlver.verbs.isolate import isolate
 from mlver.verbs.lineage import lineage
@@ -136,6 +139,11 @@ class Repo(Bound):
         return Remotes(self.repository)
 
     @property
+    def experiments(self) -> Experiments:
+        """Experiments: what varied and what came of it."""
+        return Experiments(self.repository)
+
+    @property
     def notes(self) -> Notes:
         """Notes and marks."""
         return Notes(self.repository)
@@ -153,6 +161,7 @@ class Repo(Bound):
     blame = method(blame)
     lineage = method(lineage)
     impact = method(impact)
+    handover = method(handover)
     oncall_guide = method(oncall_guide)
     restore = method(restore)
     cat = method(cat_verbs.cat)
@@ -190,6 +199,9 @@ class Repo(Bound):
     fetch = method(fetch)
     pull = method(pull)
     fsck = method(fsck)
+    gc = method(gc_verbs.gc)
+    gc_why = method(gc_why)
+    restore_trash = method(gc_verbs.restore_trash)
     get_config = method(config_verbs.get_config)
     set_config = method(config_verbs.set_config)
     run_command = method(run)

@@ -54,7 +54,9 @@ _ALL = (
     Entry("alerts", "Record alerts and actions; see which ever mattered.", LEARN),
     Entry("oncall", "You were paged: where to look first.", LEARN),
     Entry("rules", "Which rules there are, which fire, which can go.", LEARN),
+    Entry("exp", "Experiments: what varied, what came of it.", LEARN),
     Entry("note", "Write down what was learned about a part.", LEARN),
+    Entry("handover", "What the next one on call has to know.", LEARN),
     Entry("incident", "What went wrong: take it down, have the report written.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
@@ -70,6 +72,7 @@ _ALL = (
     Entry("fetch", "Bring what is new there; branches here stay.", SHARE),
     Entry("pull", "Fetch, and merge into the branch you are on.", SHARE),
     Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
+    Entry("gc", "Drop what nothing needs; keep what was ever live.", HOUSE),
     Entry("config", "Show or change settings of this repository.", HOUSE),
     Entry("demo", "Play the night at the clinic on real data.", HOUSE),
 )

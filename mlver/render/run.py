@@ -20,6 +20,8 @@ _SHOWN = 10
 
 def run_page(result: RunResult) -> RenderableType:
     """How it ended, what it read and what it wrote."""
+    if result.skipped:
+        return paragraphs([line(("not run again", "good"), "; --skip-same")])
     if result.exit != 0:
         head = line((f"ended with {result.exit}", "bad"), f" after {lasted(result.seconds)}; nothing was recorded")
         return paragraphs([head])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +32,7 @@ from mlver.repo.recording import (
     used,
 )
 from mlver.repo.repository import Repository
+from mlver.verbs.run_same import EarlierRun, same_run
 
 __all__ = ["Before", "RunResult", "begin", "record", "run"]
 
@@ -44,7 +45,7 @@ class RunResult(Result):
 
     `changed` lists inputs that the command itself changed while it ran, `undeclared` tracked files it was
     seen to read although other inputs were declared. `derivation` is None when the command failed or
-    wrote nothing.
+    wrote nothing. `earlier` is the same run done before, if there is one; `skipped` that it was not done again.
     """
 
     schema: ClassVar[str] = "mlver.run/v1"
@@ -59,6 +60,8 @@ class RunResult(Result):
     same: bool
     changed: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
+    earlier: EarlierRun | None = None
+    skipped: bool = False
 
 
 def run(
@@ -71,6 +74,8 @@ def run(
     parameters: Mapping[str, Value] | None = None,
     cwd: str | None = None,
     environment: Mapping[str, str] | None = None,
+    skip_same: bool = False,
+    on_same: Callable[[EarlierRun], None] | None = None,
 ) -> RunResult:
     """Run `command` in the work tree (its output goes to ours) and record it as a derivation.
 
@@ -78,7 +83,8 @@ def run(
     files it was seen to read are taken, without `outputs` those it wrote. Scripts that it ran are inputs
     in any case. `environment` is what the command gets; None means it inherits ours and is not observed.
     The next commit attaches the derivation to its outputs. A command that fails is reported with its exit
-    status and records nothing. Raises UsageError when the command cannot be started.
+    status and records nothing. When the same command was run already on the same inputs with the same parameters,
+    `on_same` is told first, and with `skip_same` it is not run again. Raises UsageError when it cannot be started.
     """
     if not command:
         raise UsageError("no command to run", hint="mlver run -- python train.py")
@@ -86,7 +92,13 @@ def run(
     for path in outputs:
         repo.tree_path(path)
     before = begin(repo)
-    named(repo, inputs, before.files)
+    earlier = same_run(repo, command, before.ids, inputs=inputs, parameters=parameters)
+    if earlier is not None and on_same is not None:
+        on_same(earlier)
+    if earlier is not None and skip_same:
+        return RunResult(
+            None, tuple(command), 0, 0.0, before.started, (), (), False, True, earlier=earlier, skipped=True
+        )
     if environment is None:
         seen, status = None, _execute(command, repo.root / folder, None)
     else:
@@ -95,7 +107,7 @@ def run(
         seen = watched.seen
     if status != 0:
         return RunResult(None, tuple(command), status, before.seconds, before.started, (), (), False, False)
-    return record(
+    recorded = record(
         repo,
         before,
         command=command,
@@ -106,6 +118,7 @@ def run(
         seen=seen,
         cwd=folder,
     )
+    return replace(recorded, earlier=earlier)
 
 
 def record(

@@ -40,11 +40,17 @@ def run(
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
     ] = None,
+    skip_same: Annotated[
+        bool, typer.Option("--skip-same", help="Do not run it when the very same was run already.")
+    ] = False,
 ) -> int:
     """Run a command and record what it read, what it wrote and where.
 
     The command's own output goes where it always goes, mlver's report to stderr; with --json the
     report has stdout to itself and the command writes to stderr.
+
+    When the same command was run already with the same parameters on inputs of the same content, it says
+    so first and names the commit and its metrics.
 
     What was recorded belongs to the files it wrote: the next commit carries it along, and lineage, impact
     and stale models are known from then on.
@@ -65,6 +71,8 @@ def run(
             parameters=parse_pairs(param or []),
             cwd=repo.tree_path(".", session.cwd),
             environment=dict(os.environ),
+            skip_same=skip_same,
+            on_same=lambda earlier: session.warn(earlier.line),
         )
     session.show(result, lambda: run_page(result), [result.derivation] if result.derivation else [], aside=True)
     if result.derivation and not result.same:
