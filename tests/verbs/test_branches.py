@@ -86,6 +86,43 @@ def test_an_untracked_file_in_the_way_is_kept(bench: Bench) -> None:
     assert (bench.root / "notes/exp.txt").read_text() == "mine\n"
 
 
+def test_all_that_is_in_the_way_is_counted_and_the_hint_says_what_to_do(bench: Bench) -> None:
+    switch(bench.repo, "main")
+    for number in range(8):
+        bench.write(f"out/{number}.csv", "x\n")
+    bench.commit("eight files")
+    switch(bench.repo, "exp")
+    for number in range(8):
+        bench.write(f"out/{number}.csv", "mine\n")
+    with pytest.raises(Refused, match=r"out/0\.csv, .*out/4\.csv and 3 more") as caught:
+        switch(bench.repo, "main")
+    assert "mlver commit" in str(caught.value.hint) and "mlver restore" in str(caught.value.hint)
+    assert (bench.root / "out/7.csv").read_text() == "mine\n" and bench.repo.refresh().branch == "exp"
+
+
+def test_a_file_edited_here_that_the_other_branch_does_not_have_is_kept(bench: Bench) -> None:
+    bench.write("notes/exp.txt", "my edit\n")
+    with pytest.raises(Refused, match=r"notes/exp\.txt"):
+        switch(bench.repo, "main")
+    assert (bench.root / "notes/exp.txt").read_text() == "my edit\n"
+
+
+def test_untracked_files_in_a_folder_where_a_file_belongs_are_kept(bench: Bench) -> None:
+    bench.write("place/mine.txt", "mine\n")  # on main, `place` is a file
+    with pytest.raises(Refused, match=r"place/mine\.txt"):
+        switch(bench.repo, "main")
+    assert (bench.root / "place/mine.txt").read_text() == "mine\n" and (bench.root / "place/inside").exists()
+
+
+def test_an_ignored_file_in_the_way_is_kept_too(bench: Bench) -> None:
+    switch(bench.repo, "main")
+    bench.write(".mlverignore", "notes/\n")
+    bench.write("notes/exp.txt", "mine, ignored\n")
+    with pytest.raises(Refused, match=r"notes/exp\.txt"):
+        switch(bench.repo, "exp")
+    assert (bench.root / "notes/exp.txt").read_text() == "mine, ignored\n"
+
+
 def test_a_file_that_is_right_already_is_no_conflict(bench: Bench) -> None:
     bench.write("config/pipeline.json", {"impute": "median"})  # what main has
     switch(bench.repo, "main")
