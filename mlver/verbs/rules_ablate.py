@@ -114,7 +114,8 @@ def ablations_of(repo: Repository, *, rule: str | None = None, as_of: datetime |
     """Return all questions ever asked, or those about one rule, newest first, and whether the answers still hold."""
     state = Outdated(repo, repo.work_snapshot())
     found = [one for one in ablations(repo, as_of) if rule is None or any(rule in a.off for a in one.answers)]
-    found = sorted(found[::-1], key=lambda one: one.at, reverse=True)
+    found.reverse()  # of one moment, what was recorded last comes first
+    found.sort(key=lambda one: one.at, reverse=True)
     return AblateResult(tuple(_shown(repo, one, state) for one in found))
 
 

@@ -18,6 +18,7 @@ from mlver.verbs.rule_data import DataVersion, Tested, find_data, rules_snapshot
 if TYPE_CHECKING:
     from mlver.kinds.predicates.outcome import Outcome, Slices
 
+CONDITION = "condition"
 _KEYS = 5  # rows that a fact names
 
 
@@ -37,7 +38,7 @@ class CheckedRule:
     `sort` is `condition` (fires where it is true) or `demand` (fires where a row breaks it; `broken` when
     more do than it tolerates). `hits` rows fired it, a `share` of all; `unknown` rows have an empty cell that
     leaves it open. `keys` name the first rows. `untested` says why there is no answer, and then all is 0.
-    `fires` is false when this table says nothing about the rule.
+    `silent` is a condition that fires on no row: the table says nothing about it.
     """
 
     id: str
@@ -51,16 +52,15 @@ class CheckedRule:
     broken: bool | None
     untested: str | None
     slices: tuple[SliceHits, ...] = ()
-
-    @property
-    def silent(self) -> bool:
-        """Whether it is a condition that fires on no row, so that the table says nothing about it."""
-        return self.sort == "condition" and self.untested is None and not self.hits
+    silent: bool = False
 
 
 @dataclass(frozen=True)
 class RulesCheckResult(Result):
-    """Every rule on one version of some data. `rules_ids` are the files of rules by path and content."""
+    """Every rule on one version of some data. `rules_ids` are the files of rules by path and content.
+
+    `broken` says whether any bound or check is.
+    """
 
     schema: ClassVar[str] = "mlver.rules-check/v1"
     data: str
@@ -71,11 +71,7 @@ class RulesCheckResult(Result):
     rules: tuple[CheckedRule, ...]
     rules_ids: Mapping[str, BlobId] = field(default_factory=dict)
     recorded: bool = False
-
-    @property
-    def broken(self) -> bool:
-        """Whether a bound or a check is broken."""
-        return any(rule.broken for rule in self.rules)
+    broken: bool = False
 
 
 def check_rules(
@@ -113,7 +109,8 @@ def check_rules(
         record_facts(repo, f"rules check {data}", facts)
     ids = {file.path: file.id for file in files}
     rows = tested.table.rows
-    return RulesCheckResult(table.path, table.id, table.commit, rows, by, tuple(found), ids, record)
+    broken = any(rule.broken for rule in found)
+    return RulesCheckResult(table.path, table.id, table.commit, rows, by, tuple(found), ids, record, broken)
 
 
 def _checked(
@@ -134,6 +131,7 @@ def _checked(
         broken=outcome.broken,
         untested=outcome.why_not,
         slices=parts,
+        silent=outcome.sort == CONDITION and outcome.why_not is None and not outcome.hits,
     )
 
 

@@ -228,7 +228,8 @@ class _Lister:
         found = [one for one in self._ablations if one.rules == file.path and one.answer(key)]
         if not found:
             return None
-        found = sorted(found[::-1], key=lambda one: one.at, reverse=True)
+        found.reverse()  # of one moment, what was recorded last comes first
+        found.sort(key=lambda one: one.at, reverse=True)
         aged = [(one, self._outdated.moved(one.inputs)) for one in found]
         one, stale = next((pair for pair in aged if not pair[1]), aged[0])
         return _last(one, key, stale)

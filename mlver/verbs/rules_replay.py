@@ -53,7 +53,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class RulesReplayResult(Result):
-    """Two versions of the rules on one table. `flips` are the decisions that differ, the most frequent first."""
+    """Two versions of the rules on one table. `flips` are the decisions that differ, the most frequent first.
+
+    `flipped` rows are decided otherwise, in all.
+    """
 
     schema: ClassVar[str] = "mlver.rules-replay/v1"
     old: CommitId | None
@@ -64,11 +67,7 @@ class RulesReplayResult(Result):
     by: str | None
     flips: tuple[Flip, ...]
     rules: tuple[RuleReplay, ...]
-
-    @property
-    def flipped(self) -> int:
-        """How many rows are decided otherwise."""
-        return sum(flip.rows for flip in self.flips)
+    flipped: int = 0
 
 
 def replay_rules(
@@ -103,6 +102,7 @@ def replay_rules(
         by=by,
         flips=flips,
         rules=tuple(_rules(*sides)),
+        flipped=sum(flip.rows for flip in flips),
     )
 
 
