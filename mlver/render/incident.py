@@ -127,7 +127,7 @@ def _released(result: IncidentReportResult) -> list[Block]:
     for one in result.releases:
         items.append(
             say(
-                (_place(one.stage, one.scope), "stage"), " served ", (one.commit.short, "id"), f" {one.subject}, ",
+                (place(one.stage, one.scope), "stage"), " served ", (one.commit.short, "id"), f" {one.subject}, ",
                 (f"{span(one.since, one.until)} ({lasted(one.seconds)})", "bad"),
             )
         )  # fmt: skip
@@ -209,8 +209,9 @@ def _next(result: IncidentReportResult) -> Iterator[str]:
     incident = result.incident
     for one in result.releases:
         if one.until is None:
-            place = _place(one.stage, one.scope)
-            yield command_line("mlver", "rollback", place, "--to", "last-good", "--reason", f"{incident.id} WHY")
+            yield command_line(
+                "mlver", "rollback", place(one.stage, one.scope), "--to", "last-good", "--reason", f"{incident.id} WHY"
+            )
     if not result.causes and result.releases:
         bad = result.releases[-1]
         base = bad.next.short if bad.next else f"{bad.stage}@{{1}}"
@@ -225,5 +226,6 @@ def _next(result: IncidentReportResult) -> Iterator[str]:
     yield command_line("mlver", "incident", "report", incident.id)
 
 
-def _place(stage: str, scope: str) -> str:
+def place(stage: str, scope: str) -> str:
+    """Return `prod` or `prod/clinic=C`."""
     return f"{stage}/{scope}" if scope else stage

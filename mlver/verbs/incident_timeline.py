@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mlver.objects.ids import CommitId
 from mlver.objects.result import jsonable
+from mlver.objects.state import Move
 from mlver.repo.alert_facts import AlertRecord
 from mlver.repo.incident_facts import CLOSE, DONE, NOTE, OPEN, Incident
 from mlver.repo.metric_facts import MetricValue, recorded_metrics
@@ -72,15 +73,19 @@ def _of_stages(repo: Repository, incident: Incident, releases: Sequence[BadRelea
             continue
         if incident.closed is not None and move.time > incident.closed:
             continue
-        where = f"{move.stage}/{move.scope}" if move.scope else move.stage
-        if move.live is None:
-            yield TimelineEvent(move.time, "move", move.actor, f"{where}: nothing is live any more")
-            continue
-        commit, word = move.live.commit, "undone" if move.undo else _MOVED.get(move.live.action, move.live.action)
-        share = "" if move.live.percent == 100 else f" for {move.live.percent} %"
-        reason = f": {move.live.reason}" if move.live.reason else ""
-        text = f"{where} {word} to {commit.short} {repo.commit(commit).subject}{share}{reason}"
-        yield TimelineEvent(move.time, "move", move.actor, text, commit)
+        yield move_event(repo, move)
+
+
+def move_event(repo: Repository, move: Move) -> TimelineEvent:
+    """Return a move of a stage as a line of a story."""
+    where = f"{move.stage}/{move.scope}" if move.scope else move.stage
+    if move.live is None:
+        return TimelineEvent(move.time, "move", move.actor, f"{where}: nothing is live any more")
+    commit, word = move.live.commit, "undone" if move.undo else _MOVED.get(move.live.action, move.live.action)
+    share = "" if move.live.percent == 100 else f" for {move.live.percent} %"
+    reason = f": {move.live.reason}" if move.live.reason else ""
+    text = f"{where} {word} to {commit.short} {repo.commit(commit).subject}{share}{reason}"
+    return TimelineEvent(move.time, "move", move.actor, text, commit)
 
 
 def _of_commits(stories: Sequence[CommitStory]) -> Iterator[TimelineEvent]:
