@@ -40,6 +40,7 @@ from mlver.verbs.oncall_guide import oncall_guide
 from mlver.verbs.pull import pull
 from mlver.verbs.push import push
 from mlver.verbs.query import query, query_path, query_schema
+from mlver.verbs.report import report
 from mlver.verbs.reproduce import reproduce
 from mlver.verbs.restore import restore
 from mlver.verbs.revert import revert
@@ -162,6 +163,7 @@ class Repo(Bound):
     lineage = method(lineage)
     impact = method(impact)
     handover = method(handover)
+    report = method(report)
     oncall_guide = method(oncall_guide)
     restore = method(restore)
     cat = method(cat_verbs.cat)

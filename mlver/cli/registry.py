@@ -57,6 +57,7 @@ _ALL = (
     Entry("exp", "Experiments: what varied, what came of it.", LEARN),
     Entry("note", "Write down what was learned about a part.", LEARN),
     Entry("handover", "What the next one on call has to know.", LEARN),
+    Entry("report", "One page on releases, metrics, alerts: text or HTML.", LEARN),
     Entry("incident", "What went wrong: take it down, have the report written.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
