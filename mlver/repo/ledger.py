@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.objects.state import EVERYONE, Live
-from mlver.repo.moves import Slot, moves, slot_of
+from mlver.repo.move_log import recorded_moves
+from mlver.repo.moves import Slot, slot_of
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -34,7 +35,7 @@ def ledger_of(repo: Repository, stage: str | None = None) -> list[LedgerEntry]:
     """Return the ledger of one stage (or all), oldest first, in the order in which things were recorded."""
     closed: list[LedgerEntry] = []
     current: dict[Slot, int] = {}
-    for move in reversed(list(moves(repo.operations(), stage))):
+    for move in reversed(recorded_moves(repo, stage)):
         if (open_ := current.pop(slot_of(move), None)) is not None:
             closed[open_] = replace(closed[open_], until=move.time)
         if move.live is not None:

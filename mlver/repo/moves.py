@@ -7,7 +7,7 @@ what was known of its slot until then. docs/design/sharing.md says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mlver.objects.ids import OperationId
@@ -29,10 +29,17 @@ def identity(move: Move) -> tuple[OperationId, str, str]:
 
 def moves(chain: Chain, stage: str | None = None) -> Iterator[Move]:
     """Yield every move in a log (of one stage), newest first; `chain` is the log, newest first and read as needed."""
+    found = (
+        [*operation.joined, *own_moves(id, operation, before)] for id, operation, before in with_view_before(chain)
+    )
+    return each_once(found, stage)
+
+
+def each_once(found: Iterable[Sequence[Move]], stage: str | None = None) -> Iterator[Move]:
+    """Yield moves (of one stage), given by operation, newest first; of several that are the same the newest."""
     seen: set[tuple[OperationId, str, str]] = set()
-    for id, operation, before in _with_view_before(chain):
-        found = [*operation.joined, *own_moves(id, operation, before)]
-        for move in reversed(found):
+    for of_one in found:
+        for move in reversed(of_one):
             if identity(move) not in seen and stage in (None, move.stage):
                 seen.add(identity(move))
                 yield move
@@ -94,7 +101,8 @@ def by_slot(found: Iterable[Move]) -> dict[Slot, list[Move]]:
     return {slot: line[::-1] for slot, line in lines.items()}
 
 
-def _with_view_before(chain: Chain) -> Iterator[tuple[OperationId, Operation, View]]:
+def with_view_before(chain: Chain) -> Iterator[tuple[OperationId, Operation, View]]:
+    """Yield each operation of a log, newest first, with the view that it changed."""
     later: tuple[OperationId, Operation] | None = None
     for id, operation in chain:
         if later is not None:

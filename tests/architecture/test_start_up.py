@@ -94,3 +94,10 @@ def test_status_with_changed_files_loads_nothing_heavy(tmp_path: Path) -> None:
 
 def test_importing_the_package_loads_nothing_heavy(recorder: Recorder) -> None:
     assert recorder.loaded_by("-c", "import mlver, mlver.errors, mlver.objects.commit") & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["search first", "query SELECT\t1", "deployed"])
+def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Recorder, command: str) -> None:
+    words = [word.replace("\t", " ") for word in command.split(" ")]
+    in_repository.loaded_by("-m", "mlver", *words)
+    assert in_repository.loaded_by("-m", "mlver", *words) & HEAVY == set()
