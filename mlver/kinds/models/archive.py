@@ -61,8 +61,9 @@ class Archive:
         self.source = source
         with _reading(source) as archive:
             members = archive.infolist()
-        self._members = {info.filename: info for info in members if not info.is_dir()}
-        if len(self._members) != sum(not info.is_dir() for info in members):
+        members = [info for info in members if not info.filename.endswith("/")]
+        self._members = {info.filename: info for info in members}
+        if len(self._members) != len(members):
             raise Unreadable("a zip archive that names a member twice")
         stored = packed = 0
         for info in self._members.values():
@@ -135,6 +136,8 @@ class Archive:
         self._used.update(names)
 
     def _stored(self, info: zipfile.ZipInfo) -> Source:
+        if info.header_offset < 0:
+            raise Unreadable("a zip archive whose directory points nowhere")
         with self.source.open() as stream:
             stream.seek(info.header_offset)
             header = stream.read(30)

@@ -55,6 +55,8 @@ def read_gguf(source: Source) -> Loaded:
         start = -(-stream.at // alignment) * alignment
     for key, thing in given.items():
         walker.walk(thing, f"metadata.{_path(key)}")
+    if sum(size for _, _, _, _, size in infos) > source.size:
+        raise Unreadable("ends early: the tensors lie outside of the file or over each other")
     for name, dtype, shape, offset, size in infos:
         if offset % alignment or start + offset + size > source.size:
             raise Unreadable(f"ends early: the tensor {name[:60]!r} lies outside of the file")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.limits import MAX_DEPTH, MAX_NAME
 from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.scalars import clean
 from mlver.kinds.models.symbols import RUNS, UNKNOWN, is_data, runs_code
 from mlver.kinds.models.values import Call, Pairs, Symbol
 from mlver.kinds.models.walk import Walker
@@ -41,7 +42,7 @@ class Config:
         inner = thing.get("config")
         self.renamed |= _renumbered(thing)
         if not path and isinstance(thing.get("class_name"), str):
-            self.title = thing["class_name"][:60]
+            self.title = clean(thing["class_name"][:60])
             layers = inner.get("layers") if isinstance(inner, dict) else None
             if isinstance(layers, list):
                 self.facts["layers"] = len(layers)
@@ -71,7 +72,7 @@ class Config:
 
     def _object(self, thing: dict[str, Any], depth: int) -> Any:
         module = thing.get("module") if isinstance(thing.get("module"), str) else "keras"
-        name = f"{module}.{thing['class_name']}"
+        name = clean(f"{module}.{thing['class_name']}")
         if len(name) > MAX_NAME:
             raise Unreadable("a name longer than 4 KiB")
         self.names[name] = None

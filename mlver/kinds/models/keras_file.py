@@ -7,9 +7,10 @@ from typing import Final
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.archive import Archive
-from mlver.kinds.models.hdf5_file import MISSING, add_hdf5, available
+from mlver.kinds.models.hdf5_file import add_hdf5
 from mlver.kinds.models.keras_config import Config
 from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.scalars import clean
 from mlver.kinds.models.walk import Walker
 
 CONFIG: Final = "config.json"
@@ -25,12 +26,11 @@ def read_keras(archive: Archive) -> Loaded:
     version = _version(archive)
     if version:
         walker.put("keras_version", version)
-    if _WEIGHTS in archive:
-        add_hdf5(walker, archive.part(_WEIGHTS), "", config.renamed)
+    missing = add_hdf5(walker, archive.part(_WEIGHTS), "", config.renamed)[1] if _WEIGHTS in archive else ""
     for member, value in archive.rest().items():
         walker.put(f"__members__.{member}", value)
     facts: dict[str, Value] = {**config.facts, **({"library": f"Keras {version}"} if version else {})}
-    return config.loaded("keras", walker, config.title or "Keras model", facts, "" if available() else MISSING)
+    return config.loaded("keras", walker, config.title or "Keras model", facts, missing)
 
 
 def _version(archive: Archive) -> str:
@@ -42,4 +42,4 @@ def _version(archive: Archive) -> str:
     except (ValueError, RecursionError) as error:
         raise Unreadable("a metadata.json that is not proper JSON") from error
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    return version[:40] if isinstance(version, str) else ""
+    return clean(version[:40]) if isinstance(version, str) else ""

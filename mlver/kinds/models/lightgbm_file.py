@@ -20,7 +20,7 @@ from mlver.kinds.models.walk import Walker
 from mlver.kinds.models.xgboost_file import shares
 
 MAGIC: Final = b"tree\n"
-_LIMIT: Final = 1 << 29
+_LIMIT: Final = 1 << 28
 _NUMBER: Final = re.compile(r"[-+]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][-+]?\d{1,3})?")
 _WHOLE: Final = re.compile(r"[-+]?\d{1,300}")
 _WORDS: Final = ("feature_names", "feature_infos", "monotone_constraints")

@@ -11,9 +11,10 @@ from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.models.arrays import describe
 from mlver.kinds.models.limits import MAX_UNITS
 from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.onnx_attribute import read_attribute
 from mlver.kinds.models.onnx_tensor import Tensor, dtype_name, read_pair, read_tensor
 from mlver.kinds.models.paths import key_text
-from mlver.kinds.models.protobuf import Field, Messages, float32, signed
+from mlver.kinds.models.protobuf import Field, Messages, signed
 from mlver.kinds.models.scalars import Plain
 from mlver.kinds.models.stream import Stream
 from mlver.kinds.models.symbols import PLAIN, UNKNOWN
@@ -21,7 +22,6 @@ from mlver.kinds.models.walk import Walker
 
 _FIELDS: Final = 5_000_000
 _DEPTH: Final = 20
-_MAX_LIST: Final = 64 << 20
 _STANDARD: Final = ("ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft")
 _TEXTS: Final = {2: "producer", 3: "producer_version", 4: "domain", 6: "description"}
 
@@ -206,51 +206,16 @@ class _Model:
             self._attribute(attribute, path, depth)
 
     def _attribute(self, given: Field, path: str, depth: int) -> None:
-        name, values, many = "", [], False
-        tensors: list[Tensor] = []
-        graphs: list[Field] = []
-        for part in self.messages.message(given):
-            if part.number == 1:
-                name = self.messages.text(part)
-            elif part.number in (2, 3, 4):
-                values.append(self._number(part))
-            elif part.number in (7, 8, 9):
-                many = True
-                values += self._numbers(part)
-            elif part.number in (5, 10):
-                tensors.append(read_tensor(self.messages, part))
-            elif part.number in (6, 11):
-                graphs.append(part)
-            elif part.number == 20:
-                many = many or part.value in (6, 7, 8)  # lists, which may be empty
-            elif part.number in (14, 15, 22, 23):
-                self._other(f"{path}.attribute_{part.number}", part)
-            elif part.number == 21:
-                values.append({"attribute": self.messages.text(part)})
-        path = f"{path}.{key_text(name)}"
-        for index, tensor in enumerate(tensors):
+        attribute = read_attribute(self.messages, given)
+        path = f"{path}.{key_text(attribute.name)}"
+        for index, tensor in enumerate(attribute.tensors):
             self._put_tensor(f"{path}.{index}" if index else path, tensor)
-        for index, graph in enumerate(graphs):
+        for index, graph in enumerate(attribute.graphs):
             self._graph(graph, f"{path}.{index}." if index else f"{path}.", depth + 1)
-        if many or values:
-            self.walker.walk(values if many or len(values) > 1 else values[0], path)
-
-    def _number(self, part: Field) -> Any:
-        if part.number == 2:
-            return float32(part)
-        return signed(part.value) if part.number == 3 else self.messages.text(part)
-
-    def _numbers(self, part: Field) -> list[Any]:
-        if part.number == 8:
-            return self.messages.integers(part, _MAX_LIST)
-        if part.number == 9:
-            return [self.messages.text(part)]
-        if part.wire == 5:
-            return [float32(part)]
-        raw = self.messages.bytes(part, _MAX_LIST)
-        if len(raw) % 4:
-            raise Unreadable("an ONNX list of numbers that is cut short")
-        return list(memoryview(raw).cast("f"))
+        for part in attribute.others:
+            self._other(f"{path}.attribute_{part.number}", part)
+        if attribute.given:
+            self.walker.walk(attribute.value(), path)
 
     def _other(self, path: str, part: Field) -> None:
         """Add what this reader gives no names to (functions, training) by its bytes."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData
@@ -12,6 +11,9 @@ from mlver.kinds.models.dtypes import DType, checked_shape, product
 from mlver.kinds.models.parts import payload
 from mlver.kinds.models.protobuf import BYTES, FIXED32, FIXED64, Field, Messages
 from mlver.kinds.models.values import Payload
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MAX_PACKED: Final = 256 << 20  # of tensors spelled out number by number
 _TYPES: Final[dict[int, tuple[str, int]]] = {  # number in the file: type, bits of an element
@@ -67,7 +69,7 @@ def read_tensor(messages: Messages, given: Field) -> Tensor:
     raw, tensor = _Raw(), Tensor()
     for part in messages.message(given):
         if part.number == 1:
-            raw.dims += messages.integers(part, 1 << 10)
+            raw.dims += messages.integers(part, 1 << 10).tolist()
         elif part.number == 2:
             raw.kind = part.value
         elif part.number in (4, 5, 7, 10, 11):
@@ -132,9 +134,7 @@ def _packed(messages: Messages, raw: _Raw, dtype: DType) -> bytes:
     return b"".join(parts)
 
 
-def _integers(numbers: list[Any], dtype: DType) -> bytes:
-    mask = (1 << 8 * dtype.size) - 1
-    letter = {1: "B", 2: "H", 4: "I", 8: "Q"}.get(dtype.size)
-    if letter is None:
+def _integers(numbers: np.ndarray[Any, Any], dtype: DType) -> bytes:
+    if dtype.size not in (1, 2, 4, 8):
         raise Unreadable("an ONNX tensor of complex numbers spelled out as integers")
-    return struct.pack(f"<{len(numbers)}{letter}", *(number & mask for number in numbers))
+    return numbers.view("u8").astype(f"<u{dtype.size}").tobytes()  # the lower bytes, as small types are widened

@@ -19,6 +19,7 @@ from mlver.kinds.models.known import KNOWN, NO, new_object, settle
 from mlver.kinds.models.limits import MAX_NAME, MAX_OPCODES
 from mlver.kinds.models.literals import LITERALS
 from mlver.kinds.models.reader import Reader
+from mlver.kinds.models.scalars import clean
 from mlver.kinds.models.symbols import canonical
 from mlver.kinds.models.values import Call, Group, Pairs, Symbol
 
@@ -127,7 +128,7 @@ class Machine:
             raise Unreadable("a name that is no text")
         if len(module) + len(name) > MAX_NAME:
             raise Unreadable("a name longer than 4 KiB")
-        path = canonical(module, name, self.protocol)
+        path = clean(canonical(module, name, self.protocol))
         self.trace.names[path] = None
         return Symbol(path)
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mlver.kinds.base import Unreadable
 from mlver.kinds.models.stream import Stream
+from mlver.kinds.models.varints import packed_integers
+
+if TYPE_CHECKING:
+    import numpy as np
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_TEXT: Final = 64 << 20
@@ -20,13 +24,14 @@ _MAX_TEXT: Final = 64 << 20
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a message: its number, wire type, and a number, or the place of its bytes."""
+    """One field of a message: its number, wire type, and a number, or the place of its bytes; and where it ends."""
 
     number: int
     wire: int
     value: int = 0
     start: int = 0
     size: int = 0
+    end: int = 0
 
 
 class Messages:
@@ -51,15 +56,17 @@ class Messages:
             if wire == BYTES:
                 length = self._varint(end)
                 begin = self.stream.at
-                field = Field(number, wire, 0, begin, length)
                 at = begin + length
+                field = Field(number, wire, 0, begin, length, at)
             elif wire == VARINT:
-                field = Field(number, wire, self._varint(end))
+                value = self._varint(end)
                 at = self.stream.at
+                field = Field(number, wire, value, end=at)
             elif wire in (FIXED32, FIXED64):
                 width = 4 if wire == FIXED32 else 8
-                field = Field(number, wire, int.from_bytes(self.stream.read(width), "little"))
+                value = int.from_bytes(self.stream.read(width), "little")
                 at = self.stream.at
+                field = Field(number, wire, value, end=at)
             else:
                 raise Unreadable(f"a protocol buffer with wire type {wire}")
             if at > end:
@@ -83,17 +90,13 @@ class Messages:
             raise Unreadable("a protocol buffer with a field of the wrong type or size")
         return self.fields(field.start, field.size)
 
-    def integers(self, field: Field, limit: int) -> list[int]:
+    def integers(self, field: Field, limit: int) -> np.ndarray[Any, Any]:
         """Return the numbers of a repeated integer field, packed or one alone, as signed 64-bit integers."""
+        import numpy as np
+
         if field.wire == VARINT:
-            return [signed(field.value)]
-        if field.wire != BYTES or field.size > limit:
-            raise Unreadable("a protocol buffer with a field of the wrong type or size")
-        end, numbers = field.start + field.size, []
-        self.stream.at = field.start
-        while self.stream.at < end:
-            numbers.append(signed(self._varint(end)))
-        return numbers
+            return np.array([signed(field.value)], "i8")
+        return packed_integers(self.bytes(field, limit))
 
     def _varint(self, end: int) -> int:
         value = shift = 0

@@ -19,13 +19,14 @@ from mlver.kinds.models.dtypes import DType, product
 from mlver.kinds.models.limits import MAX_DEPTH, MAX_NAME, MAX_OPCODES, SPAN_FROM
 from mlver.kinds.models.loaded import Loaded
 from mlver.kinds.models.npy import read_npy
+from mlver.kinds.models.scalars import clean
 from mlver.kinds.models.symbols import canonical, is_data, runs_code, verdict
 from mlver.kinds.models.trees import gathered
 from mlver.kinds.models.values import Call, Group, Pairs, Symbol
 from mlver.kinds.models.walk import Walker
 
 SCHEMA: Final = "schema.json"
-_LIMIT: Final = 1 << 28
+_LIMIT: Final = 64 << 20
 _FRAME: Final = ("__class__", "__module__", "__loader__", "__id__", "content", "is_json", "protocol", "_skops_version")
 
 
@@ -42,7 +43,8 @@ def read_skops(archive: Archive) -> Loaded:
     for member, value in archive.rest().items():
         walker.put(f"__members__.{member}", value)
     names = nodes.names
-    facts = {"skops": schema["_skops_version"]} if isinstance(schema.get("_skops_version"), str) else {}
+    version = schema.get("_skops_version")
+    facts = {"skops": clean(version[:40])} if isinstance(version, str) else {}
     found = Loaded(
         "skops",
         walker.units,
@@ -71,6 +73,8 @@ class _Nodes:
         self.names: dict[str, None] = {}
         self._made: dict[int, Any] = {}
         self._arrays: dict[str, ArrayData] = {}
+        self._wrapped: dict[tuple[str, str], Call] = {}
+        self._sparse: dict[str, Pairs] = {}
         self._left = MAX_OPCODES
 
     def thing(self, node: Any, depth: int) -> Any:
@@ -98,7 +102,7 @@ class _Nodes:
             raise Unreadable("a node of skops without a class")
         if len(module) + len(name) > MAX_NAME:
             raise Unreadable("a name longer than 4 KiB")
-        path = canonical(module, name, 5)
+        path = clean(canonical(module, name, 5))
         self.names[path] = None
         return Symbol(path)
 
@@ -126,7 +130,10 @@ class _Nodes:
         array = self._arrays[file]
         if subclass != "numpy.ndarray" and array.shape == () and array.dtype.kind in "biuf":
             return array.numpy().item()
-        return Call(Symbol("numpy.ndarray"), value=replace(array, subclass=subclass))
+        key = (file, subclass)
+        if key not in self._wrapped:  # one object for all that refer to it, so that it is looked at once
+            self._wrapped[key] = Call(Symbol("numpy.ndarray"), value=replace(array, subclass=subclass))
+        return self._wrapped[key]
 
     def plain(self, node: dict[str, Any], depth: int) -> Any:
         """Return the JSON value of a node."""
@@ -187,10 +194,12 @@ class _Nodes:
         """Return a sparse matrix, kept as an archive of arrays of its own."""
         if not isinstance(node.get("file"), str):
             raise Unreadable("a sparse matrix of skops without a file")
-        inner = Archive(self.archive.part(node["file"]))
-        arrays = [(name.removesuffix(".npy"), read_npy(inner.part(name))) for name in sorted(inner.names())]
-        state = Pairs([(name, Call(Symbol("numpy.ndarray"), value=array)) for name, array in arrays])
-        return Call(self.name(node), states=[state])
+        if node["file"] not in self._sparse:
+            inner = Archive(self.archive.part(node["file"]))
+            arrays = [(name.removesuffix(".npy"), read_npy(inner.part(name))) for name in sorted(inner.names())]
+            state = Pairs([(name, Call(Symbol("numpy.ndarray"), value=array)) for name, array in arrays])
+            self._sparse[node["file"]] = state
+        return Call(self.name(node), states=[self._sparse[node["file"]]])
 
     def _other(self, node: dict[str, Any], depth: int) -> Any:
         call = Call(self.name(node))

@@ -93,7 +93,7 @@ class _File:
             if word not in ("little", "big"):
                 raise Unreadable(f"PyTorch's byte order is neither little nor big: {word[:20]!r}")
             self.order = ">" if word == "big" else "<"
-        self._storages: dict[str, Any] = {}
+        self._storages: dict[str, Call] = {}
         self._left = 64 * archive.source.size + INFLATE_FLOOR  # bytes of tensors, with what they share
 
     def storage(self, pid: Any) -> Any:
@@ -111,10 +111,11 @@ class _File:
         if len(data) != count * dtype.size:
             raise Unreadable("a storage whose length does not fit")
         if member not in self._storages:
-            self._storages[member] = (dtype, data)
-        elif self._storages[member][0] != dtype:
+            whole = strided(dtype, data, 0, (count,), (1,))
+            self._storages[member] = Call(Symbol("torch.storage"), value=whole, args=(dtype, data))
+        elif self._storages[member].args[0] != dtype:
             raise Unreadable("a storage of two types")
-        return Call(Symbol("torch.storage"), value=strided(dtype, data, 0, (count,), (1,)), args=(dtype, data))
+        return self._storages[member]
 
     def tensor(self, args: tuple[Any, ...], dtype: DType | None = None) -> Any:
         """Return the tensor that PyTorch would make of `args`: storage, offset, size, stride, requires_grad ..."""

@@ -54,7 +54,7 @@ class TorchWalker(Walker):
         if not isinstance(state, Pairs) or not state.named().keys() >= _INSIDE:
             return super()._object(place, call)
         # a module: what is in it stands under its own name, hooks nobody hung up are left out
-        pairs = [pair for pair in state.pairs if pair[0] not in _INSIDE and not _idle(*pair)]
+        pairs = [pair for pair in state.pairs if not _inside(pair[0]) and not _idle(*pair)]
         for name in ("_parameters", "_buffers", "_modules"):
             pairs += entries(state.named()[name]) or []
         whole = [Pairs(pairs)] if all(entries(state.named()[name]) is not None for name in _INSIDE) else call.states
@@ -80,6 +80,10 @@ def _dotted(key: str) -> bool:
     steps = key.split(".")
     bare = all(step.isidentifier() or (step.isdecimal() and step.isascii()) for step in steps)
     return len(key) <= 200 and bare and (len(steps) > 1 or key.isdecimal())
+
+
+def _inside(name: Any) -> bool:
+    return isinstance(name, str) and name in _INSIDE
 
 
 def _idle(name: Any, part: Any) -> bool:

@@ -9,13 +9,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import blake3
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.loaded import Loaded
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _TREE: Final = re.compile(r"((?:.*\.)?(?:estimators_|_predictors)(?:\.\d+){1,2})\.(tree_\.nodes|nodes)")
 _NUMBERED: Final = re.compile(r"((?:.*\.)?(?:estimators_|_predictors)(?:\.\d+){1,2})(?:\.|$)")
@@ -92,29 +95,31 @@ def _importance(nodes: Mapping[str, ArrayData], units: Mapping[str, Value]) -> M
 
     total: dict[int, float] = {}
     for array in nodes.values():
-        gains: dict[int, float] = {}
-        rows = array.numpy().reshape(-1)
-        fields = rows.dtype.names or ()
-        if {"left_child", "right_child", "feature", "impurity", "weighted_n_node_samples"} <= set(fields):
-            left, right, feature = (rows[name].astype("i8") for name in ("left_child", "right_child", "feature"))
-            inner = left != -1
-            if inner.any() and max(left.max(), right.max()) >= len(rows):
-                raise Unreadable("a tree whose nodes lead nowhere")
-            weighted = rows["impurity"].astype("f8") * rows["weighted_n_node_samples"].astype("f8")
-            gain = (weighted - weighted[left] - weighted[right])[inner]
-        elif {"feature_idx", "gain", "is_leaf"} <= set(fields):
-            inner = rows["is_leaf"] == 0
-            feature, gain = rows["feature_idx"].astype("i8"), rows["gain"].astype("f8")[inner]
-        else:
-            continue
-        for index, amount in zip(feature[inner].tolist(), np.asarray(gain).tolist(), strict=True):
-            gains[index] = gains.get(index, 0.0) + amount
-        whole = sum(gains.values())
-        for index, amount in gains.items():
+        with np.errstate(all="ignore"):
+            features, amounts = _gains(array.numpy().reshape(-1))
+        whole = sum(amounts)
+        for index, amount in zip(features, amounts, strict=True):
             total[index] = total.get(index, 0.0) + (amount / whole if whole > 0 else 0.0)
     whole = sum(total.values())
     names = _names(units)
     return {names.get(index, f"feature {index}"): part / whole for index, part in total.items()} if whole > 0 else {}
+
+
+def _gains(rows: np.ndarray[Any, Any]) -> tuple[list[int], list[float]]:
+    """Return the features of a tree's splits, and how much impurity or loss each split took away."""
+    fields = set(rows.dtype.names or ())
+    if fields >= {"left_child", "right_child", "feature", "impurity", "weighted_n_node_samples"}:
+        inner = rows["left_child"] != -1
+        left, right = (rows[name][inner].astype("i8") for name in ("left_child", "right_child"))
+        if any(((side < 0) | (side >= len(rows))).any() for side in (left, right)):
+            raise Unreadable("a tree whose nodes lead nowhere")
+        weighted = rows["impurity"].astype("f8") * rows["weighted_n_node_samples"].astype("f8")
+        gain = weighted[inner] - weighted[left] - weighted[right]
+        return rows["feature"][inner].astype("i8").tolist(), gain.tolist()
+    if fields >= {"feature_idx", "gain", "is_leaf"}:
+        inner = rows["is_leaf"] == 0
+        return rows["feature_idx"][inner].astype("i8").tolist(), rows["gain"][inner].astype("f8").tolist()
+    return [], []
 
 
 def _names(units: Mapping[str, Value]) -> dict[int, str]:

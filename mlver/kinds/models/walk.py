@@ -114,7 +114,7 @@ class Walker:
         return self._children(place, zip(_indices(array.shape), array.objects, strict=False))
 
     def _named(self, place: Place, names: list[str], entries: Any) -> Iterable[Place]:
-        self.put(place.path or ROOT_VALUE, names)  # their order counts
+        self.put(place.path or ROOT_VALUE, [clean(name) for name in names])  # their order counts
         parts = ((key_text(name), entry[1:]) for name, entry in zip(names, entries, strict=True))
         return self._children(
             place,

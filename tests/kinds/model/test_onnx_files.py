@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlver.kinds.base import Unreadable
 from tests.kinds.byte_source import ByteSource, as_dict
@@ -166,7 +168,26 @@ def test_lists_of_numbers_and_texts_are_attributes() -> None:
     assert units.get("nodes.y.strings") == ["a", "b"]
     assert units.get("nodes.y.s") == "z"
     assert units.get("nodes.y.none") == []
-    assert units.get("nodes.y.many")["length"] == 1000
+    assert units.array("nodes.y.many").numpy().tolist() == list(range(1000))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    whole=st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=300),
+    parts=st.lists(st.floats(width=32, allow_nan=False), max_size=300),
+    words=st.lists(st.text(max_size=5), max_size=20),
+)
+def test_lists_of_any_length_are_what_onnx_reads(whole: list[int], parts: list[float], words: list[str]) -> None:
+    proto = onnx.AttributeProto
+    node = helper.make_node("Any", ["x"], ["y"])
+    node.attribute.append(helper.make_attribute("whole", whole, attr_type=proto.INTS))
+    node.attribute.append(helper.make_attribute("parts", parts, attr_type=proto.FLOATS))
+    node.attribute.append(helper.make_attribute("words", words, attr_type=proto.STRINGS))
+    units = load(helper.make_model(helper.make_graph([node], "g", [], [])))
+    for name, expected in (("whole", whole), ("parts", parts)):
+        array = units.array(f"nodes.y.{name}")
+        assert (units.get(f"nodes.y.{name}") if array is None else array.numpy().tolist()) == expected
+    assert units.get("nodes.y.words") == words
 
 
 def test_types_of_inputs_are_told() -> None:
