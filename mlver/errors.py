@@ -67,6 +67,10 @@ class Conflict(MlverError):
     exit_code = 4
 
 
+class Collected(Conflict):
+    """gc removed meanwhile what was to be named; what is done again stores it again."""
+
+
 class Damaged(MlverError):
     """Stored bytes do not match their id, or are missing."""
 

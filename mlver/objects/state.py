@@ -124,6 +124,8 @@ class Operation:
     """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`.
 
     `joined` are moves of stages that came from another repository with this operation, oldest first.
+    `condemned` is set by gc alone: the names of packs that nothing may rely on from this operation on.
+    `collected` is the newest operation before this one that has it.
     """
 
     number: int
@@ -135,6 +137,8 @@ class Operation:
     reason: str | None = None
     undoes: OperationId | None = None
     joined: tuple[Move, ...] = ()
+    condemned: tuple[str, ...] | None = None
+    collected: OperationId | None = None
 
 
 @dataclass(frozen=True)

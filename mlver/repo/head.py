@@ -25,6 +25,7 @@ from mlver.storage.base import Storage
 
 SLOTS = ("head.0", "head.1")
 _RELEASE = re.compile(r"[0-9a-f]{16}")
+_PACK = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def _lawful(operation: Operation) -> Operation:
         check_scope(scope)
         if live is not None and live.release is not None and not _RELEASE.fullmatch(live.release):
             raise Damaged(f"not a release: {live.release!r}")
+    if wrong := next((name for name in operation.condemned or () if not _PACK.fullmatch(name)), None):
+        raise Damaged(f"not a pack: {wrong!r}")
     if (operation.parent is None) != (operation.number == 0):
         raise Damaged(f"number {operation.number} and its parent do not fit")
     return operation

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mlver.errors import Damaged, Refused, RemoteError, UsageError
-from mlver.index.locations import Locations
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation, Tracked, View
+from mlver.repo.generation import store_over
 from mlver.repo.head import Head, read_head, read_log, swap_head
 from mlver.repo.moves import Slot, by_slot, moves
 from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
@@ -48,7 +48,7 @@ class Remote:
     store: ObjectStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = ObjectStore(self.storage, Locations.open(self.cache, self.storage))
+        self.store = store_over(self.storage, self.cache)
 
     def head(self) -> Head:
         """Return its newest operation; Damaged when that cannot be read."""

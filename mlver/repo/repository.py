@@ -16,7 +16,6 @@ from typing import Self
 
 from mlver.errors import Damaged, LocalIO, Refused, UsageError
 from mlver.index.facts import FactIndex
-from mlver.index.locations import Locations
 from mlver.index.stats import StatCache
 from mlver.kinds import registry
 from mlver.objects.commit import Commit
@@ -25,6 +24,7 @@ from mlver.objects.state import Operation, View
 from mlver.objects.tree import LINK
 from mlver.repo import revisions
 from mlver.repo.facts import FactLog
+from mlver.repo.generation import store_over
 from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.settings import ASKED, Settings, write_setting
@@ -182,7 +182,7 @@ class Repository:
     @cached_property
     def store(self) -> ObjectStore:
         """The objects."""
-        return ObjectStore(self.storage, Locations.open(self.dot / "cache" / "objects.db", self.storage))
+        return store_over(self.storage, self.dot / "cache" / "objects.db")
 
     def commit(self, id: CommitId) -> Commit:
         """Return one commit, verified; Damaged when it is missing or malformed."""

@@ -29,6 +29,9 @@ KNOWN: dict[str, Known] = {
     "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
     "releases.keep": Known(3, (), "how many releases per stage stay on disk for an instant rollback"),
     "releases.write": Known(ALWAYS, (ALWAYS, ASKED), "which stages are written to disk here: all, or those moved here"),
+    "gc.retention": Known("90d", (), "how long gc keeps what lost its name: a deleted branch, a commit undone"),
+    "gc.trash": Known("2w", (), "how long what gc dropped lies in the trash, where gc --restore finds it"),
+    "gc.keep": Known("", (), "what else gc keeps: best:5:recall,days:30,measured"),
     "stage.default": Known("prod", (), "the stage that alerts belong to when none is named"),
 }
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlver.errors import Conflict, Damaged, LocalIO, OutcomeUnknown
+from mlver.errors import Collected, Conflict, Damaged, LocalIO, OutcomeUnknown
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Fact, Move, Operation, View
 from mlver.repo.facts import append_facts
+from mlver.repo.generation import collection_of
 from mlver.repo.head import Head, read_head, swap_head
-from mlver.storage.base import Storage
+from mlver.repo.whole import missing_in
+from mlver.store.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 _ATTEMPTS = 200
+_GONE = 3  # attempts after which what gc removed will not come back by itself
 
 
 def transact(
@@ -40,7 +43,7 @@ def transact(
             return None
         return next_operation(repo, head, command, view, reason=reason, undoes=undoes)
 
-    repo.state = record(repo.storage, build)
+    repo.state = record(repo.store, build)
     return repo.state
 
 
@@ -65,19 +68,27 @@ def next_operation(
         reason=reason,
         undoes=undoes,
         joined=joined,
+        collected=collection_of(head),
     )
 
 
-def record(storage: Storage, build: Callable[[Head], Operation | None]) -> Head:
+def record(store: ObjectStore, build: Callable[[Head], Operation | None]) -> Head:
     """Record the operation that `build` makes of the newest head (None: nothing is to be done); return the head.
 
-    `build` is called again on the newer head when somebody else was faster. Conflict when that never ends.
+    `build` is called again on the newer head when somebody else was faster, and when gc removed what it names.
+    Conflict when that never ends, Collected when what it names is gone and `build` does not store it again.
     """
+    storage, gone = store.storage, 0
     for _ in range(_ATTEMPTS):
         head = read_head(storage)
         operation = build(head)
         if operation is None:
             return head
+        if lost := missing_in(store, head, operation):
+            gone += 1
+            if gone == _GONE:
+                raise Collected(f"gc has removed {lost}", hint="run the command again; mlver gc --restore")
+            continue
         if id := swap_head(storage, head, operation):
             with recorded():
                 return read_head(storage) if head.recovered else _after(head, id, operation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +105,15 @@ class LocalStorage:
         except KeyError:
             return False
         return True
+
+    def age(self, key: str) -> float:
+        """Return how many seconds ago the value was written, by the clock of the disk; KeyError when absent."""
+        try:
+            return time.time() - durable.os_calls.lstat(self.path(key)).st_mtime
+        except _ABSENT:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise local_io(error, self.path(key), "read") from error
 
     def list(self, prefix: str) -> Iterator[str]:
         folder = check_folder(prefix)

@@ -19,6 +19,7 @@ from mlver.store.verify import StoreReport as StoreReport
 
 _T = TypeVar("_T")
 _BLOB, _LIST = TYPES["blob"], TYPES[LIST]
+_REFRESHES = 20
 _KEPT = 4096  # decoded objects kept in memory
 
 
@@ -50,9 +51,19 @@ class Index(Protocol):
 class ObjectStore:
     """The objects of one repository. Reading takes no lock; writing goes through `session`."""
 
-    def __init__(self, storage: Storage, index: Index) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        index: Index,
+        *,
+        condemned: Callable[[], frozenset[str]] = frozenset,
+        spare: Callable[[], ObjectStore | None] = lambda: None,
+    ) -> None:
+        """`condemned` says which packs gc has given up; `spare` is what may still be read, and not relied on."""
         self.storage = storage
         self.index = index
+        self.doomed: frozenset[str] = frozenset()  # packs that may be read, and not relied on
+        self._condemned, self._spare = condemned, spare
         self._decoded: dict[ObjectId, Any] = {}
         self._rebuilt = False
 
@@ -115,15 +126,22 @@ class ObjectStore:
     def chunks(self, id: BlobId) -> list[tuple[BlobId, int]]:
         """Return (id, length) of the chunks of a blob, itself alone when it is one; Damaged when missing."""
         for _ in self._attempts():
-            if place := self.locate(_BLOB, id):
+            if place := self._lying(_BLOB, id):
                 return [(id, place.row.raw)]
             if self.index.find(_LIST, id):
                 return parse_list(self._read(_LIST, id))
+        if (spare := self._spare()) is not None:
+            return spare.chunks(id)
         raise _missing(_BLOB, id)
 
     def session(self) -> StoreSession:
         """Return a context manager that collects new objects in a pack and publishes it in `finish()`."""
+        self.renew()
         return StoreSession(self)
+
+    def renew(self) -> None:
+        """Learn which packs gc has condemned by now: what lies in them alone counts as not there."""
+        self.doomed = self._condemned()
 
     def verify(self, progress: Progress | None = None) -> StoreReport:
         """Read every byte of every pack and say what is wrong with them. Changes nothing."""
@@ -134,7 +152,14 @@ class ObjectStore:
         self.index.close()
 
     def locate(self, type: int, id: bytes) -> Location | None:
-        """Return a place where the object does lie, None when there is none: the index alone is not believed."""
+        """Return a place where the object does lie and will, None when there is none.
+
+        The index alone is not believed, and packs that gc has condemned do not count.
+        """
+        places = (place for place in self.index.find(type, id) if place.pack not in self.doomed)
+        return next((place for place in places if present(self.storage, place)), None)
+
+    def _lying(self, type: int, id: bytes) -> Location | None:
         return next((place for place in self.index.find(type, id) if present(self.storage, place)), None)
 
     def _chunk(self, id: BlobId) -> bytes:
@@ -151,6 +176,8 @@ class ObjectStore:
                     continue
                 except (Damaged, LocalIO) as error:
                     problem = error
+        if problem is None and (spare := self._spare()) is not None:
+            return spare._read(type, id)
         if isinstance(problem, LocalIO) and getattr(problem.__cause__, "errno", 0) == errno.EIO:
             raise Damaged(f"{names(type, id)}: {problem.message}", hint="mlver fsck") from problem
         raise problem or _missing(type, id)
@@ -158,7 +185,9 @@ class ObjectStore:
     def _attempts(self, rebuild: bool = True) -> Iterator[None]:
         """Come back with the index as it is, then refreshed, then (once) rebuilt from the packs."""
         yield
-        if self.index.refresh():
+        for _ in range(_REFRESHES):  # gc may move packs while the list of them is read
+            if not self.index.refresh():
+                break
             yield
         if rebuild and not self._rebuilt:
             self._rebuilt = True

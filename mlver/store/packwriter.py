@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
@@ -46,10 +47,12 @@ def make_frame(type: int, id: bytes, data: Bytes, *, squeeze: bool = True) -> Fr
 class PackWriter:
     """Appends frames to a new pack. Nothing is visible before `finish`.
 
-    Give an `executor` and bytes are hashed and written there, one batch behind.
+    Give an `executor` and bytes are hashed and written there, one batch behind. The pack gets none of the
+    names in `taken`: packs of these names are on their way out.
     """
 
-    def __init__(self, storage: Storage, executor: Executor | None = None) -> None:
+    def __init__(self, storage: Storage, executor: Executor | None = None, taken: Container[str] = ()) -> None:
+        self._taken = taken
         self._writer = storage.writer(FOLDER)
         self._hash = blake3()
         self._executor = executor
@@ -72,10 +75,17 @@ class PackWriter:
 
     def finish(self) -> Packed:
         """Write key table and footer, make the pack durable under its name, and return it."""
-        self._rows.sort()
-        table = b"".join(
-            ROW.pack(row.id, row.type, row.codec, 0, 0, row.offset, row.stored, row.raw) for row in self._rows
-        )
+        while True:
+            self.flush()
+            self.wait()
+            self._rows.sort()
+            table = b"".join(
+                ROW.pack(row.id, row.type, row.codec, 0, 0, row.offset, row.stored, row.raw) for row in self._rows
+            )
+            name = self._hash.copy().update(table).hexdigest()
+            if name not in self._taken:
+                break
+            self._pad(name)
         table_at = self.size
         self._put(table)
         self.flush()
@@ -83,7 +93,6 @@ class PackWriter:
         digest = self._hash.digest()
         footer = FOOTER.pack(FOOTER_MAGIC, table_at, len(self._rows), checksum(table), digest)
         self._writer.write(footer + checksum(footer))
-        name = digest.hex()
         self._writer.commit(pack_key(name))
         return Packed(name, self.size + FOOTER_BYTES, self._rows)
 
@@ -106,6 +115,11 @@ class PackWriter:
         """Wait until all flushes are written; raises what went wrong in them."""
         if self._behind is not None:
             self._behind.result()
+
+    def _pad(self, name: str) -> None:
+        """Add an object that nobody names, so that these bytes get another name."""
+        data = f"not {name}".encode()
+        self.append(make_frame(TYPES["blob"], blake3(data).digest(), data))
 
     def _put(self, data: bytes) -> None:
         self._parts.append(data)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, overload
 
-from mlver.errors import Conflict, LocalIO, Refused
+from mlver.errors import Collected, LocalIO, Refused
 from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.encoding import encode
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
@@ -102,14 +102,14 @@ class StoreSession:
     def finish(self) -> tuple[str, ...]:
         """Make all of it durable and visible; returns the names of the new packs, none when nothing was new.
 
-        Conflict when a pack that holds an object which was therefore not written has vanished meanwhile.
+        Collected when a pack that holds an object which was therefore not written has vanished meanwhile.
         """
         self._close_pack()
         self._end()
         for name in self._relied:
             if not self.store.storage.exists(pack_key(name)):
                 self.store.index.refresh()
-                raise Conflict(f"pack {name} was removed while this was written", hint="run the command again")
+                raise Collected(f"pack {name} was removed while this was written", hint="run the command again")
         return tuple(self._packs)
 
     def abort(self) -> None:
@@ -148,7 +148,7 @@ class StoreSession:
         if self._closed:
             raise LocalIO("the store session is closed")
         if self._writer is None:
-            self._writer = PackWriter(self.store.storage, self._pool)
+            self._writer = PackWriter(self.store.storage, self._pool, self.store.doomed)
         self._writer.append(frame)
         self._seen.add(key)
         self.objects += 1

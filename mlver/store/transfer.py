@@ -140,6 +140,8 @@ class Transfer:
     def _as_it_is(self, name: str, wanted: dict[tuple[int, bytes], Row]) -> bool:
         bytes_ = sum(FRAME_BYTES + row.stored for row in wanted.values())
         size = self.source.storage.size(pack_key(name))
+        if name in self.target.doomed:  # a pack of that name is on its way out there
+            return False
         return size >= _COPIED_FROM and bytes_ >= _NEARLY_ALL * size
 
     def _copy_frames(self, session: StoreSession, packs: Sequence[str], tick: Progress) -> None:

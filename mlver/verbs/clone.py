@@ -14,6 +14,7 @@ from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation
 from mlver.repo.effects import CLONE
+from mlver.repo.generation import collection_of
 from mlver.repo.head import SLOTS, Head, read_head, read_log, slot_bytes
 from mlver.repo.overlay import carry_out
 from mlver.repo.remote import DEFAULT, Remote, add_remote_setting, open_remote, tracked
@@ -144,7 +145,9 @@ def _copy_log(there: Remote, head: Head, storage: Storage) -> int:
 def _first(there: Remote, head: Head, actor: str, clock: Clock) -> Operation:
     """Return the operation that ends the clone: what concerns one copy alone is left behind."""
     own = replace(head.operation.view, pending={}, merging=None, remotes={DEFAULT: tracked(head)})
-    return Operation(head.operation.number + 1, head.id, clock(), actor, f"{CLONE}{there.where}", own)
+    began = None if collection_of(head) is None else ()  # gc there is over here: nothing is on its way out
+    command = f"{CLONE}{there.where}"
+    return Operation(head.operation.number + 1, head.id, clock(), actor, command, own, condemned=began)
 
 
 def _plant(storage: Storage, head: Head, first: Operation) -> None:

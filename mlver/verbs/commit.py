@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import ClassVar
 
-from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
+from mlver.errors import Collected, Conflict, NegativeAnswer, Refused, UsageError
 from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
@@ -30,6 +31,8 @@ from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.compare import file_changes
 from mlver.verbs.message import describe, oddities
+
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,13 @@ def commit(
     changed, Refused on special files, hostile names and an open merge with conflicts left, Conflict when the branch
     moved meanwhile. A merge that is open and resolved becomes this commit.
     """
-    return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
+    for attempt in count(1):
+        try:
+            return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
+        except Collected:  # gc removed what was found stored already: this time it is stored again
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError
 
 
 class _Commit:

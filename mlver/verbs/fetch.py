@@ -109,7 +109,7 @@ def fetch(
                 _only_when_asked(repo)
             return next_operation(repo, here, f"fetch {there.name}", view, reason=reason, joined=joined.moves)
 
-        repo.state = record(repo.storage, build)
+        repo.state = record(repo.store, build)
     followed = unsettled(repo) if result.changed and not dry_run else ()
     if followed:
         with recorded():

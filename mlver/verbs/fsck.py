@@ -58,10 +58,10 @@ def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
 
     report = repo.store.verify(tick)
     problems = _head_problems(repo)
-    starts, broken = _operations(repo)
+    starts, owed, broken = _operations(repo)
     problems += broken
     harm = _Harm(repo, report.lost)
-    commits = harm.survey(starts)
+    commits = harm.survey({id: name for id, name in starts.items() if id in owed or not harm.collected(id)})
     named: set[ObjectId] = set()
     for found in report.problems:
         what = f"{found.key} at byte {found.offset}" if found.offset is not None else found.key
@@ -108,25 +108,32 @@ def _head_problems(repo: Repository) -> list[Problem]:
     return problems
 
 
-def _operations(repo: Repository) -> tuple[dict[CommitId, str], list[Problem]]:
-    """Walk the operation log; return every commit it ever named (with a name for people) and what is wrong with it."""
+def _operations(repo: Repository) -> tuple[dict[CommitId, str], set[CommitId], list[Problem]]:
+    """Walk the operation log; return every commit it ever named, with a name for people, and what is wrong with it.
+
+    Also return those that must be there: what was live, and what was named since gc ran last. Others may be gone.
+    """
     starts: dict[CommitId, str] = {}
+    owed: set[CommitId] = set()
+    recent = True  # gc has not run since
     try:
         for _, operation in repo.operations():
             view = operation.view
-            named = [*view.branches.items(), *view.tags.items()]
-            named += [(stage, live.commit) for stage, scopes in view.stages.items() for live in scopes.values()]
+            live = [(stage, live.commit) for stage, scopes in view.stages.items() for live in scopes.values()]
+            live += [(move.stage, move.live.commit) for move in operation.joined if move.live]
+            named = [*view.branches.items(), *view.tags.items(), *live]
             if view.detached:
                 named.append(("HEAD", view.detached))
-            named += [(move.stage, move.live.commit) for move in operation.joined if move.live]
             named += remote_branches(view).items()
             for name, id in named:
                 starts.setdefault(id, name)
+            owed |= {id for _, id in (named if recent else live)}
+            recent = recent and operation.condemned is None
             if operation.undoes is not None:
                 repo.operation(operation.undoes)
     except Damaged as error:
-        return starts, [Problem("operation log", error.message, ("the history of stages and undo before it",))]
-    return starts, []
+        return starts, owed, [Problem("operation log", error.message, ("the history of stages and undo before it",))]
+    return starts, owed, []
 
 
 class _Harm:
@@ -138,6 +145,10 @@ class _Harm:
         self.by_object: dict[ObjectId, list[str]] = {}
         self.why: dict[ObjectId, str] = {}  # of objects that are there, and not what they should be
         self._sizes: dict[BlobId, int | None] = {}
+
+    def collected(self, id: CommitId) -> bool:
+        """Whether a commit that need not be there is not."""
+        return id not in self.lost and not self.repo.store.has(id)
 
     def survey(self, starts: dict[CommitId, str]) -> int:
         """Visit everything reachable from `starts`; return the number of commits that could be read."""

@@ -91,7 +91,7 @@ def push(
                 return None
             return next_operation(repo, head, _command(result.refs), view, joined=wanted.moves)
 
-        head = record(there.storage, build)
+        head = record(there.store, build)
         if not dry_run:
             with recorded():
                 _remember(repo, there, head)

@@ -82,6 +82,8 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
     id, target = _last(repo) if operation is None else _find(repo, operation)
     if target.parent is None:
         raise NegativeAnswer("nothing to undo: init cannot be taken back", hint="mlver op log")
+    if target.condemned is not None:
+        raise NegativeAnswer(f"operation {target.number} moved no name: {target.command}", hint="mlver gc --restore")
     before = with_joined(repo.operation(target.parent).view, target.number, repo.operations())
 
     def change(now: View) -> View:

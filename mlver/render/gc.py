@@ -1,0 +1,80 @@
+"""Pages of `gc`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from mlver.render.lines import Columns, Part, indented, line, paragraphs
+from mlver.render.values import day, many, size
+
+if TYPE_CHECKING:
+    from mlver.verbs.gc_result import Dropped, GcResult, RestoreTrashResult, WhyResult
+
+_COMMITS, _PATHS = 12, 2
+
+
+def gc_page(result: GcResult) -> RenderableType:
+    """The commits that go and what goes with them; then what it comes to."""
+    would = result.dry_run
+    blocks: list[list[RenderableType]] = []
+    if result.dropped:
+        shown = sorted(result.dropped, key=lambda one: (-one.bytes, one.time))[:_COMMITS]
+        block: list[RenderableType] = [Columns([_row(one) for one in shown], wrap=(2,))]
+        if len(result.dropped) > len(shown):
+            block.append(line((f"… {len(result.dropped) - len(shown)} more (--json lists all)", "quiet")))
+        blocks.append(block)
+    last: list[RenderableType] = []
+    verb = "would drop" if would else "dropped"
+    if result.dropped or result.freed:
+        last.append(line(f"{verb} {many(len(result.dropped), 'commit')}, {size(max(0, result.freed))}"))
+    else:
+        last.append(line("nothing to drop"))
+    if result.unnamed and result.freed > 0:
+        last.append(indented(line(f"{size(result.unnamed)} of it: leftovers and second copies")))
+    last.append(
+        line(
+            f"{many(result.commits, 'commit')} kept; packs {size(result.bytes_before)} → {size(result.bytes_after)}"
+            f" ({result.packs_before} → {result.packs_after})"
+        )
+    )
+    if result.emptied:
+        last.append(line(f"{'would empty' if would else 'emptied'} {size(result.emptied)} of trash for good"))
+    if result.trash:
+        last.append(line(f"{size(result.trash)} in the trash"))
+    if result.spared:
+        last.append(line((f"{many(result.spared, 'pack')} written within the hour left alone", "quiet")))
+    last += [
+        line(("damaged", "bad"), f": pack {name} left as it is, mlver fsck says more", wrap=True)
+        for name in result.damaged
+    ]
+    return paragraphs(*blocks, last)
+
+
+def _row(one: Dropped) -> list[Part | None]:
+    paths = ", ".join(f"{path.path} {size(path.bytes)}" for path in one.paths[:_PATHS])
+    more = f" +{len(one.paths) - _PATHS}" if len(one.paths) > _PATHS else ""
+    where = f"{one.branch}: " if one.branch else ""
+    return [
+        (one.commit.short, "id"),
+        (day(one.time), "quiet"),
+        f"{where}{one.subject}" + (f" ({paths}{more})" if paths else ""),
+        size(one.bytes),
+    ]
+
+
+def why_page(result: WhyResult) -> RenderableType:
+    """The root, then one line for each step of the way."""
+    if not result.kept:
+        return line(f"nothing keeps {result.target}: the next gc may drop it")
+    steps = [indented(line(step.what, wrap=True), 2 * depth) for depth, step in enumerate(result.way, 1)]
+    return paragraphs([line((result.root or "", "path")), *steps])
+
+
+def restored_page(result: RestoreTrashResult) -> RenderableType:
+    """What came back."""
+    if not result.packs:
+        return line("the trash is empty")
+    rest = f"; {many(len(result.commits), 'commit')} without a name" if result.commits else ""
+    return line(f"brought back {many(result.packs, 'pack')}, {size(result.bytes)}{rest}")

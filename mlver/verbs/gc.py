@@ -1,0 +1,245 @@
+"""`gc`: drop what nothing needs any more, and put small packs together. docs/design/gc.md has the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from mlver.errors import Conflict
+from mlver.objects.ids import OperationId
+from mlver.objects.state import Operation
+from mlver.repo.gc_roots import effective_times, parse_grace, parse_keep
+from mlver.repo.generation import TRASH, collection_of, condemned_at, in_trash, trash_key
+from mlver.repo.head import Head, read_head
+from mlver.repo.repository import Repository
+from mlver.repo.transaction import next_operation, record, recorded
+from mlver.storage.locks import locked
+from mlver.store.compact import Key, Plan, Spoiled, carry_out, make_plan
+from mlver.store.pack import list_packs, pack_key
+from mlver.verbs.common import Progress
+from mlver.verbs.gc_result import GcResult, RestoreTrashResult
+from mlver.verbs.gc_survey import FRESH, Survey, Terms, all_rows
+
+_LOCK = "gc.lock"
+_ATTEMPTS = 8
+_SHARE = 0.3  # of a pack that must be dead before it is written anew
+
+
+class _Again(Exception):
+    """Somebody named meanwhile what was about to be dropped."""
+
+
+def gc(
+    repo: Repository,
+    *,
+    dry_run: bool = False,
+    grace: str | None = None,
+    keep: str | None = None,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> GcResult:
+    """Drop what no root leads to, replace packs that are mostly dead, and put small ones together.
+
+    What goes lies in the trash first. `grace` (`2w`, `0`) says how long what lost its name is kept and how long
+    the trash is, instead of the settings `gc.retention` and `gc.trash`. `keep` adds policies such as
+    `best:5:recall,days:30`. With `full` every pack with anything dead is replaced. Safe beside any command.
+    Conflict when another gc runs, Damaged when it cannot be told what is needed; nothing is dropped then.
+    """
+    terms = gc_terms(repo, grace, keep, full)
+    if dry_run:
+        return _Run(repo, terms, progress).imagine()
+    with _alone(repo):
+        return _Run(repo, terms, progress).carry_out()
+
+
+def gc_terms(repo: Repository, grace: str | None = None, keep: str | None = None, full: bool = False) -> Terms:
+    """Return what settings and arguments ask of gc; UsageError for what cannot be read."""
+    short = parse_grace(grace) if grace is not None else None
+    retention, trash = (
+        short if short is not None else parse_grace(repo.settings.get(name)) for name in ("gc.retention", "gc.trash")
+    )
+    policy = parse_keep(",".join(filter(None, (repo.settings.get("gc.keep"), keep))))
+    return Terms(retention, trash, min(FRESH, short) if short is not None else FRESH, policy, full)
+
+
+def restore_trash(repo: Repository) -> RestoreTrashResult:
+    """Bring back what lies in the trash. Nothing is named by that: `commits` are for `mlver branch NAME ID`."""
+    with _alone(repo):
+        _settle(repo)
+        found = list(in_trash(repo.storage))
+        if not found:
+            return RestoreTrashResult(0, 0, ())
+        _record(repo, (), "gc --restore", lambda head: None)
+        size = 0
+        with recorded():
+            for number, name in found:
+                size += repo.storage.size(trash_key(number, name))
+                _move(repo, trash_key(number, name), pack_key(name))
+            repo.store.renew()
+            repo.store.index.refresh()
+        survey = Survey(repo, gc_terms(repo, "0"))
+        unnamed = tuple(id for id in survey.commits if id not in survey.marks.came)
+        return RestoreTrashResult(len(found), size, unnamed)
+
+
+class _Run:
+    """One run of gc."""
+
+    def __init__(self, repo: Repository, terms: Terms, progress: Progress | None) -> None:
+        self.repo, self.terms, self.progress = repo, terms, progress
+        self.spoiled: set[str] = set()
+        self.survey: Survey
+        self.plan: Plan
+
+    def imagine(self) -> GcResult:
+        """Return what would happen."""
+        self._look()
+        old = sum(self.repo.storage.size(trash_key(*one)) for one in self._due())
+        return self._result(self.plan.bytes, 1 if self.plan.bytes else 0, emptied=old, dry_run=True)
+
+    def carry_out(self) -> GcResult:
+        """Do it."""
+        _settle(self.repo)
+        for _ in range(_ATTEMPTS):
+            try:
+                self._look()
+                made, size = carry_out(self.repo.store, self.plan, self._tick()) if self.plan.replaced else ((), 0)
+                result = self._result(size, len(made))
+                doomed = tuple(sorted({pack.name for pack in self.plan.replaced} - set(made)))
+                operation = _record(self.repo, doomed, "gc", self._follow) if doomed else None
+                break
+            except Spoiled as found:
+                self.spoiled.add(found.name)
+            except _Again:
+                continue
+        else:
+            raise Conflict("others keep using what gc is about to drop", hint="try again later")
+        with recorded():
+            _settle(self.repo)
+            emptied = self._empty()
+            trash = _trash_bytes(self.repo)
+        return replace(result, operation=operation, emptied=emptied, trash=trash)
+
+    def _look(self) -> None:
+        if self.progress:
+            self.progress(0, 0, "looking for what is needed")
+        self.survey = survey = Survey(self.repo, self.terms, self.spoiled)
+        marks = survey.marks
+        self.plan = make_plan(survey.packs, marks.live, marks.keep_below, share=_SHARE, full=self.terms.full)
+
+    def _gone(self) -> dict[Key, int]:
+        """What the plan drops, with its bytes."""
+        names = {pack.name for pack in self.plan.replaced}
+        stays = all_rows(pack for pack in self.survey.packs if pack.name not in names)
+        copied = {(row.type, row.id) for rows in self.plan.copied.values() for row in rows}
+        return {k: size for k, size in all_rows(self.plan.replaced).items() if k not in stays and k not in copied}
+
+    def _follow(self, head: Head) -> None:
+        """Make sure of a head that moved since we looked that it names nothing that goes."""
+        if head.id != self.survey.head.id and self.survey.follow(head) & self._gone().keys():
+            raise _Again
+
+    def _tick(self) -> Callable[[int], None]:
+        done = 0
+
+        def tick(count: int) -> None:
+            nonlocal done
+            done += count
+            if self.progress:
+                self.progress(done, self.plan.bytes, "packs")
+
+        return tick
+
+    def _result(self, size: int, new: int, *, emptied: int = 0, dry_run: bool = False) -> GcResult:
+        packs, replaced = self.survey.packs, self.plan.replaced
+        before = sum(pack.size for pack in packs)
+        dropped, _ = self.survey.dropped(self._gone())
+        freed = sum(pack.size for pack in replaced) - size
+        return GcResult(
+            dry_run=dry_run,
+            commits=len(self.survey.commits) - len(dropped),
+            dropped=dropped,
+            unnamed=max(0, freed - sum(one.bytes for one in dropped)),
+            packs_before=len(packs),
+            packs_after=len(packs) - len(replaced) + new,
+            bytes_before=before,
+            bytes_after=before - freed,
+            trash=_trash_bytes(self.repo),
+            emptied=emptied,
+            spared=sum(pack.alone and pack.name not in self.spoiled for pack in packs),
+            damaged=tuple(sorted(self.spoiled)),
+        )
+
+    def _due(self) -> list[tuple[int, str]]:
+        """What has lain in the trash for long enough."""
+        log = self.survey.log
+        times = {op.number: time for (_, op), time in zip(log, effective_times(log), strict=True)}
+        now = self.repo.now()
+        zero = self.terms.trash <= timedelta()
+        return [
+            (number, name)
+            for number, name in in_trash(self.repo.storage)
+            if zero or (number in times and times[number] <= now - self.terms.trash)
+        ]
+
+    def _empty(self) -> int:
+        removed = 0
+        for number, name in self._due():
+            key = trash_key(number, name)
+            removed += self.repo.storage.size(key)
+            self.repo.storage.delete(key)
+        return removed
+
+
+def _trash_bytes(repo: Repository) -> int:
+    return sum(repo.storage.size(key) for key in repo.storage.list(TRASH))
+
+
+@contextmanager
+def _alone(repo: Repository) -> Iterator[None]:
+    """Hold off other runs of gc; Conflict when there is one."""
+    held = False
+    try:
+        with locked(repo.dot / _LOCK, patience=0.0):
+            held = True
+            yield
+    except Conflict as error:
+        if held:
+            raise
+        raise Conflict("another gc is running here", hint="let it finish") from error
+
+
+def _record(repo: Repository, condemned: tuple[str, ...], command: str, follow: Callable[[Head], None]) -> OperationId:
+    """Record that packs are given up: from this operation on nobody relies on them."""
+
+    def build(head: Head) -> Operation:
+        follow(head)
+        return replace(next_operation(repo, head, command, head.operation.view), condemned=condemned, collected=None)
+
+    repo.state = record(repo.store, build)
+    id = collection_of(repo.state)
+    assert id is not None
+    return id
+
+
+def _settle(repo: Repository) -> None:
+    """Move the packs that the newest gc has given up to the trash; a crash may have left some."""
+    head = read_head(repo.storage)
+    doomed = condemned_at(repo.storage, head)
+    if doomed:
+        id = collection_of(head)
+        assert id is not None
+        number = repo.operation(id).number
+        for name in [name for name in list_packs(repo.storage) if name in doomed]:
+            _move(repo, pack_key(name), trash_key(number, name))
+    repo.store.renew()
+    repo.store.index.refresh()
+
+
+def _move(repo: Repository, key: str, to: str) -> None:
+    try:
+        repo.storage.move(key, to)
+    except Conflict:  # the same bytes are there already
+        repo.storage.delete(key)
