@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mlver.render.graph import Lanes
-from mlver.render.lines import Part, line, whole
-from mlver.render.values import when
+from mlver.render.lines import Columns, Part, line, whole
+from mlver.render.values import day, number, when
 
 if TYPE_CHECKING:
     from mlver.verbs.common import CommitInfo
@@ -20,7 +20,9 @@ TRAILERS = ("why", "ticket", "alert", "source")
 
 
 def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -> RenderableType:
-    """The commits, newest first."""
+    """The commits, newest first; a list that was cut, one line each."""
+    if result.left:
+        return _brief(result)
     lanes = Lanes() if graph else None
     page: list[Text] = []
     for commit in result.commits:
@@ -34,6 +36,19 @@ def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -
     if result.more:
         page.append(line(("… more (-n for how many)", "quiet")))
     return Group(*page)
+
+
+def _brief(result: LogResult) -> RenderableType:
+    rows: list[list[Part | None]] = [
+        [
+            (commit.id.short, "id"),
+            (day(commit.time), "quiet"),
+            line(commit.subject, *refs_part(commit)),
+            (result.milestones.get(commit.id.hex(), ""), "quiet"),
+        ]
+        for commit in result.commits
+    ]
+    return Group(Columns(rows, grow=2), line((f"… {number(result.left)} more (mlver log --every, -n N)", "quiet")))
 
 
 def _beside(drawn: list[str], lines: list[Text]) -> Iterator[Text]:

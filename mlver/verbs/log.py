@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.kinds import registry
 from mlver.objects.commit import Commit
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.history import all_heads, walk
+from mlver.repo.milestones import chosen, milestones
 from mlver.repo.project import matches
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import changed_paths
 from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
 
+_MANY = 30  # commits above which a brief list is cut
+_BRIEF = 9  # commits then shown, and one line says how many were not
+_NEWEST = 2
+
 
 @dataclass(frozen=True)
 class LogResult(Result):
-    """Commits, newest first. `more` is true when the limit cut the list."""
+    """Commits, newest first. `more` is true when the limit cut the list.
+
+    `left` counts those left out of a `brief` list, `milestones` says why of those that are in it: `was live`,
+    `tagged` or `noted`, by id.
+    """
 
     schema: ClassVar[str] = "mlver.log/v1"
     commits: tuple[CommitInfo, ...]
     more: bool = False
+    left: int = 0
+    milestones: Mapping[str, str] = field(default_factory=dict)
 
 
 def log(
@@ -37,15 +49,22 @@ def log(
     until: datetime | None = None,
     author: str | None = None,
     grep: str | None = None,
+    ticket: str | None = None,
+    kind: str | None = None,
     every: bool = False,
+    brief: bool = False,
 ) -> LogResult:
     """List commits reachable from `revs` (HEAD; `a..b` too), or from all refs with `every`.
 
-    `paths` keeps commits that changed one of them; `author` and `grep` match case-insensitively
-    in the author, and in message and trailers (a ticket, an alert id).
+    `paths` keeps commits that changed one of them, `kind` those that changed an artifact of that kind; `author`
+    and `grep` match case-insensitively in the author, and in message and trailers (a ticket, an alert id), `ticket`
+    is a whole one. `brief` cuts a list of more than thirty to the newest and those that were live, are tagged or
+    noted, nine in all.
     """
     if limit is not None and limit < 0:
         raise UsageError(f"a limit cannot be negative: {limit}")
+    if kind is not None and not registry.exists(kind):
+        raise UsageError(f"no kind is named {kind!r}", hint=f"kinds: {', '.join(registry.names())}")
     heads, hide = _range(repo, revs, every)
     wanted = [repo.tree_path(path) for path in paths]
     refs = refs_by_commit(repo)
@@ -53,12 +72,20 @@ def log(
     for id, commit in walk(repo, heads, hide):
         if (since and commit.time < since) or (until and commit.time > until):
             continue
-        if not _matches(commit, author, grep) or not (not wanted or _touches(repo, commit, wanted)):
+        if not _matches(commit, author, grep) or not _has_ticket(commit, ticket):
+            continue
+        if (wanted or kind) and not _touches(repo, commit, wanted or [""], kind):
             continue
         if limit is not None and len(found) == limit:
             return LogResult(tuple(found), more=True)
         found.append(commit_info(id, commit, refs))
-    return LogResult(tuple(found))
+    if not brief or len(found) <= _MANY:
+        return LogResult(tuple(found))
+    known = milestones(repo)
+    kept = chosen([commit.id for commit in found], known, _BRIEF, _NEWEST)
+    shown = tuple(commit for commit in found if commit.id in kept)
+    why = {commit.id.hex(): known[commit.id] for commit in shown if commit.id in known}
+    return LogResult(shown, left=len(found) - len(shown), milestones=why)
 
 
 def _range(repo: Repository, revs: Sequence[str], every: bool) -> tuple[list[CommitId], list[CommitId]]:
@@ -84,7 +111,15 @@ def _matches(commit: Commit, author: str | None, grep: str | None) -> bool:
     return grep.lower() in text.lower()
 
 
-def _touches(repo: Repository, commit: Commit, wanted: Sequence[str]) -> bool:
+def _has_ticket(commit: Commit, ticket: str | None) -> bool:
+    known = {text.strip().lower() for text in commit.trailers.get("ticket", ())}
+    return ticket is None or ticket.strip().lower() in known
+
+
+def _touches(repo: Repository, commit: Commit, wanted: Sequence[str], kind: str | None) -> bool:
     parent = repo.commit(commit.parents[0]).tree if commit.parents else None
-    changed = (path for path, _, _ in changed_paths(repo.store, parent, commit.tree))
-    return any(path_wanted == "" or matches(path, path_wanted) for path in changed for path_wanted in wanted)
+    return any(
+        any(one == "" or matches(path, one) for one in wanted)
+        for path, old, new in changed_paths(repo.store, parent, commit.tree)
+        if kind is None or kind in (entry.kind for entry in (old, new) if entry is not None)
+    )

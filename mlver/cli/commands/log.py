@@ -19,7 +19,7 @@ app = new_app()
     examples=[
         ("mlver log --oneline -n 10", "the last ten"),
         ("mlver log prod@{3}..prod -- rules/", "what changed the rules lately?"),
-        ("mlver log --grep TRI-31 --all", "which commits name this ticket?"),
+        ("mlver log --kind data data/val", "do the validation sets ever change?"),
     ],
 )
 def log(
@@ -37,9 +37,17 @@ def log(
     grep: Annotated[
         str | None, typer.Option("--grep", metavar="WORDS", help="Whose message, reason, ticket or alert matches.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="From all branches, tags and stages.")] = False,
+    ticket: Annotated[str | None, typer.Option("--ticket", metavar="ID", help="Which name this ticket.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="Which changed data, models, rules ...: data.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="From all branches, tags and stages.")] = False,
+    every: Annotated[bool, typer.Option("--every", help="Every commit, however many there are.")] = False,
 ) -> None:
     """List commits, newest first.
+
+    When there are more than thirty and nothing else is asked for, only the newest are listed and those
+    that were live, are tagged, or that somebody wrote a note about.
 
     Times may be written as 2024-04-22, 2024-04-22T03:07Z, yesterday, 2h or 3d.
     """
@@ -47,6 +55,20 @@ def log(
     from mlver.render.log import log_page
     from mlver.verbs.log import log
 
+    asked = (
+        words,
+        session.after_dashes,
+        limit is not None,
+        graph,
+        since,
+        until,
+        author,
+        grep,
+        ticket,
+        kind,
+        all_,
+        every,
+    )
     with session.open() as repo:
         revisions, paths = split_revisions(repo, session, words or [], most=1000, ranges=True)
         result = log(
@@ -58,7 +80,10 @@ def log(
             until=session.moment(until),
             author=author,
             grep=grep,
-            every=every,
+            ticket=ticket,
+            kind=kind,
+            every=all_,
+            brief=not (every or any(asked)) and not session.quiet,
         )
     page = lambda: log_page(result, oneline=oneline, graph=graph)  # noqa: E731
     session.show(result, page, [commit.id for commit in result.commits])
