@@ -13,12 +13,12 @@ from mlver.api.groups import Alerts, Experiments, Fallbacks, Incidents, Metrics,
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.repo.repository import Clock, Repository, system_clock
-from mlver.verbs import gc as gc_verbs
 from mlver.verbs import bisect as bisect_verbs
 from mlver.verbs import branch as ref_verbs
 from mlver.verbs import cat as cat_verbs
 from mlver.verbs import config as config_verbs
 from mlver.verbs import deployed as stage_verbs
+from mlver.verbs import gc as gc_verbs
 from mlver.verbs import merge as merge_verbs
 from mlver.verbs import promote as move_verbs
 from mlver.verbs import undo as undo_verbs

@@ -59,5 +59,3 @@ def people(project: Project) -> People:
         aliases = (*section.texts("aliases"), *([mail] if mail else []))
         found.append(Person(name, aliases, section.moment("left")))
     return People(tuple(found))
-
-

@@ -1,11 +1,11 @@
 """Service level objectives: what has to hold while something is live. `[slo.NAME]` of mlver.toml.
 
-    [slo.triage]
-    require = ["recall{clinic=C} >= 0.9", "recall{*} >= 0.95"]
-    stage = "prod"
-    on = "data/live/*"
-    owner = "ana"
-    description = "what the clinics were promised"
+[slo.triage]
+require = ["recall{clinic=C} >= 0.9", "recall{*} >= 0.95"]
+stage = "prod"
+on = "data/live/*"
+owner = "ana"
+description = "what the clinics were promised"
 """
 
 from __future__ import annotations

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-def stale_in(
-    repo: Repository, snapshot: Snapshot, recorded: Mapping[str, DerivationId]
-) -> dict[str, tuple[str, ...]]:
+def stale_in(repo: Repository, snapshot: Snapshot, recorded: Mapping[str, DerivationId]) -> dict[str, tuple[str, ...]]:
     """Return path -> the inputs that have changed since it was made from them, by path.
 
     `recorded` says how artifacts were made. Only what is still the very thing that was made counts.

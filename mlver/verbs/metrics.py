@@ -106,9 +106,7 @@ def add_metrics(
         if (name, part) in facts:
             raise UsageError(f"metric given twice: {shown_metric(name, part)}")
         definition = policy.definition(name, part)
-        body = metric_body(
-            name, part, value, path, blob, size, window=window, definition=definition, estimate=estimate
-        )
+        body = metric_body(name, part, value, path, blob, size, window=window, definition=definition, estimate=estimate)
         facts[name, part] = metric_fact(commit, body, at=as_of or now, known=now, by=repo.actor)
     if not facts:
         raise UsageError("no metric given", hint="mlver metrics add REV recall=0.93")

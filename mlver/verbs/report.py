@@ -1,4 +1,4 @@
-"""`report`: product metrics by release, stages, curves, alerts, objectives, incidents; no commands needed to read it."""
+"""`report`: product metrics by release, stages, curves, alerts, objectives and incidents, to be read without commands."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_estimates_and_windows_are_shown_as_such(mlver: Terminal, bench: Bench) 
 
 
 def test_backfill_measures_records_and_fills_the_matrix(mlver: Terminal, bench: Bench) -> None:
-    command = ["--", sys.executable, "-c", "print('{\"recall\": 0.5, \"clinic=C\": {\"recall\": 0}}')"]
+    command = ["--", sys.executable, "-c", 'print(\'{"recall": 0.5, "clinic=C": {"recall": 0}}\')']
     bare = mlver("metrics", "backfill", "recall", "--on", DATA)
     assert bare.code == 2 and "no command given" in bare.err
     dry = mlver("metrics", "backfill", "recall", "--on", DATA, "--revs", "HEAD~1,HEAD", "-n")

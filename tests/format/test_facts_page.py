@@ -47,7 +47,7 @@ def lived(tmp_path: Path) -> Bench:
     )  # fmt: skip
     bench.write("mlver.toml", '[metrics.loss]\nformula = "log"\n[slices.young]\nwhere = "age < 30"\n')
     bench.write("labels.csv", "id,y\n1,1\n")
-    program = ("python3", "-c", "print('{\"loss\": 1, \"young\": {\"loss\": 2}}')")
+    program = ("python3", "-c", 'print(\'{"loss": 1, "young": {"loss": 2}}\')')
     backfill_metrics(
         bench.repo, ["loss"], program, on="data/train.csv", others=["labels.csv"], revs=["HEAD"], served=True
     )
