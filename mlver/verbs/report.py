@@ -1,4 +1,4 @@
-"""`report`: product metrics by release, stages, curves, alerts, objectives and incidents, to be read without commands."""
+"""`report`: product metrics by release, stages, curves, alerts, objectives and incidents, in one page for people."""
 
 from __future__ import annotations
 
