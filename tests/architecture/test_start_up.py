@@ -36,11 +36,14 @@ class Recorder:
 
     def loaded_by(self, *arguments: str) -> set[str]:
         self._report.unlink(missing_ok=True)
+        self.run(*arguments)
+        return {name.split(".")[0] for name in self._report.read_text().splitlines()}
+
+    def run(self, *arguments: str) -> None:
         done = subprocess.run(
             [sys.executable, *arguments], cwd=self._work_tree, env=self._environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
-        return {name.split(".")[0] for name in self._report.read_text().splitlines()}
 
 
 @pytest.fixture(scope="module")
@@ -99,5 +102,5 @@ def test_importing_the_package_loads_nothing_heavy(recorder: Recorder) -> None:
 @pytest.mark.parametrize("command", ["search first", "query SELECT\t1", "deployed"])
 def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Recorder, command: str) -> None:
     words = [word.replace("\t", " ") for word in command.split(" ")]
-    in_repository.loaded_by("-m", "mlver", *words)
+    in_repository.run("-m", "mlver", *words)
     assert in_repository.loaded_by("-m", "mlver", *words) & HEAVY == set()

@@ -55,20 +55,7 @@ def log(
     from mlver.render.log import log_page
     from mlver.verbs.log import log
 
-    asked = (
-        words,
-        session.after_dashes,
-        limit is not None,
-        graph,
-        since,
-        until,
-        author,
-        grep,
-        ticket,
-        kind,
-        all_,
-        every,
-    )
+    narrowed = (words, session.after_dashes, limit is not None, graph, since, until, author, grep, ticket, kind, all_)
     with session.open() as repo:
         revisions, paths = split_revisions(repo, session, words or [], most=1000, ranges=True)
         result = log(
@@ -83,7 +70,7 @@ def log(
             ticket=ticket,
             kind=kind,
             every=all_,
-            brief=not (every or any(asked)) and not session.quiet,
+            brief=not (every or any(narrowed)) and not session.quiet,
         )
     page = lambda: log_page(result, oneline=oneline, graph=graph)  # noqa: E731
     session.show(result, page, [commit.id for commit in result.commits])

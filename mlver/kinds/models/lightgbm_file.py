@@ -78,6 +78,8 @@ def parse_text(text: str) -> TextModel:
     lines = iter(text.replace("\r\n", "\n").split("\n"))
     if next(lines, "") != "tree":
         raise Unreadable("not a LightGBM model")
+    if not text.endswith("\n"):
+        raise Unreadable("ends early: the last line of the LightGBM model is cut")
     model = TextModel()
     ended = _read_trees(lines, model)
     if not ended:

@@ -22,6 +22,7 @@ from mlver.kinds.predicates.allowed import check_select
 from mlver.kinds.predicates.wording import MISSING_COUNT, Forbidden, Malformed, quoted, to_sql
 
 SECONDS: Final = 60.0
+_AGAIN: Final = 0.02  # seconds
 _MEMORY: Final = "2GB"
 _TABLE: Final = "rows"
 _ROW: Final = "mlver row"
@@ -51,7 +52,8 @@ class Sandbox:
         self._table = table
         self._connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
         self._registered: set[str] = set()
-        self._connection.execute("SET lock_configuration = true").fetchall()
+        for setting in ("enable_progress_bar = false", "lock_configuration = true"):
+            self._connection.execute(f"SET {setting}").fetchall()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -138,8 +140,9 @@ class Sandbox:
     def _run(self, sql: str) -> Iterator[Any]:
         """Hand out what executes a query, with the table in place and the clock running."""
         self._connection.register(_TABLE, self._view())
-        timer = threading.Timer(self._seconds, self._connection.interrupt)
-        timer.start()
+        done = threading.Event()
+        clock = threading.Thread(target=self._stop_late, args=(done,), daemon=True)
+        clock.start()
         try:
             yield self._connection.execute
         except duckdb.InterruptException:
@@ -149,8 +152,16 @@ class Sandbox:
         except duckdb.Error as error:
             raise Malformed(_short(error)) from None
         finally:
-            timer.cancel()
+            done.set()
+            clock.join()
             self._connection.unregister(_TABLE)
+
+    def _stop_late(self, done: threading.Event) -> None:
+        """Interrupt what runs too long, until it has ended: an interrupt between two queries goes unheard."""
+        if done.wait(self._seconds):
+            return
+        while not done.wait(_AGAIN):
+            self._connection.interrupt()
 
     def _view(self) -> pa.Table:
         names = [name for name in self.columns if name in self._registered]
