@@ -33,12 +33,10 @@ def gc_page(result: GcResult) -> RenderableType:
         last.append(line("nothing to drop"))
     if result.unnamed and result.freed > 0:
         last.append(indented(line(f"{size(result.unnamed)} of it: leftovers and second copies")))
-    last.append(
-        line(
-            f"{many(result.commits, 'commit')} kept; packs {size(result.bytes_before)} → {size(result.bytes_after)}"
-            f" ({result.packs_before} → {result.packs_after})"
-        )
-    )
+    last.append(line(f"kept {many(result.commits, 'commit')}; {_packs(result)}"))
+    if result.waiting:
+        them = f"{many(result.waiting, 'commit')} without a name {'is' if result.waiting == 1 else 'are'}"
+        last.append(indented(line((f"{them} kept until gc.retention is over, or --grace 0", "quiet"), wrap=True)))
     if result.emptied:
         last.append(line(f"{'would empty' if would else 'emptied'} {size(result.emptied)} of trash for good"))
     if result.trash:
@@ -50,6 +48,13 @@ def gc_page(result: GcResult) -> RenderableType:
         for name in result.damaged
     ]
     return paragraphs(*blocks, last)
+
+
+def _packs(result: GcResult) -> str:
+    if result.packs_before == result.packs_after and result.bytes_before == result.bytes_after:
+        return f"{many(result.packs_before, 'pack')}, {size(result.bytes_before)}"
+    before = f"{many(result.packs_before, 'pack')}, {size(result.bytes_before)}"
+    return f"{before} → {result.packs_after}, {size(result.bytes_after)}"
 
 
 def _row(one: Dropped) -> list[Part | None]:

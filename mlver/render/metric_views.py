@@ -83,7 +83,7 @@ def _logged(item: LoggedValue, sliced: bool) -> list[Part | None]:
         (text, "warning" if text == UNKNOWN else "head"),
         ("" if value.n is None else number(value.n), "quiet"),
         (value.commit.short, "id"),
-        item.subject + (f" ({item.version})" if item.version and item.version != "v1" else ""),
+        (item.subject or "not here") + (f" ({item.version})" if item.version and item.version != "v1" else ""),
         (who(value.by), "who"),
     ]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlver.errors import UsageError
 from mlver.kinds.directions import direction
 from mlver.objects.encoding import dump_canonical, to_plain
-from mlver.objects.ids import BlobId, CommitId, DerivationId, ObjectId, OperationId
+from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, ObjectId, OperationId
 from mlver.objects.state import Fact, Operation, View
 from mlver.objects.time import parse_span
 from mlver.repo.facts import batches
@@ -22,6 +22,7 @@ from mlver.repo.metric_facts import METRIC, fact_value, newest
 from mlver.repo.refs import remote_branches
 from mlver.repo.releases import slot_name
 from mlver.repo.whole import named
+from mlver.store.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -82,10 +83,15 @@ def ledger_roots(log: Log) -> Iterator[Root]:
         for stage, scopes in operation.view.stages.items():
             for scope, live in scopes.items():
                 yield live.commit, f"was live on {slot_name(stage, scope)} from {live.since:%Y-%m-%d %H:%M}"
-        for move in operation.joined:
-            if move.live is not None:
-                where = slot_name(move.stage, move.scope)
-                yield move.live.commit, f"was live on {where} from {move.time:%Y-%m-%d %H:%M}"
+        yield from joined_roots(operation)
+
+
+def joined_roots(operation: Operation) -> Iterator[Root]:
+    """Yield what became live elsewhere, as an operation learned from another repository."""
+    for move in operation.joined:
+        if move.live is not None:
+            where = slot_name(move.stage, move.scope)
+            yield move.live.commit, f"was live on {where} from {move.time:%Y-%m-%d %H:%M}"
 
 
 def operation_roots(log: Log, since: datetime) -> Iterator[Root]:
@@ -109,12 +115,12 @@ def effective_times(log: Log) -> list[datetime]:
     return found[::-1]
 
 
-def fact_roots(repo: Repository, about: set[CommitId] | None = None) -> Iterator[Root]:
-    """Yield what notes, marks, alerts and the like name; metric values alone keep nothing.
+def fact_roots(store: ObjectStore, log: FactBatchId | None, about: set[CommitId] | None = None) -> Iterator[Root]:
+    """Yield what the notes, marks, alerts and the like of a fact log name; metric values alone keep nothing.
 
     With `about`, yield instead what the metric values of these commits name: the data they were measured on.
     """
-    for batch in batches(repo.store, repo.view.facts):
+    for batch in batches(store, log):
         for fact in batch.facts:
             commit = fact.subject.get("commit")
             if fact.type != METRIC and about is None:

@@ -59,7 +59,7 @@ def store_over(storage: Storage, cache_file: Path | None) -> ObjectStore:
         try:
             if not any(in_trash(storage)):
                 return None
-            trash = _Trash(storage)
+            trash = Trash(storage)
             return ObjectStore(trash, Locations.open(None, trash))
         except MlverError:
             return None  # what is asked for is missing, and that is what is to be said
@@ -67,8 +67,8 @@ def store_over(storage: Storage, cache_file: Path | None) -> ObjectStore:
     return ObjectStore(storage, Locations.open(cache_file, storage), condemned=condemned, spare=spare)
 
 
-class _Trash:
-    """The packs in the trash, under the keys they had."""
+class Trash:
+    """The packs in the trash as a storage, under the keys they had. It is only read."""
 
     def __init__(self, inner: Storage) -> None:
         self.name = inner.name

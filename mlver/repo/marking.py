@@ -26,13 +26,16 @@ class Marks:
 
     def add(self, id: ObjectId, name: str) -> None:
         """Keep what the root `name` names, and all below; Damaged when any of it is missing."""
-        self._walk([(id, None, name)], strict=True)
+        self._walk([(id, None, name)])
 
     def add_stored(self, id: ObjectId, name: str) -> bool:
-        """Keep an object and what is there of what it names; whether it was there and not kept yet."""
+        """Keep an object and what is there of what it names; whether it was there and not kept yet.
+
+        Damaged when anything is there and cannot be read: what it names cannot be told.
+        """
         if id in self.came or not self._store.has(id):
             return False
-        self._walk([(id, None, name)], strict=False)
+        self._walk([(id, None, name)], missing=True)
         return True
 
     def keep_below(self, rows: Iterable[Row]) -> bool:
@@ -40,9 +43,9 @@ class Marks:
         before = len(self.live)
         for row in rows:
             if row.type == _LIST:
-                self._walk([(BlobId(row.id), None, "")], strict=False)
+                self._walk([(BlobId(row.id), None, "")], missing=True, damaged=True)
             else:
-                self._walk([(ID_TYPES[NAMES[row.type]](row.id), None, "")], strict=False)
+                self._walk([(ID_TYPES[NAMES[row.type]](row.id), None, "")], missing=True, damaged=True)
             self.live.add((row.type, row.id))
         return len(self.live) > before
 
@@ -56,7 +59,10 @@ class Marks:
             at = before
         return found[::-1]
 
-    def _walk(self, pending: list[tuple[ObjectId, ObjectId | None, str]], *, strict: bool) -> None:
+    def _walk(
+        self, pending: list[tuple[ObjectId, ObjectId | None, str]], *, missing: bool = False, damaged: bool = False
+    ) -> None:
+        """Keep what is pending and all below; `missing` and `damaged` say what is passed over."""
         while pending:
             id, parent, label = pending.pop()
             if id in self.came:
@@ -64,9 +70,9 @@ class Marks:
             try:
                 below = self._below(id)
             except Damaged:
-                if strict:
-                    raise
-                continue
+                if damaged if self._store.has(id) else missing:
+                    continue
+                raise
             self.came[id] = (parent, label)
             pending += [(child, id, name) for child, name in below]
 

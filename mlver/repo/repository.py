@@ -184,6 +184,10 @@ class Repository:
         """The objects."""
         return store_over(self.storage, self.dot / "cache" / "objects.db")
 
+    def knows(self, id: CommitId) -> bool:
+        """Whether a commit is here: facts outlive what gc dropped, and arrive before what they are about."""
+        return self.store.has(id)
+
     def commit(self, id: CommitId) -> Commit:
         """Return one commit, verified; Damaged when it is missing or malformed."""
         if id not in self._commits:

@@ -87,7 +87,7 @@ def record(store: ObjectStore, build: Callable[[Head], Operation | None]) -> Hea
         if lost := missing_in(store, head, operation):
             gone += 1
             if gone == _GONE:
-                raise Collected(f"gc has removed {lost}", hint="run the command again; mlver gc --restore")
+                raise Collected(f"gc has removed {lost}", hint="mlver gc --restore, while the trash has it")
             continue
         if id := swap_head(storage, head, operation):
             with recorded():

@@ -108,7 +108,7 @@ class _Run:
                 made, size = carry_out(self.repo.store, self.plan, self._tick()) if self.plan.replaced else ((), 0)
                 result = self._result(size, len(made))
                 doomed = tuple(sorted({pack.name for pack in self.plan.replaced} - set(made)))
-                operation = _record(self.repo, doomed, "gc", self._follow) if doomed else None
+                operation = _record(self.repo, doomed, _command(result), self._follow) if doomed else None
                 break
             except Spoiled as found:
                 self.spoiled.add(found.name)
@@ -161,6 +161,7 @@ class _Run:
             dry_run=dry_run,
             commits=len(self.survey.commits) - len(dropped),
             dropped=dropped,
+            waiting=self.survey.waiting,
             unnamed=max(0, freed - sum(one.bytes for one in dropped)),
             packs_before=len(packs),
             packs_after=len(packs) - len(replaced) + new,
@@ -173,7 +174,9 @@ class _Run:
         )
 
     def _due(self) -> list[tuple[int, str]]:
-        """What has lain in the trash for long enough."""
+        """What has lain in the trash for long enough. Nothing where packs are damaged: good copies may lie there."""
+        if self.spoiled:
+            return []
         log = self.survey.log
         times = {op.number: time for (_, op), time in zip(log, effective_times(log), strict=True)}
         now = self.repo.now()
@@ -191,6 +194,12 @@ class _Run:
             removed += self.repo.storage.size(key)
             self.repo.storage.delete(key)
         return removed
+
+
+def _command(result: GcResult) -> str:
+    """How the operation log names it."""
+    what = f"{len(result.dropped)} commit{'s' * (len(result.dropped) != 1)}, {result.freed} bytes dropped"
+    return f"gc: {what}" if result.dropped else "gc"
 
 
 def _trash_bytes(repo: Repository) -> int:

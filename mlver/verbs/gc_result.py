@@ -36,12 +36,12 @@ class Dropped:
 
 @dataclass(frozen=True)
 class GcResult(Result):
-    """One run of gc. `bytes_before` and `bytes_after` are those of all packs, without the trash.
+    """One run of gc. Of the `commits` kept, `waiting` have lost their name and stay for the retention.
 
-    `unnamed` are bytes that belong to no commit: leftovers of commands that failed or were cut short, and second
-    copies. `spared` are packs too young to be touched, `damaged` those that gc leaves to fsck. `trash` is what
-    lies in the trash afterwards, `emptied` what was removed from it for good. `operation` is None when no pack
-    was replaced.
+    `bytes_before` and `bytes_after` are those of all packs, without the trash. `unnamed` are bytes that belong to
+    no commit: leftovers of commands that failed or were cut short, and second copies. `spared` are packs too
+    young to be touched, `damaged` those that gc leaves to fsck. `trash` is what lies in the trash afterwards,
+    `emptied` what was removed from it for good. `operation` is None when no pack was replaced.
     """
 
     schema: ClassVar[str] = "mlver.gc/v1"
@@ -55,6 +55,7 @@ class GcResult(Result):
     bytes_after: int
     trash: int
     emptied: int
+    waiting: int = 0
     spared: int = 0
     damaged: tuple[str, ...] = ()
     operation: OperationId | None = None

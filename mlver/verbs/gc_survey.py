@@ -10,13 +10,23 @@ from mlver.errors import Damaged
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId, ObjectId, OperationId
 from mlver.objects.state import Operation
-from mlver.repo.gc_roots import Keep, fact_roots, ledger_roots, operation_roots, policy_roots, view_roots
+from mlver.repo.gc_roots import (
+    Keep,
+    fact_roots,
+    joined_roots,
+    ledger_roots,
+    operation_roots,
+    policy_roots,
+    view_roots,
+)
+from mlver.repo.generation import Trash, collection_of
 from mlver.repo.head import Head, read_head, read_log
 from mlver.repo.marking import Marks
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import walk_tree
 from mlver.store.compact import Key, Pack
 from mlver.store.frames import FRAME_BYTES, LIST, TYPES, type_of
+from mlver.store.frames import names as words
 from mlver.store.pack import list_packs, pack_key, read_rows
 from mlver.store.scan import load_rows
 from mlver.verbs.gc_result import Dropped, PathBytes
@@ -45,6 +55,7 @@ class Survey:
         self.head: Head = read_head(repo.storage)
         self.log = list(read_log(repo.storage, self.head.id, self.head.operation))
         repo.state = self.head
+        repo.store.renew()
         repo.store.index.refresh()
         self.packs = _packs(repo, terms.fresh, set(spoiled))
         self.commits = [CommitId(row.id) for pack in self.packs for row in pack.rows if row.type == _COMMIT]
@@ -58,34 +69,56 @@ class Survey:
             marks.add(id, name)
         for id, name in ledger_roots(self.log):
             marks.add(id, name)
-        for id, name in fact_roots(repo):
-            marks.add_stored(id, name)
-        now = repo.now()
+        self._mark_facts(self.head)
+        now, named = repo.now(), self._kept_commits()
         for id, name in operation_roots(self.log, now - self.terms.retention):
             self._mark_old(id, name)
+        self.waiting = self._kept_commits() - named  # kept only because they had a name not long ago
         unnamed = [id for id in self.commits if id not in marks.came and _readable(repo, id)]
         for id, name in policy_roots(repo, self.terms.keep, unnamed, now):
             marks.add_stored(id, name)
-        about = {id for id in marks.came if isinstance(id, CommitId)}
-        for id, name in fact_roots(repo, about):
-            marks.add_stored(id, name)
+        self._mark_measured(self.head)
+        self._refuse_lost()
+
+    def _mark_facts(self, head: Head) -> None:
+        for id, name in fact_roots(self.repo.store, head.operation.view.facts):
+            self.marks.add_stored(id, name)
+
+    def _mark_measured(self, head: Head) -> None:
+        """Keep the data that the commits kept were measured on."""
+        about = {id for id in self.marks.came if isinstance(id, CommitId)}
+        for id, name in fact_roots(self.repo.store, head.operation.view.facts, about):
+            self.marks.add_stored(id, name)
+
+    def _refuse_lost(self) -> None:
+        """Raise Damaged when something needed lies in the trash alone: emptying that would be the end of it."""
+        lost = self.marks.live - all_rows(self.packs).keys()
+        if not lost:
+            return
+        trash = Trash(self.repo.storage)
+        spare = {(row.type, row.id) for name in list_packs(trash) for row in load_rows(trash, name)[1]}
+        if found := lost & spare:
+            type, id = min(found)
+            raise Damaged(f"{words(type, id)} is needed, and lies only in the trash", hint="mlver gc --restore")
+
+    def _kept_commits(self) -> int:
+        return sum(id in self.marks.came for id in self.commits)
 
     def _mark_old(self, id: ObjectId, name: str) -> None:
-        """Keep what an older operation names, unless an earlier gc with other terms has dropped it already."""
-        if id not in self.marks.came and self._collected and not self.repo.store.has(id):
-            return
-        self.marks.add(id, name)
-
-    @property
-    def _collected(self) -> bool:
-        return self.head.operation.condemned is not None or self.head.operation.collected is not None
+        """Keep what an older operation names, but for what an earlier gc with other terms has dropped already."""
+        if collection_of(self.head) is None:
+            self.marks.add(id, name)
+        else:
+            self.marks.add_stored(id, name)
 
     def follow(self, head: Head) -> set[Key]:
         """Mark what a newer head names too; return what is needed since."""
         before = set(self.marks.live)
         for _, operation in _since(read_log(self.repo.storage, head.id, head.operation), self.head.id):
-            for id, name in view_roots(operation.view):
+            for id, name in (*view_roots(operation.view), *joined_roots(operation)):
                 self.marks.add(id, name)
+        self._mark_facts(head)
+        self._mark_measured(head)
         self.head = head
         return self.marks.live - before
 
@@ -93,9 +126,9 @@ class Survey:
         """Return the commits that go when the objects `gone` (with their bytes) do, and the bytes of no commit."""
         left = dict(gone)
         found: list[Dropped] = []
-        lost = [(self.repo.commit(id), id) for id in self.commits if (_COMMIT, bytes(id)) in gone]
-        names = _branches(self.repo, self.log, {id for _, id in lost})
-        for commit, id in sorted(lost, key=lambda pair: (pair[0].time, pair[1])):
+        lost = [id for id in self.commits if (_COMMIT, bytes(id)) in gone and _readable(self.repo, id)]
+        names = _branches(self.repo, self.log, set(lost))
+        for commit, id in sorted(((self.repo.commit(id), id) for id in lost), key=lambda pair: (pair[0].time, pair[1])):
             paths = self._paths(commit, left)
             own = sum(left.pop((type_of(one), bytes(one)), 0) for one in _belongings(id, commit))
             size = own + sum(path.bytes for path in paths)
@@ -123,6 +156,8 @@ def _belongings(id: CommitId, commit: Commit) -> list[ObjectId]:
 def _packs(repo: Repository, fresh: timedelta, spoiled: set[str]) -> list[Pack]:
     found = []
     for name in list_packs(repo.storage):
+        if name in repo.store.doomed:
+            continue  # given up already, and on its way to the trash
         try:
             young = repo.storage.age(pack_key(name)) < fresh.total_seconds()
             try:

@@ -167,7 +167,7 @@ def _models(repo: Repository, revs: Sequence[str], measured: Iterable[CommitId])
     if revs:
         return revisions(repo, revs)
     models = model_commits(repo)
-    others = [commit for commit in measured if commit not in set(models)]
+    others = [commit for commit in measured if commit not in set(models) and repo.knows(commit)]
     return sorted([*models, *others], key=lambda id: repo.commit(id).time, reverse=True)
 
 

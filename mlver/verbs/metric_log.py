@@ -24,11 +24,11 @@ class LoggedValue:
 
     `served` is when its commit first went live, else when it was committed (`live` tells which). `delay` is how
     many seconds after that the labels it rests on were in, `later` how many until it was recorded; None when
-    that was before. `version` names the version of the dataset, `v2`.
+    that was before. `version` names the version of the dataset, `v2`; `subject` is None when the commit is not here.
     """
 
     value: MetricValue
-    subject: str
+    subject: str | None
     served: datetime
     live: bool
     delay: float | None
@@ -76,12 +76,12 @@ def log_metric(
 
 
 def _logged(repo: Repository, value: MetricValue, live: datetime | None, labels: Obstacles) -> LoggedValue:
-    commit = repo.commit(value.commit)
-    served = live or commit.time
+    commit = repo.commit(value.commit) if repo.knows(value.commit) else None
+    served = live or (commit.time if commit else value.as_of)
     delay, later = ((moment - served).total_seconds() for moment in (value.as_of, value.known))
     return LoggedValue(
         value=value,
-        subject=commit.subject,
+        subject=commit.subject if commit else None,
         served=served,
         live=live is not None,
         delay=delay if delay >= 0 else None,
