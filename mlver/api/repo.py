@@ -28,6 +28,7 @@ from mlver.verbs.clone import clone
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
 from mlver.verbs.divergence import compare_branches
+from mlver.verbs.evidence import verify_evidence, write_evidence
 from mlver.verbs.fetch import fetch
 from mlver.verbs.fsck import fsck
 from mlver.verbs.gc_why import gc_why
@@ -37,6 +38,7 @@ from mlver.verbs.isolate import isolate
 from mlver.verbs.lineage import lineage
 from mlver.verbs.log import log
 from mlver.verbs.oncall_guide import oncall_guide
+from mlver.verbs.predict import predict_diff
 from mlver.verbs.pull import pull
 from mlver.verbs.push import push
 from mlver.verbs.query import query, query_path, query_schema
@@ -159,11 +161,14 @@ class Repo(Bound):
     log = method(log)
     show = method(show)
     diff = method(diff)
+    predict_diff = method(predict_diff)
     blame = method(blame)
     lineage = method(lineage)
     impact = method(impact)
     handover = method(handover)
     report = method(report)
+    write_evidence = method(write_evidence)
+    verify_evidence = staticmethod(verify_evidence)
     oncall_guide = method(oncall_guide)
     restore = method(restore)
     cat = method(cat_verbs.cat)
@@ -229,11 +234,13 @@ class Repo(Bound):
         inputs: Sequence[str] = (),
         outputs: Sequence[str] = (),
         parameters: Mapping[str, Value] | None = None,
+        command: Sequence[str] = (),
     ) -> Iterator[Run]:
         """Record a block of Python as the derivation of what it writes.
 
         Without `outputs` the files that the block changed are taken. The next commit attaches the
-        derivation. A block that raises records nothing.
+        derivation. A block that raises records nothing. `command` does the same on its own
+        (`["python", "train.py"]`): with it, `reproduce` and `bisect --rebuild` can do it again.
         """
         run = Run(inputs, outputs, parameters or {})
         before = begin(self.repository)
@@ -241,7 +248,7 @@ class Repo(Bound):
         run.result = record(
             self.repository,
             before,
-            command=(),
+            command=command,
             inputs=run.inputs,
             outputs=run.outputs,
             name=name,

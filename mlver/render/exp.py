@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,31 +24,51 @@ if TYPE_CHECKING:
 LABELS = {"won": "good", "lost": "bad", "mixed": "warning", "abandoned": "quiet", "same": "quiet", "unknown": "quiet"}
 _MARKS = {"better": "better", "worse": "worse"}
 _METRICS = 12
+_UNKNOWN = "unknown"
 _NONE = "no experiments: none was made off the main line, or by mlver exp run"
-_IDEA = 12
+_IDEA, _IDEA_AT = 12, 2  # the widest an idea may be, and its column
 
 
 def list_page(result: ExperimentsResult) -> RenderableType:
-    """A line for each: commit, day, idea, what varied, outcome, metric and how it moved; a hypothesis below."""
+    """A line for each: commit, day, idea, what varied, outcome, metric and how it moved; a hypothesis below.
+
+    Where all are of one idea, it stands below the list and leaves its room to what varied.
+    """
     if not result.experiments:
-        return paragraphs([line(_NONE), *_hidden(result)])
+        if result.hidden or not result.of:
+            return paragraphs([*_hidden(result)] or line(_NONE))
+        return line(f"none of {many(result.of, 'experiment')} ended so")
+    alone = len({one.idea for one in result.experiments}) == 1
     rows: list[Text | list[Part | None]] = []
     for one in result.experiments:
-        rows.append(
-            [
-                (one.commit.short, "id"),
-                (day(one.time), "quiet"),
-                (_cut(one.idea, _IDEA), "ref"),
-                one.varied or ("nothing known", "quiet"),
-                (one.outcome, LABELS.get(one.outcome, "")),
-                "–" if one.value is None else number(one.value),
-                ("" if one.delta is None else signed(one.delta), _MARKS.get(one.verdict, "quiet")),
-            ]
-        )
+        row: list[Part | None] = [
+            (one.commit.short, "id"),
+            (day(one.time), "quiet"),
+            (_cut(one.idea, _IDEA), "ref"),
+            one.varied or ("nothing known", "quiet"),
+            (one.outcome, LABELS.get(one.outcome, "")),
+            "–" if one.value is None else number(one.value),
+            ("" if one.delta is None else signed(one.delta), _MARKS.get(one.verdict, "quiet")),
+        ]
+        rows.append([*row[:_IDEA_AT], *row[_IDEA_AT + alone :]])
         if one.hypothesis:
             rows.append(line((f"  hypothesis: {one.hypothesis}", "quiet")))
-    head = ("", "", "idea", "varied", "", result.metric or "", "")
-    return paragraphs([Columns(rows, head=head, right=(5, 6), grow=3), *_hidden(result)])
+        if one.reason and one.outcome != _UNKNOWN:
+            rows.append(line((f"  {one.outcome}: {one.reason}", "quiet")))
+    titles = ("", "", "idea", "varied", "", result.metric or "", "")
+    head = [*titles[:_IDEA_AT], *titles[_IDEA_AT + alone :]]
+    table = Columns(rows, head=head, right=(5 - alone, 6 - alone), grow=3 - alone)
+    return paragraphs(table, [*_endings(result, alone), *_hidden(result)])
+
+
+def _endings(result: ExperimentsResult, alone: bool) -> list[RenderableType]:
+    """How many ended how, then why some are not known to have ended at all."""
+    counts = Counter(one.outcome for one in result.experiments)
+    of = f", idea {result.experiments[0].idea}" if alone else ""
+    told = ", ".join(f"{counts[word]} {word}" for word in LABELS if counts[word])
+    why = Counter(one.reason for one in result.experiments if one.outcome == _UNKNOWN and one.reason)
+    unknown = [line((f"{count} unknown: {reason}", "quiet"), wrap=True) for reason, count in why.items()]
+    return [line((f"{many(len(result.experiments), 'experiment')}{of}: {told}", "quiet")), *unknown]
 
 
 def _cut(text: str, most: int) -> str:
@@ -55,7 +76,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _hidden(result: ExperimentsResult) -> list[RenderableType]:
-    return [line((f"{number(result.hidden)} abandoned are not shown (--all)", "quiet"))] if result.hidden else []
+    return [line((f"{number(result.hidden)} abandoned not shown (--all)", "quiet"))] if result.hidden else []
 
 
 def tree_page(result: IdeasResult) -> RenderableType:
@@ -74,7 +95,7 @@ def tree_page(result: IdeasResult) -> RenderableType:
         for idea in result.ideas
     ]
     head = ("idea", "", "tried", "", "", f"best {result.metric}" if result.metric else "")
-    return Columns(rows, head=head, right=(2, 5), grow=3)
+    return Columns(rows, head=head, right=(2, 5), grow=3, wrap=(3,))
 
 
 def _days(first: datetime, last: datetime) -> str:
@@ -111,9 +132,10 @@ def describe_page(result: DescribeResult) -> RenderableType:
         varied.append(line(("fixed: ", "quiet"), ", ".join(result.variation.fixed)))
     if result.variation.models:
         varied.append(line(("came out: ", "quiet"), (", ".join(result.variation.models), "path")))
-    moved = metric_blocks([*result.worse, *result.better, *result.others], most=_METRICS)
-    if result.same:
-        moved = [*moved, line((f"{many(result.same, 'metric')} the same", "quiet"))]
+    others = [one for one in result.others if one.verdict != _UNKNOWN]
+    moved = list(metric_blocks([*result.worse, *result.better, *others], most=_METRICS))
+    counted = ((result.same, "the same"), (len(result.others) - len(others), "not known of both"))
+    moved += [line((f"{many(count, 'metric')} {what}", "quiet")) for count, what in counted if count]
     return paragraphs(head, outcome, varied, moved)
 
 

@@ -72,9 +72,10 @@ def frontier_page(result: FrontierResult) -> RenderableType:
     tried: list[list[Part | None]] = [
         [(axis.name, "unit"), _values(axis), (axis.best or "", "good")] for axis in result.axes
     ]
+    agreed = any(axis.best for axis in result.axes)
     blocks: list[RenderableType] = [
         line(f"tried in {many(result.experiments, 'experiment')}"),
-        indented(Columns(tried, head=("", "values × times", "best"), wrap=(1,), grow=1)),
+        indented(Columns(tried, head=("", "values × times", "best" if agreed else ""), wrap=(1,), grow=1)),
     ]
     tied = [f"{', '.join(axis.also)} always with {axis.name}" for axis in result.axes if axis.also]
     blocks += [indented(line((text, "quiet"))) for text in tied]
@@ -96,7 +97,7 @@ def _best(result: FrontierResult) -> list[RenderableType]:
         [(one.commit.short, "id"), *(number(one.values[name]) for name in result.metrics), _settings(one.settings)]
         for one in result.best
     ]
-    title = "beaten by none in all of them" if several else "best so far"
+    title = "beaten by none" if several else "best so far"
     head = (title, *result.metrics, "")
     return [Columns(rows, head=head, right=range(1, len(result.metrics) + 1), wrap=(len(result.metrics) + 1,))]
 

@@ -39,7 +39,7 @@ class Trait:
     """A value of a setting that the top has more often than the rest: in `top` of its `of_top`, `rest` of `of_rest`.
 
     `chance` is how likely that many would be among the top if the setting did not matter (Fisher's exact test, one
-    sided, times the number of values looked at; at most 1).
+    sided, times the number of its values and of settings: who looks at much finds something; at most 1).
     """
 
     name: str
@@ -106,13 +106,15 @@ def best_experiments(
 def shared_traits(top: Sequence[Mapping[str, str]], rest: Sequence[Mapping[str, str]]) -> list[Trait]:
     """Return for each setting the value that tells the top from the rest best, the most telling setting first."""
     found = []
-    for name in dict.fromkeys(name for row in (*top, *rest) for name in row):
+    names = list(dict.fromkeys(name for row in (*top, *rest) for name in row))
+    for name in names:
         inside, outside = Counter(row.get(name) for row in top), Counter(row.get(name) for row in rest)
         values = [value for value in inside if value is not None]
         tried = len({*inside, *outside})
-        chances = {v: min(1.0, tried * _chance(inside[v], len(top), outside[v], len(rest))) for v in values}
         if not values or tried < 2:
             continue
+        looks = tried * len(names)
+        chances = {v: min(1.0, looks * _chance(inside[v], len(top), outside[v], len(rest))) for v in values}
         value = min(values, key=lambda v: (chances[v], -_lead(inside[v], top, outside[v], rest), v))
         found.append(Trait(name, value, inside[value], len(top), outside[value], len(rest), chances[value]))
     leads = {trait.name: _lead(trait.top, top, trait.rest, rest) for trait in found}

@@ -48,13 +48,14 @@ class ListedExperiment:
 class ExperimentsResult(Result):
     """Experiments, newest first. `metric` is the one whose values are shown, None when nothing was measured.
 
-    `hidden` counts those left out because somebody abandoned them.
+    `hidden` counts those left out because somebody abandoned them, `of` all that were looked at, however they ended.
     """
 
     schema: ClassVar[str] = "mlver.exp-list/v1"
     experiments: tuple[ListedExperiment, ...]
     metric: str | None
     hidden: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def list_experiments(
     kept = [one for one in trials if one.outcome in outcomes] if outcomes else trials
     hidden = 0 if every or outcomes else sum(one.outcome == ABANDONED for one in kept)
     kept = kept if not hidden else [one for one in kept if one.outcome != ABANDONED]
-    return ExperimentsResult(tuple(_listed(one, shown) for one in kept), shown, hidden)
+    return ExperimentsResult(tuple(_listed(one, shown) for one in kept), shown, hidden, len(trials))
 
 
 def list_ideas(

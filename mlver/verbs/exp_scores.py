@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.kinds.base import Value
 from mlver.kinds.directions import direction
 from mlver.objects.ids import CommitId
 from mlver.repo.experiments import Experiment
@@ -43,10 +44,6 @@ def scores(lab: Lab, found: Sequence[Experiment], metric: str) -> Scores:
     """
     named = MetricName.parse(metric)
     name, part = named.name, named.slice or ""
-    way = direction(name, lab.directions)
-    if way is None:
-        hint = f"mlver metrics define {name} --direction higher"
-        raise UsageError(f"nothing says which way {name} is better", hint=hint)
     measured: dict[CommitId, list[MetricValue]] = {}
     for one in found:
         values = [v for v in lab.values(one.commit) if (v.name, v.slice) == (name, part) and v.value is not None]
@@ -54,6 +51,10 @@ def scores(lab: Lab, found: Sequence[Experiment], metric: str) -> Scores:
     groups = Counter((v.dataset or "", v.dataset_id, v.definition, v.window) for vs in measured.values() for v in vs)
     if not groups:
         raise UnknownRevision(f"no experiment has a value of {shown_metric(name, part)}", hint="mlver exp list")
+    way = direction(name, lab.directions)
+    if way is None:
+        hint = f"mlver metrics define {name} --direction higher"
+        raise UsageError(f"nothing says which way {name} is better", hint=hint)
     most = max(groups.values())
     chosen = next(key for key in groups if groups[key] == most)  # of equally many, that of the newest experiment
     reference = next(v for vs in measured.values() for v in vs if _group(v) == chosen)
@@ -62,11 +63,16 @@ def scores(lab: Lab, found: Sequence[Experiment], metric: str) -> Scores:
     for commit, values in measured.items():
         fits = [v for v in values if _group(v) == chosen] or [v for v in values if not lab.obstacle(reference, v)]
         if fits:
-            kept[commit] = float(fits[-1].value)
+            kept[commit] = _number(fits[-1].value)
         else:
             why = lab.obstacle(reference, values[-1]) if values else None
             left[commit] = why or "not measured"
     return Scores(shown_metric(name, part), way == "higher", kept, left)
+
+
+def _number(value: Value) -> float:
+    """Return a value as it was measured: two misses are 2, not 2.0."""
+    return value if type(value) in (int, float) else float(value)
 
 
 def _group(value: MetricValue) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from mlver.errors import UnknownRevision
 from mlver.objects.ids import CommitId
 from mlver.repo.experiments import Experiment, Experiments
 from mlver.repo.metric_facts import MetricName, MetricValue, metric_values
@@ -65,8 +66,12 @@ class Lab:
         return self.repo.project().directions
 
     def experiments(self, idea: str | None = None) -> list[Experiment]:
-        """Return the experiments, newest first, of one idea or all."""
-        return [one for one in self.found.all() if idea is None or one.idea.lower() == idea.lower()]
+        """Return the experiments, newest first, of one idea or all; UnknownRevision when none is of that idea."""
+        every = self.found.all()
+        found = [one for one in every if idea is None or one.idea.lower() == idea.lower()]
+        if every and not found:
+            raise UnknownRevision(f"no experiment is of the idea {idea!r}", hint="mlver exp tree lists the ideas")
+        return found
 
     def trial(self, one: Experiment, metrics: Sequence[str] = (), base: CommitId | None = None) -> Trial:
         """Return one experiment, judged by all metrics or by those named, against `base` or what it started from."""

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_a_block_of_python_is_recorded_as_what_made_its_output(repo: mlver.Repo)
     assert node.how is not None and node.how["source"] == "api" and node.how["name"] == "train"
     assert node.how["parameters"] == {"seed": 0, "rows": 2}
     assert {n.path for n in lineage.nodes} >= {"data/train.csv", "config/c.json"}
+
+
+def test_a_block_that_names_its_command_can_be_reproduced(repo: mlver.Repo) -> None:
+    program = "import pathlib; pathlib.Path('m.json').write_text(open('config/c.json').read())"
+    for command, says in (([sys.executable, "-c", program], "same bytes"), ([sys.executable, "-c", ""], "not written")):
+        with repo.run("train", inputs=["config/c.json"], outputs=["m.json"], command=command):
+            (repo.root / "m.json").write_text((repo.root / "config/c.json").read_text())
+        commit = repo.commit(says).commit
+        (step,) = repo.reproduce(str(commit)).steps
+        assert [(one.path, one.verdict) for one in step.outputs] == [("m.json", says)]
 
 
 def test_a_block_that_raises_records_nothing(repo: mlver.Repo) -> None:

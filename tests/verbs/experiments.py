@@ -31,7 +31,7 @@ def started(root: Path, values: Mapping[str, Any] | None = None) -> Bench:
 
 def branch(bench: Bench, name: str, start: str | None = None) -> None:
     """Make a branch and switch to it."""
-    set_ref(bench.repo, "branch", name, start)
+    set_ref(bench.repo, "branch", name, start or "HEAD")
     switch(bench.repo, name)
 
 

@@ -54,7 +54,7 @@ def test_of_branches_upon_branches_each_commit_belongs_to_its_own(bench: Bench) 
     branch(bench, "exp/deeper")
     attempt(bench, {"C": 10.0, "impute": "mean"}, trailers={})
     assert [(one.idea, one.varied) for one in list_experiments(bench.repo).experiments] == [
-        ("deeper", 'C 1.0 -> 10.0; impute "median" -> "mean"'),
+        ("deeper", 'C 1.0 -> 10.0; impute median -> mean'),
         ("grid", "C 1.0 -> 10.0"),
     ]
     assert len(list_experiments(bench.repo, on="exp/deeper").experiments) == 1
@@ -205,7 +205,7 @@ def test_of_two_hundred_runs_the_setting_that_matters_comes_first(bench: Bench) 
     first, *others = found.traits or ()
     assert (first.name, first.value, first.top) == ("C", "1.0", 20)
     assert first.chance < 1e-6
-    assert all(trait.chance > 0.05 for trait in others)
+    assert all(trait.chance > 0.05 for trait in others), others
 
 
 def test_a_metric_without_a_direction_ranks_nothing(bench: Bench) -> None:
@@ -214,6 +214,18 @@ def test_a_metric_without_a_direction_ranks_nothing(bench: Bench) -> None:
         best_experiments(bench.repo, "flag_rate")
     with pytest.raises(UnknownRevision, match="no experiment has a value of auc"):
         best_experiments(bench.repo, "auc")
+    with pytest.raises(UnknownRevision, match="no experiment has a value of nope"):
+        best_experiments(bench.repo, "nope")  # nor a direction
+
+
+def test_an_idea_nobody_had_is_named_and_whole_numbers_stay_whole(bench: Bench) -> None:
+    attempt(bench, {"C": 2.0}, {"missed": 3})
+    (best,) = best_experiments(bench.repo, "missed").experiments
+    assert (best.value, type(best.value)) == (3, int)
+    for ask in (list_experiments, list_ideas, experiment_stats):
+        with pytest.raises(UnknownRevision, match="no experiment is of the idea 'grit'"):
+            ask(bench.repo, idea="grit")
+    assert list_experiments(bench.repo, idea="GRID").of == 1
 
 
 def test_values_on_other_versions_of_the_data_are_not_ranked_but_counted(bench: Bench) -> None:

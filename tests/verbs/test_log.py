@@ -73,6 +73,6 @@ def test_the_message_nobody_wrote_says_what_changed_and_a_note_explains_later(be
     bench.write("data/train.csv", "patient_id,label\n" + "".join(f"P{n},0\n" for n in range(1, 82)))
     bench.write("config/pipeline.json", {"impute": -1})
     id = bench.commit()
-    assert bench.repo.commit(id).message == 'train.csv +80 rows; pipeline.json impute "median" -> -1'
+    assert bench.repo.commit(id).message == "pipeline.json impute median -> -1; train.csv +80 rows"
     add_note(bench.repo, str(id), "week 2 of clinic C")
     assert bench.repo.refresh().head == id

@@ -19,6 +19,7 @@ from train import fit
 from triage import MODEL, decide, measured
 
 CONFIG, VALIDATION = Path("config/pipeline.json"), "data/val/static.csv"
+INPUTS = ["data/train.csv", str(CONFIG), "train.py", "triage.py"]
 GRID = list(product((0.001, 0.01, 0.1, 10.0), ("all", "mean", "worst")))
 
 
@@ -32,7 +33,7 @@ def main() -> None:
         with mlver.Repo.open(".", author="cleo", clock=mlver.frozen_clock(moment)) as repo:
             chosen = settings | {"C": c, "features": features}
             CONFIG.write_text(json.dumps(chosen, indent=1) + "\n")
-            with repo.run("train", inputs=["data/train.csv", str(CONFIG)], outputs=[str(MODEL)]) as run:
+            with repo.run("train", inputs=INPUTS, outputs=[str(MODEL)], command=["python", "train.py"]) as run:
                 run.parameters |= {"C": c, "features": features}
                 joblib.dump(fit(table, chosen), MODEL)
             commit = repo.commit().commit
