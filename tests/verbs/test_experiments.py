@@ -54,7 +54,7 @@ def test_of_branches_upon_branches_each_commit_belongs_to_its_own(bench: Bench) 
     branch(bench, "exp/deeper")
     attempt(bench, {"C": 10.0, "impute": "mean"}, trailers={})
     assert [(one.idea, one.varied) for one in list_experiments(bench.repo).experiments] == [
-        ("deeper", 'C 1.0 -> 10.0; impute median -> mean'),
+        ("deeper", "C 1.0 -> 10.0; impute median -> mean"),
         ("grid", "C 1.0 -> 10.0"),
     ]
     assert len(list_experiments(bench.repo, on="exp/deeper").experiments) == 1
