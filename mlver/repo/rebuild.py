@@ -88,6 +88,7 @@ def rebuild(
     for step in todo:
         if not always and not _stale(step, held, remade):
             continue
+        scratch.make_room(output.path for output in step.outputs)
         ran = scratch.run(step.command, timeout=timeout, environment=environment)
         if ran.trouble:
             raise NotRebuilt(f"step {step_name(step)} {ran.trouble}", hint="nothing was changed")

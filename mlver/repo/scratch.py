@@ -48,6 +48,12 @@ class Scratch:
                 file.write(content)
                 file.commit(full, mode=0o644)
 
+    def make_room(self, paths: Iterable[str]) -> None:
+        """Make the folders of files a program will write: where it was recorded, they were there."""
+        with Beneath(self.folder) as root:
+            for path in paths:
+                root.make_room(path)
+
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files; what is not there is fine."""
         remove_paths(self.folder, paths)

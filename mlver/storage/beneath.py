@@ -93,6 +93,10 @@ class Beneath:
         full = self.root / path
         return NewFile(full.parent, sync=self._sync, at=self._parent(path)), full
 
+    def make_room(self, path: str) -> None:
+        """Make the folders that a file at `path` would stand in. Raises LocalIO."""
+        self._parent(path)
+
     def link(self, path: str, text: str) -> None:
         """Make `path` a symbolic link to `text`, in place of whatever file or link is there."""
         at, name = self._parent(path), path.rpartition("/")[2]

@@ -118,6 +118,7 @@ def _again(
     seconds = 0.0
     for _ in range(times):
         with scratch(repo, {**held, **wanted}) as folder:
+            folder.make_room(output.path for output in step.outputs)
             ran = folder.run(step.command, timeout=timeout, environment=environment)
             if ran.trouble:
                 raise NotRebuilt(f"step {step_name(step)} {ran.trouble}", hint="nothing was changed")

@@ -48,13 +48,14 @@ def test_a_block_of_python_is_recorded_as_what_made_its_output(repo: mlver.Repo)
 
 
 def test_a_block_that_names_its_command_can_be_reproduced(repo: mlver.Repo) -> None:
-    program = "import pathlib; pathlib.Path('m.json').write_text(open('config/c.json').read())"
+    program = "import pathlib; pathlib.Path('models/m.json').write_text(open('config/c.json').read())"
+    (repo.root / "models").mkdir()  # by hand: no program made it
     for command, says in (([sys.executable, "-c", program], "same bytes"), ([sys.executable, "-c", ""], "not written")):
-        with repo.run("train", inputs=["config/c.json"], outputs=["m.json"], command=command):
-            (repo.root / "m.json").write_text((repo.root / "config/c.json").read_text())
+        with repo.run("train", inputs=["config/c.json"], outputs=["models/m.json"], command=command):
+            (repo.root / "models/m.json").write_text((repo.root / "config/c.json").read_text())
         commit = repo.commit(says).commit
         (step,) = repo.reproduce(str(commit)).steps
-        assert [(one.path, one.verdict) for one in step.outputs] == [("m.json", says)]
+        assert [(one.path, one.verdict) for one in step.outputs] == [("models/m.json", says)]
 
 
 def test_a_block_that_raises_records_nothing(repo: mlver.Repo) -> None:
