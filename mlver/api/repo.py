@@ -28,7 +28,7 @@ from mlver.verbs.clone import clone
 from mlver.verbs.commit import commit
 from mlver.verbs.diff import diff
 from mlver.verbs.divergence import compare_branches
-from mlver.verbs.evidence import verify_evidence, write_evidence
+from mlver.verbs.evidence import evidence_name, verify_evidence, write_evidence
 from mlver.verbs.fetch import fetch
 from mlver.verbs.fsck import fsck
 from mlver.verbs.gc_why import gc_why
@@ -167,6 +167,7 @@ class Repo(Bound):
     impact = method(impact)
     handover = method(handover)
     report = method(report)
+    evidence_name = method(evidence_name)
     write_evidence = method(write_evidence)
     verify_evidence = staticmethod(verify_evidence)
     oncall_guide = method(oncall_guide)

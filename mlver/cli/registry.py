@@ -58,6 +58,7 @@ _ALL = (
     Entry("note", "Write down what was learned about a part.", LEARN),
     Entry("handover", "What the next one on call has to know.", LEARN),
     Entry("report", "One page on releases, metrics, alerts: text or HTML.", LEARN),
+    Entry("evidence", "One archive that shows what was live and known, to verify offline.", LEARN),
     Entry("incident", "What went wrong: take it down, have the report written.", LEARN),
     Entry("branch", "List, make or delete branches.", MOVE),
     Entry("switch", "Move to another branch; the files follow.", MOVE),
