@@ -37,7 +37,7 @@ class Trial:
     inputs: dict[str, BlobId] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._data = _laid(self.data, self.bundle)
+        self._data = laid(self.data, self.bundle)
 
     @property
     def by_itself(self) -> bool:
@@ -88,7 +88,7 @@ def without(file: RuleFile, off: Sequence[str]) -> bytes:
     return file.kind.edit(snapshot.source(file.path), snapshot.spec(file.path), dict.fromkeys(off, MISSING))
 
 
-def _laid(data: DataVersion, bundle: Snapshot) -> dict[str, Artifact | bytes | None]:
+def laid(data: DataVersion, bundle: Snapshot) -> dict[str, Artifact | bytes | None]:
     """Return the change that puts the data in its place; none when the bundle has these very bytes."""
     if bundle.holds(data.path) and bundle.find(data.path).id == data.id:
         return {}
