@@ -173,7 +173,7 @@ class Trials:
         ran = folder.run(asked.command, timeout=asked.timeout, environment=asked.environment, **asked.places)
         untried = ran.timed_out or ran.exit == _SKIP_EXIT or ran.exit > 127
         verdict = SKIP if untried else BAD if ran.exit else GOOD
-        return Outcome(verdict, float(ran.exit), ran.trouble or "", spent + ran.seconds, remade)
+        return Outcome(verdict, ran.exit, ran.trouble or "", spent + ran.seconds, remade)
 
     def _values(self, measured: Measured) -> list[MetricValue]:
         """Return what the command said as values; they are nobody's, so HEAD and now stand in for whose."""
