@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from mlver.errors import MlverError
+from mlver.repo.releases import settle
 from mlver.repo.repository import Repository
 from mlver.verbs.alerts import add_alert, list_alerts
 from mlver.verbs.deployed import ledger
 from mlver.verbs.fetch import fetch
+from mlver.verbs.fsck import fsck
 from mlver.verbs.log import log
 from mlver.verbs.promote import promote
 from mlver.verbs.pull import pull
@@ -72,6 +74,8 @@ def test_a_copy_made_while_somebody_writes_is_whole_when_the_head_is_copied_firs
         team.ana.commit(f"while copying {name}")
         add_alert(team.ana.repo, "null", id=f"W{number}", at=START, severity="warn")
     made = Repository.open(team.folder / "copy", actor="ben", clock=team.clock)
+    assert [problem.what for problem in fsck(made).problems] == ["what prod serves"], "releases were not copied"
+    settle(made)  # what the next command that asks for a stage does first
     sound(made)
     assert len(log(made).commits) >= 1
     add_remote(team.ana.repo, "copy", team.folder / "copy")
