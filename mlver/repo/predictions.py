@@ -37,7 +37,7 @@ def read_predictions(answer: bytes, key: Sequence[str], names: Sequence[str], wh
     predicted twice, and when no row of the table is among them.
     """
     text = answer.decode("utf-8", "replace").lstrip("\ufeff").strip()
-    pairs = _of_json(text, key, names, what) if text[:1] in "{[" or _json_later(text) else None
+    pairs = _of_json(text, key, names, what) if text.startswith(("{", "[")) or _json_later(text) else None
     if pairs is None:
         pairs = _of_csv(text, key, what)
     found: dict[str, Predicted] = {}

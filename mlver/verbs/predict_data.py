@@ -93,19 +93,19 @@ class PredictedTable:
         policy = metric_policy(repo.project())
         if not policy.slices:
             return {}
-        from mlver.kinds.predicates.outcome import Forbidden, Malformed, NoColumn
+        from mlver.kinds.predicates.outcome import Forbidden, Malformed
 
         found: dict[str, list[int]] = {}
         with Tested(self.data).table.open() as opened:
             for name, slice in policy.slices.items():
                 try:
-                    found[name] = opened.test(name, {"when": slice.predicate}).positions.tolist()
-                except NoColumn:
-                    continue  # a slice of other data
+                    outcome = opened.test(name, {"when": slice.predicate})
                 except Malformed as reason:
                     raise UsageError(f"{slice.where}: {reason}") from None
                 except Forbidden as reason:
                     raise Refused(f"{slice.where}: {reason}") from None
+                if outcome.why_not is None:  # else it is a slice of other data
+                    found[name] = outcome.positions.tolist()
         return found
 
 
