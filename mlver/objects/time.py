@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from mlver.errors import UsageError
 
 _RELATIVE = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s*ago)?$")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY = re.compile(rf"(\d{{1,2}})[ .-]{{1,2}}({'|'.join(_MONTHS)})[a-z]*(?:[ .-]{{1,2}}(\d{{4}}))?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -29,7 +31,10 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_when(text: str, now: datetime) -> datetime:
-    """Like `parse_time`, and also `2h`, `3d ago`, `yesterday`, `now`, counted back from `now`."""
+    """Like `parse_time`, and also `2h`, `3d ago`, `yesterday`, `now`, counted back from `now`.
+
+    `20-Apr` and `20 April` are the last such day that has begun; `20 Apr 2024` is that one.
+    """
     word = text.strip().lower()
     if word == "now":
         return now
@@ -41,7 +46,21 @@ def parse_when(text: str, now: datetime) -> datetime:
             return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         except (ValueError, OverflowError):  # before the year 1
             raise _no_time(text) from None
+    if match := _DAY.fullmatch(word):
+        return _day(text, int(match[1]), _MONTHS.index(match[2]) + 1, match[3], now)
     return parse_time(text)
+
+
+def _day(text: str, day: int, month: int, year: str | None, now: datetime) -> datetime:
+    # without a year up to eight are tried: that far lie two 29ths of February apart
+    for number in (int(year),) if year else range(now.year, max(1, now.year - 8) - 1, -1):
+        try:
+            found = datetime(number, month, day, tzinfo=UTC)
+        except ValueError:
+            continue
+        if year or found <= now:
+            return found
+    raise _no_time(text)
 
 
 def parse_span(text: str) -> timedelta:

@@ -57,6 +57,14 @@ class Figure:
 
     svg: str
     caption: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Small drawings side by side, each with its title; for HTML alone."""
+
+    figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Tiles:
     tiles: tuple[tuple[str, str, str], ...]
 
 
-Block = Heading | Paragraph | Items | Grid | Figure | Tiles
+Block = Heading | Paragraph | Items | Grid | Figure | Figures | Tiles
 
 
 def say(*spans: Span) -> Line:

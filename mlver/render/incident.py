@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -162,16 +163,23 @@ def _commit_items(stories: Sequence[CommitStory]) -> Items:
 
 def _timeline(result: IncidentReportResult) -> Block:
     tones = {"alert": "bad", "move": "stage", "metrics": "warning", "incident": "head"}
+    began = min((one.since for one in result.releases), default=None)
     rows = tuple(
         (
             say((when(event.at), "quiet")),
+            say((_after(event.at, began), "quiet")),
             say((event.sort, tones.get(event.sort, "quiet"))),
             say((who(event.by), "who")),
             say(event.text),
         )
         for event in result.timeline
     )
-    return Grid(("when", "what", "who", ""), rows, wrap=(3,))
+    return Grid(("when", "after", "what", "who", ""), rows, right=(1,), wrap=(4,))
+
+
+def _after(moment: datetime, began: datetime | None) -> str:
+    """How long after the release went live; nothing for what came before it."""
+    return f"+{lasted((moment - began).total_seconds())}" if began is not None and moment >= began else ""
 
 
 def _slos(slos: Sequence[SloThenNow]) -> Block:

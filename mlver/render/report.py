@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mlver.render.document import Block, Figure, Grid, Heading, Items, Line, Paragraph, Tiles, say
+from mlver.render.document import Block, Figure, Figures, Grid, Heading, Items, Line, Paragraph, Tiles, say
 from mlver.render.html.charts import alert_bars, bars_by_release, known_curve, slo_lanes, stage_timeline
 from mlver.render.incident import STATES, place
 from mlver.render.metric_rows import metric_name
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from mlver.verbs.report_result import Curve, Measure, ReportResult
 
 _BARS = 4
-_COLUMNS = 7
+_COLUMNS = 4
 _CURVES = 6
 _TYPES = 12
+_LATE = timedelta(days=1)  # after going live: what is known then already is no news
 
 
 def report_blocks(result: ReportResult) -> list[Block]:
@@ -81,14 +83,7 @@ def _by_release(result: ReportResult) -> list[Block]:
     wanted = [n for n, one in enumerate(result.measures) if one.product] or list(range(len(result.measures)))
     whole = [n for n in wanted if not result.measures[n].slice] or wanted
     columns = (whole + [n for n in wanted if n not in whole])[:_COLUMNS]
-    for n in columns[:_BARS]:
-        better = "less is better" if result.measures[n].lower else "more is better"
-        values = [abs(float(r.cells[n].value or 0)) for r in result.rows]
-        top = max([v for v in values if v == v and v != float("inf")] or [1.0]) or 1.0
-        blocks += [
-            Heading(f"{_name(result.measures[n])} ({better})", 3),
-            Figure(bars_by_release(result.measures[n], n, result.rows, top)),
-        ]
+    blocks.append(Figures(tuple(_bars(result, n) for n in columns[:_BARS])))
     rows = []
     for row in reversed(result.rows):
         state: Line = say(("live", "good")) if row.live else say(("rolled back", "bad")) if row.rolled_back else say("")
@@ -107,6 +102,15 @@ def _by_release(result: ReportResult) -> list[Block]:
             Paragraph(say((f"{len(wanted) - len(columns)} more slices and datasets: mlver report --json", "quiet")))
         )
     return blocks
+
+
+def _bars(result: ReportResult, n: int) -> Figure:
+    better = "less is better" if result.measures[n].lower else "more is better"
+    values = [abs(float(row.cells[n].value or 0)) for row in result.rows]
+    top = max([v for v in values if v == v and v != float("inf")] or [1.0]) or 1.0
+    return Figure(
+        bars_by_release(result.measures[n], n, result.rows, top), title=f"{_name(result.measures[n])} ({better})"
+    )
 
 
 def _value(value: float | int | None, n: int | None) -> Line:
@@ -184,17 +188,19 @@ def _curves(result: ReportResult) -> list[Block]:
     for curve in result.curves:
         groups.setdefault(curve.measure, []).append(curve)
     # a single value known from the first moment is no curve; the table above has it
-    moved = [curves for curves in groups.values() if max(len(curve.points) for curve in curves) > 1] or [
-        *groups.values()
-    ][:2]
+    began = {row.commit: row.since for row in result.rows}
+    moved = [
+        curves
+        for curves in groups.values()
+        if any(len(one.points) > 1 or one.points[0].known > began[one.commit] + _LATE for one in curves)
+    ]
     if not moved:
         return []
     blocks: list[Block] = [
         Heading("What was known when"),
         Paragraph(say(("A value counts from the moment it became known, not from the moment it is about.", "quiet"))),
     ]
-    for curves in moved[:_CURVES]:
-        blocks += [Heading(_name(curves[0].measure), 3), Figure(known_curve(curves, result.at))]
+    blocks += [Figure(known_curve(curves, result.at), title=_name(curves[0].measure)) for curves in moved[:_CURVES]]
     return blocks
 
 

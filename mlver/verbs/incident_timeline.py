@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import jsonable
 from mlver.objects.state import Move
@@ -15,6 +16,7 @@ from mlver.repo.moves import moves
 from mlver.repo.note_facts import MARK
 from mlver.repo.note_facts import NOTE as NOTE_FACT
 from mlver.repo.repository import Repository
+from mlver.repo.slo_policy import objectives
 from mlver.repo.subjects import subject_commit
 from mlver.verbs.incident_result import BadRelease, CommitStory, TimelineEvent
 
@@ -110,6 +112,7 @@ def _of_notes(repo: Repository, incident: Incident, releases: Sequence[BadReleas
 
 
 def _of_metrics(repo: Repository, releases: Sequence[BadRelease]) -> Iterator[TimelineEvent]:
+    promised = _promised(repo)
     first: dict[CommitId, datetime] = {}
     for one in releases:
         first[one.commit] = min(one.since, first.get(one.commit, one.since))
@@ -119,10 +122,19 @@ def _of_metrics(repo: Repository, releases: Sequence[BadRelease]) -> Iterator[Ti
             if value.known > since and not value.estimate:
                 batches.setdefault((value.known, value.by, value.dataset), []).append(value)
         for (known, by, dataset), values in batches.items():
+            values.sort(key=lambda value: (value.name not in promised, value.name if value.name in promised else ""))
             said = ", ".join(_value(value) for value in values[:_VALUES])
             more = f" and {len(values) - _VALUES} more" if len(values) > _VALUES else ""
             on = f" on {dataset}" if dataset else ""
             yield TimelineEvent(known, "metrics", by, f"known of {commit.short}: {said}{more}{on}", commit)
+
+
+def _promised(repo: Repository) -> set[str]:
+    """Return the metrics that objectives ask of: what is known of those is told first."""
+    try:
+        return {condition.name for one in objectives(repo.project()) for condition in one.require}
+    except UsageError:  # the report says what is wrong with the objectives
+        return set()
 
 
 def _value(value: MetricValue) -> str:

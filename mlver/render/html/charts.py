@@ -25,12 +25,12 @@ _ROW = 34.0
 def bars_by_release(measure: Measure, index: int, rows: Sequence[ReleaseRow], axis_top: float) -> str:
     """Return one bar per release for one measure; what is unknown is written, never drawn as zero."""
     name = metric_name(measure.name, measure.slice)
-    width, left = 460.0, 170.0
+    width, left = 460.0, 200.0
     parts: list[str] = []
     y = 6.0
     for row in rows:
         cell = row.cells[index]
-        label = f"{row.subject[:20]}…" if len(row.subject) > 21 else row.subject
+        label = f"{row.subject[:27]}…" if len(row.subject) > 28 else row.subject
         parts.append(text(left - 8, y + 15, label, "end"))
         if cell.value is None:
             parts.append(text(left, y + 15, "unknown", "soft"))
@@ -76,13 +76,17 @@ def known_curve(curves: Sequence[Curve], last: datetime) -> str:
     values = [point.value for curve in curves for point in curve.points]
     first = min(moments)
     last = max(last, first + timedelta(hours=1))
+    counted = all(value == int(value) for value in values)
     low, high = min([0.0, *values]), max([*values, 1.0 if max(values) <= 1 else max(values)])
     high = high if high > low else low + 1
     axis, top, bottom = TimeAxis(first, last, 52, WIDTH - 10), 10.0, 150.0
     parts = axis.ticks(top, bottom)
     for share in (0.0, 0.5, 1.0):
         y = bottom - share * (bottom - top)
-        parts += [line_between(52, y, WIDTH - 10, y), text(46, y + 4, number(low + share * (high - low)), "soft end")]
+        parts += [
+            line_between(52, y, WIDTH - 10, y),
+            text(46, y + 4, _shown(low + share * (high - low), counted), "soft end"),
+        ]
     for n, curve in enumerate(curves):
         parts += _steps(
             curve, axis, SERIES[n % len(SERIES)], lambda v: bottom - (v - low) / (high - low) * (bottom - top)
@@ -90,13 +94,18 @@ def known_curve(curves: Sequence[Curve], last: datetime) -> str:
     rows = -(-len(curves) // 2)
     for n, curve in enumerate(curves):
         x, y = (n % 2) * WIDTH / 2, 180 + 18 * (n // 2)
-        label = f"{curve.subject[:44]}: {number(curve.points[-1].value)}"
+        label = f"{curve.subject[:44]}: {_shown(curve.points[-1].value, counted)}"
         parts += [rect(x, y - 10, 12, 12, SERIES[n % len(SERIES)]), text(x + 18, y, label)]
     about = "; ".join(
         f"{curve.subject}: " + ", ".join(f"{number(p.value)} known {when(p.known)}" for p in curve.points)
         for curve in curves
     )
     return drawing(f"{metric_name(measure.name, measure.slice)} as it became known", about, 180 + 18 * rows, parts)
+
+
+def _shown(value: float, counted: bool) -> str:
+    """Return a value for people; what is counted is whole."""
+    return number(int(value) if counted and value == int(value) else value)
 
 
 def slo_lanes(tenures: Sequence[SloTenure], last: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from mlver.render.document import Block, Figure, Grid, Heading, Items, Line, Paragraph, Tiles
+from mlver.render.document import Block, Figure, Figures, Grid, Heading, Items, Line, Paragraph, Tiles
 from mlver.render.html.style import STYLE
 from mlver.render.lines import safe
 
@@ -65,9 +65,16 @@ def _block(block: Block) -> str:
     if isinstance(block, Items):
         return f"<ul>{''.join(_item(block, number) for number in range(len(block.items)))}</ul>"
     if isinstance(block, Figure):
-        caption = f"<figcaption>{text_of(block.caption)}</figcaption>" if block.caption else ""
-        return f"<figure>{block.svg}{caption}</figure>"
+        return _figure(block)
+    if isinstance(block, Figures):
+        return f'<div class="figures">{"".join(map(_figure, block.figures))}</div>'
     return _grid(block)
+
+
+def _figure(figure: Figure) -> str:
+    title = f"<h3>{text_of(figure.title)}</h3>" if figure.title else ""
+    caption = f"<figcaption>{text_of(figure.caption)}</figcaption>" if figure.caption else ""
+    return f"<figure>{title}{figure.svg}{caption}</figure>"
 
 
 def _tile(value: str, label: str, tone: str) -> str:
@@ -93,7 +100,7 @@ def _grid(grid: Grid) -> str:
 
 
 def _number(grid: Grid, column: int) -> str:
-    return ' class="number"' if column in grid.right else ""
+    return ' class="number"' if column in grid.right else "" if column in grid.wrap else ' class="whole"'
 
 
 def _line(spans: Line) -> str:

@@ -26,12 +26,13 @@ section { background: var(--card); border: 1px solid var(--rule); border-radius:
 .tile span { color: var(--soft); font-size: .85rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th { text-align: left; color: var(--soft); font-weight: 600; font-size: .8rem; white-space: nowrap; }
+th { text-align: left; color: var(--soft); font-weight: 600; font-size: .8rem; vertical-align: bottom; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
   overflow-wrap: break-word; }
-td:first-child { white-space: nowrap; }
+.whole { white-space: nowrap; } td:not(.whole, .number) { min-width: 12rem; }
 tr:last-child td { border-bottom: 0; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-right: 1.4rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; padding-right: 1.4rem; }
+td.number { white-space: nowrap; }
 ul { margin: .2rem 0; padding-left: 1.2rem; }
 li { margin: .25rem 0; overflow-wrap: anywhere; }
 li ul { color: var(--soft); font-size: .9rem; }
@@ -39,9 +40,11 @@ li ul { color: var(--soft); font-size: .9rem; }
 .quiet { color: var(--soft); } .who, .stage, .head { font-weight: 600; }
 .id, .path { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .9em; }
 .id { color: var(--id); white-space: nowrap; }
-figure { margin: .5rem 0 1rem; }
+figure { margin: .5rem 0 1rem; overflow-x: auto; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
+.figures svg { max-width: 29rem; }
 figcaption { color: var(--soft); font-size: .85rem; }
-svg { display: block; width: 100%; height: auto; }
+svg { display: block; width: 100%; height: auto; min-width: 44rem; } .figures svg { min-width: 0; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; fill: var(--ink); }
 svg text.soft { fill: var(--soft); font-size: 11px; }
 svg text.end { text-anchor: end; } svg text.mid { text-anchor: middle; }
