@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mlver.errors import Damaged, Refused, RemoteError, UsageError
+from mlver.errors import Collected, Damaged, Refused, RemoteError, UsageError
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation, Tracked, View
-from mlver.repo.generation import store_over
+from mlver.repo.generation import collection_of, store_over
 from mlver.repo.head import Head, read_head, read_log, swap_head
 from mlver.repo.moves import Slot, by_slot, moves
 from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
@@ -56,12 +56,19 @@ class Remote:
             return read_head(self.storage)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Say of what is found damaged meanwhile that it is so there."""
+    def reading(self, head: Head | None = None) -> Iterator[None]:
+        """Say of what is found damaged meanwhile that it is so there; Collected when gc ran there since `head`."""
         try:
             yield
         except Damaged as error:
+            if head is not None:
+                self.same_generation(head)
             raise Damaged(f"{self.name}: {error.message}", hint=f"mlver -C {self.where} fsck") from error
+
+    def same_generation(self, head: Head) -> None:
+        """Raise Collected when gc ran there since `head`: what that leads to may be gone."""
+        if collection_of(self.head()) != collection_of(head):
+            raise Collected(f"gc ran in {self.name} meanwhile", hint="run the command again")
 
     def __enter__(self) -> Self:
         return self

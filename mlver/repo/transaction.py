@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlver.errors import Collected, Conflict, Damaged, LocalIO, OutcomeUnknown
 from mlver.objects.ids import OperationId
@@ -18,7 +18,9 @@ from mlver.store.object_store import ObjectStore
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+_T = TypeVar("_T")
 _ATTEMPTS = 200
+_DONE_AGAIN = 20
 _GONE = 3  # attempts after which what gc removed will not come back by itself
 
 
@@ -93,6 +95,16 @@ def record(store: ObjectStore, build: Callable[[Head], Operation | None]) -> Hea
             with recorded():
                 return read_head(storage) if head.recovered else _after(head, id, operation)
     raise Conflict("the repository's state keeps changing", hint="try again in a moment")
+
+
+def again(act: Callable[[], _T]) -> _T:
+    """Return what `act` does, done anew each time gc removed meanwhile what it relied on; Collected in the end."""
+    for _ in range(_DONE_AGAIN):
+        try:
+            return act()
+        except Collected:
+            continue
+    return act()
 
 
 @contextmanager

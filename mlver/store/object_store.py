@@ -159,6 +159,13 @@ class ObjectStore:
         places = (place for place in self.index.find(type, id) if place.pack not in self.doomed)
         return next((place for place in places if present(self.storage, place)), None)
 
+    def place(self, type: int, id: bytes) -> Location | None:
+        """Return a place where the object lies just now, be it condemned; None after a second look at the packs."""
+        for _ in self._attempts(rebuild=False):
+            if found := self._lying(type, id):
+                return found
+        return None
+
     def _lying(self, type: int, id: bytes) -> Location | None:
         return next((place for place in self.index.find(type, id) if present(self.storage, place)), None)
 
@@ -185,10 +192,12 @@ class ObjectStore:
     def _attempts(self, rebuild: bool = True) -> Iterator[None]:
         """Come back with the index as it is, then refreshed, then (once) rebuilt from the packs."""
         yield
-        for _ in range(_REFRESHES):  # gc may move packs while the list of them is read
-            if not self.index.refresh():
+        for number in range(_REFRESHES):  # gc may move packs while the list of them is read
+            changed = self.index.refresh()
+            if changed or number == 0:  # another process may have brought a shared index up to date before us
+                yield
+            if not changed:
                 break
-            yield
         if rebuild and not self._rebuilt:
             self._rebuilt = True
             self.index.rebuild()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from mlver.errors import Conflict, Damaged
+from mlver.errors import Collected, Damaged
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.arrival import Arrival
@@ -97,7 +97,8 @@ class Transfer:
                     self._wanted.setdefault(name, {})[key] = row
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> Moved:
-        """Move it all, durably; raises Damaged, naming it, for what is not as it should be, Conflict as a session.
+        """Move it all, durably; raises Damaged, naming it, for what is not as it should be, Collected as a session,
+        or when gc removed meanwhile what was to be copied.
 
         `progress` is called with bytes done and bytes in all.
         """
@@ -109,7 +110,10 @@ class Transfer:
             if progress is not None:
                 progress(min(done, moved.bytes), moved.bytes)
 
-        whole = [name for name, wanted in self._wanted.items() if self._as_it_is(name, wanted)]
+        whole = []
+        for name, wanted in self._wanted.items():
+            with _vanishing(name):
+                whole += [name] * self._as_it_is(name, wanted)
         with self._session as session:
             # lists come behind their chunks, so packs without any go first
             for name in sorted(whole, key=lambda name: any(type == _LIST for type, _ in self._wanted[name])):
@@ -131,7 +135,7 @@ class Transfer:
         self._asked.add(key)
         if self._session.known(type, id):
             return False
-        place = self.source.locate(type, id)
+        place = self.source.place(type, id)
         if place is None:
             raise Damaged(f"missing object {names(type, id)}", hint="mlver fsck")
         self._wanted.setdefault(place.pack, {})[key] = place.row
@@ -259,7 +263,7 @@ def _vanishing(name: str) -> Iterator[None]:
     try:
         yield
     except KeyError:
-        raise Conflict(f"pack {name} was removed while it was copied", hint="run the command again") from None
+        raise Collected(f"pack {name} was removed while it was copied", hint="run the command again") from None
 
 
 def _payload(storage: Storage, name: str, row: Row) -> bytes:

@@ -9,23 +9,23 @@ from typing import ClassVar
 
 from mlver.errors import Damaged, Refused, UsageError
 from mlver.index.locations import Locations
-from mlver.objects.encoding import encode
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation
 from mlver.repo.effects import CLONE
 from mlver.repo.generation import collection_of
-from mlver.repo.head import SLOTS, Head, read_head, read_log, slot_bytes
+from mlver.repo.head import SLOTS, Head, read_head, read_log, slot_bytes, write_operation
 from mlver.repo.overlay import carry_out
 from mlver.repo.remote import DEFAULT, Remote, add_remote_setting, open_remote, tracked
 from mlver.repo.repository import FOLDER, FORMAT, Clock, Repository, has_format, is_bare, login_name, system_clock
 from mlver.repo.settings import ASKED, Settings, write_setting
+from mlver.repo.transaction import again
 from mlver.storage import durable
 from mlver.storage.base import Storage
 from mlver.storage.local import LocalStorage
 from mlver.store.object_store import ObjectStore
 from mlver.store.pack import list_packs
-from mlver.store.transfer import Transfer
+from mlver.store.transfer import Moved, Transfer
 from mlver.verbs.common import Progress
 from mlver.verbs.merge_lay import work_steps
 from mlver.verbs.sharing import Delivery, run_transfer
@@ -69,14 +69,10 @@ def clone(
     """
     dot = _ground(source, target, bare)
     with open_remote(source) as there:
-        head = there.head()  # first: what it leads to was there before it, and stays
         storage = LocalStorage(dot)
         store = ObjectStore(storage, Locations.open(dot / "cache" / "objects.db", storage))
-        transfer = Transfer(there.store, store)
+        head, moved = again(lambda: _bring(there, store, progress))
         with there.reading():
-            for name in list_packs(there.storage):
-                transfer.add_pack(name)
-            moved = run_transfer(transfer, progress, "clone")
             count = _copy_log(there, head, storage)
         store.close()
         write_setting(dot / "config.toml", "releases.write", ASKED)
@@ -103,6 +99,18 @@ def clone(
         operations=count,
         delivery=Delivery(bytes=moved.bytes, commits=moved.objects.get("commit", 0), objects=moved.objects),
     )
+
+
+def _bring(there: Remote, store: ObjectStore, progress: Progress | None) -> tuple[Head, Moved]:
+    """Copy all packs; return the head whose objects they hold."""
+    head = there.head()  # first: what it leads to was there before it, and stays until gc runs
+    transfer = Transfer(there.store, store)
+    with there.reading(head):
+        for name in list_packs(there.storage):
+            transfer.add_pack(name)
+        moved = run_transfer(transfer, progress, "clone")
+    there.same_generation(head)
+    return head, moved
 
 
 def _ground(source: Path, target: Path, bare: bool) -> Path:
@@ -136,7 +144,7 @@ def _copy_log(there: Remote, head: Head, storage: Storage) -> int:
     kept: set[str] = set()
     for id, operation in read_log(there.storage, head.id, head.operation):
         kept.add(f"ops/{id}")
-        storage.create(f"ops/{id}", encode(operation))
+        write_operation(storage, operation)
     for key in [key for key in storage.list("ops") if key not in kept]:
         storage.delete(key)
     return len(kept)
@@ -152,9 +160,7 @@ def _first(there: Remote, head: Head, actor: str, clock: Clock) -> Operation:
 
 def _plant(storage: Storage, head: Head, first: Operation) -> None:
     """Make `first` the head of a repository that has none yet, over what an earlier try left."""
-    data = encode(first)
-    id = OperationId.of(data)
-    storage.create(f"ops/{id}", data)
+    id, _ = write_operation(storage, first)
     for operation, number in ((head.id, head.operation.number), (id, first.number)):
         key = SLOTS[number % 2]
         now = storage.read(key) if storage.exists(key) else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count
 from typing import ClassVar
 
-from mlver.errors import Collected, Conflict, NegativeAnswer, Refused, UsageError
+from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
 from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
@@ -24,15 +23,13 @@ from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
-from mlver.repo.transaction import transact
+from mlver.repo.transaction import again, transact
 from mlver.repo.treebuild import put_tree
 from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
 from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.compare import file_changes
 from mlver.verbs.message import describe, oddities
-
-_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -76,13 +73,11 @@ def commit(
     changed, Refused on special files, hostile names and an open merge with conflicts left, Conflict when the branch
     moved meanwhile. A merge that is open and resolved becomes this commit.
     """
-    for attempt in count(1):
-        try:
-            return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
-        except Collected:  # gc removed what was found stored already: this time it is stored again
-            if attempt == _ATTEMPTS:
-                raise
-    raise AssertionError
+
+    def make() -> CommitResult:  # when gc removed what was found stored already, it is stored again
+        return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
+
+    return again(make)
 
 
 class _Commit:

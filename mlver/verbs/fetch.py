@@ -18,7 +18,7 @@ from mlver.repo.releases import settle_after, unsettled
 from mlver.repo.remote import Remote, both_lines, remote_of, tracked
 from mlver.repo.repository import Repository
 from mlver.repo.settings import ASKED, write_setting
-from mlver.repo.transaction import next_operation, record, recorded
+from mlver.repo.transaction import again, next_operation, record, recorded
 from mlver.store.transfer import Transfer
 from mlver.verbs.common import Progress
 from mlver.verbs.sharing import (
@@ -74,10 +74,20 @@ def fetch(
     that is damaged (Damaged), gone (RemoteError) or older than it was (Refused) changes nothing.
     """
     choices = dict(map(parse_choice, stages))
+    return again(lambda: _fetch(repo, remote, choices, reason, dry_run, progress))
+
+
+def _fetch(
+    repo: Repository,
+    remote: str | None,
+    choices: Mapping[Slot, str],
+    reason: str | None,
+    dry_run: bool,
+    progress: Progress | None,
+) -> FetchResult:
     repo.refresh()
     with remote_of(repo, remote) as there:
-        head = there.head()
-        delivery = _bring(repo, there, head, dry_run, progress)
+        head, delivery = _bring(repo, there, dry_run, progress)
         result = FetchResult(there.name, there.where, delivery=delivery, dry_run=dry_run)
         result = replace(result, branches=dict(head.operation.view.branches))
         made = {slot: Choice(side, repo.actor, repo.now(), reason) for slot, side in choices.items()}
@@ -117,12 +127,13 @@ def fetch(
     return replace(result, followed=followed)
 
 
-def _bring(repo: Repository, there: Remote, head: Head, dry_run: bool, progress: Progress | None) -> Delivery:
-    """Bring every object here that the other view leads to, each checked."""
+def _bring(repo: Repository, there: Remote, dry_run: bool, progress: Progress | None) -> tuple[Head, Delivery]:
+    """Bring every object here that the newest view there leads to, each checked; return its head."""
+    head = there.head()
     view, mine = head.operation.view, repo.view
     heads = [*view.branches.values(), *view.tags.values()]
     heads += [live.commit for scopes in view.stages.values() for live in scopes.values()]
-    with there.reading():
+    with there.reading(head):
         ours, theirs = both_lines(repo, repo.state, there, head)
         known_moves = {identity(move) for line in ours.values() for move in line}
         new_moves = [move for line in theirs.values() for move in line if identity(move) not in known_moves]
@@ -138,7 +149,7 @@ def _bring(repo: Repository, there: Remote, head: Head, dry_run: bool, progress:
             transfer.close()
         else:
             moved = run_transfer(transfer, progress, f"fetch from {there.name}")
-    return delivered(shipment, moved)
+    return head, delivered(shipment, moved)
 
 
 def _only_when_asked(repo: Repository) -> None:

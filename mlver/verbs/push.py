@@ -16,7 +16,7 @@ from mlver.repo.joining import join_stages
 from mlver.repo.reach import Before, Shipment, fact_reach, is_before, meeting_commits, meeting_facts
 from mlver.repo.remote import Remote, both_lines, remote_of
 from mlver.repo.repository import Repository
-from mlver.repo.transaction import next_operation, record, recorded, transact
+from mlver.repo.transaction import again, next_operation, record, recorded, transact
 from mlver.store.transfer import Transfer
 from mlver.verbs.common import Progress
 from mlver.verbs.sharing import (
@@ -91,7 +91,7 @@ def push(
                 return None
             return next_operation(repo, head, _command(result.refs), view, joined=wanted.moves)
 
-        head = record(there.store, build)
+        head = again(lambda: record(there.store, build))
         if not dry_run:
             with recorded():
                 _remember(repo, there, head)

@@ -1,0 +1,93 @@
+"""gc beside writers and readers, with no grace at all: whatever comes between whatever, nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlver.errors import Damaged
+from mlver.repo.repository import Repository
+from mlver.verbs.branch import set_ref
+from mlver.verbs.gc import gc
+from mlver.verbs.note import add_note
+from tests.gc import beside
+from tests.gc.between import CHANGES, between
+from tests.gc.world import drop, experiment, noise, sound
+from tests.kit import Bench
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> beside.World:
+    return beside.make_world(tmp_path_factory.mktemp("beside") / "first")
+
+
+@pytest.mark.parametrize("writer", beside.WRITERS)
+def test_a_writer_in_the_middle_of_gc_loses_nothing(writer: str, first: beside.World, tmp_path: Path) -> None:
+    assert list(beside.rounds(first, tmp_path, writer, within="gc", start=2, step=4)) == []
+
+
+@pytest.mark.parametrize("writer", beside.WRITERS)
+def test_gc_in_the_middle_of_a_writer_takes_nothing_it_needs(writer: str, first: beside.World, tmp_path: Path) -> None:
+    assert list(beside.rounds(first, tmp_path, writer, within=writer, start=9, step=29)) == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path / "repo")
+    bench.write("models/m.bin", noise(0, 900_000))
+    bench.commit("base")
+    experiment(bench, "x", 1)
+    return bench
+
+
+def test_a_reader_that_is_open_goes_on(bench: Bench) -> None:
+    with bench.repo.store.session() as session:  # so that the pack of main is written anew
+        session.put_bytes(noise(5, 900_000))
+        session.finish()
+    reader = bench.reopen()
+    file = reader.snapshot(reader.resolve("main")).source("models/m.bin").open()
+    start = file.read(1000)
+    drop(bench, "x")
+    with Repository.open(bench.root, actor="ana", clock=bench.clock) as other:
+        assert gc(other, grace="0", full=True).operation is not None
+    assert start + file.read() == noise(0, 900_000)
+    assert reader.head_snapshot().source("models/m.bin").open().read() == noise(0, 900_000)
+
+
+def test_what_is_written_about_a_commit_while_gc_looks_keeps_it(bench: Bench) -> None:
+    lost = bench.repo.resolve("x")
+    drop(bench, "x")
+    ben = Repository.open(bench.root, actor="ben", clock=bench.clock)
+    with ben, between(1, lambda: add_note(ben, lost.hex(), "look at this one"), ("create",)) as rig:
+        assert gc(bench.repo, grace="0").dropped == ()
+    assert rig.fired and bench.reopen().store.has(lost) and sound(bench.root)
+
+
+def test_a_branch_made_just_before_the_swap_keeps_its_commit(bench: Bench) -> None:
+    lost = bench.repo.resolve("x")
+    drop(bench, "x")
+    ben = Repository.open(bench.root, actor="ben", clock=bench.clock)
+    with ben, between(1, lambda: set_ref(ben, "branch", "y", lost.hex()), ("compare_and_swap",)) as rig:
+        assert gc(bench.repo, grace="0").dropped == ()
+    assert rig.fired and sound(bench.root)
+    assert bench.reopen().snapshot(bench.repo.resolve("y")).source("models/m.bin").open().read() == noise(1)
+
+
+def test_what_is_needed_and_lies_only_in_the_trash_stops_gc(bench: Bench) -> None:
+    second = {path.name for path in (bench.root / ".mlver/packs").iterdir()}
+    add_note(bench.repo, "x", "kept by this")
+    for path in (bench.root / ".mlver/packs").iterdir():
+        if path.name in second:  # as when a pack was lost that held a second copy
+            (bench.root / ".mlver/trash").mkdir(exist_ok=True)
+            path.rename(bench.root / ".mlver/trash" / f"1-{path.name}")
+    with pytest.raises(Damaged, match="is needed, and lies only in the trash"):
+        gc(bench.reopen(), grace="0")
+    assert len(list((bench.root / ".mlver/trash").iterdir())) == len(second)
+
+
+def test_the_changes_of_gc_are_few(first: beside.World, tmp_path: Path) -> None:
+    world = first.copy(tmp_path / "round")
+    with between(None, lambda: None, CHANGES) as rig:
+        world.collect()
+    assert rig.log.count("compare_and_swap") == 2, "one operation in each repository"
