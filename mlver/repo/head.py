@@ -22,9 +22,13 @@ from mlver.objects.state import Operation
 from mlver.repo.names import check_ref
 from mlver.repo.refs import check_remote, check_scope
 from mlver.storage.base import Storage
+from mlver.store.codec import compress, unfold
 
 SLOTS = ("head.0", "head.1")
+_FOLDED_FROM = 2048  # bytes
+_LARGEST = 1 << 28
 _RELEASE = re.compile(r"[0-9a-f]{16}")
+_LARGEST = {"head": 1 << 20, "ops": 1 << 28}  # bytes; no slot and no operation is anywhere near
 _PACK = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,7 +64,7 @@ def parse_slot(data: bytes) -> tuple[int, OperationId]:
 def read_operation(storage: Storage, id: OperationId) -> Operation:
     """Return the operation `id`, verified; Damaged when it is missing or not what its id says."""
     try:
-        data = storage.read(f"ops/{id}")
+        data = _read(storage, f"ops/{id}")
     except KeyError:
         raise Damaged(f"operation {id.short} is missing", hint="mlver fsck") from None
     if OperationId.of(data) != id:
@@ -69,6 +73,25 @@ def read_operation(storage: Storage, id: OperationId) -> Operation:
         return _lawful(decode(Operation, data))
     except (Damaged, UsageError) as error:
         raise Damaged(f"operation {id.short}: {error.message}", hint="mlver fsck") from None
+
+
+def _read(storage: Storage, key: str) -> bytes:
+    """Return a small file; Damaged when it is so large that reading it would do harm. KeyError when absent."""
+    with contextlib.suppress(KeyError):  # a link or a pipe: reading says so
+        size = storage.size(key)
+        if size > _LARGEST[key[:4].rstrip("/")]:
+            raise Damaged(f"{key} is no {'slot' if key in SLOTS else 'operation'}: {size} bytes", hint="mlver fsck")
+    return storage.read(key)
+
+
+def write_operation(storage: Storage, operation: Operation) -> tuple[OperationId, bool]:
+    """Store an operation; return its id, and whether it was not there before.
+
+    Each repeats the whole view, with what was known when each stage moved: large ones are compressed.
+    """
+    data = encode(operation)
+    id = OperationId.of(data)
+    return id, storage.create(f"ops/{id}", data if len(data) < _FOLDED_FROM else bytes(compress(data)[1]))
 
 
 def _lawful(operation: Operation) -> Operation:
@@ -112,11 +135,11 @@ def read_log(
 
 
 def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:
-    """Return the raw bytes of both slots, None for one that is not there."""
+    """Return the raw bytes of both slots, None for one that is not there; Damaged for one of many megabytes."""
     raw: list[bytes | None] = []
     for key in SLOTS:
         try:
-            raw.append(storage.read(key))
+            raw.append(_read(storage, key))
         except KeyError:
             raw.append(None)
     return raw[0], raw[1]
@@ -179,9 +202,7 @@ def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> Oper
 
     An operation that lost the race is removed again, so that it can never be taken for a later one.
     """
-    data = encode(operation)
-    id = OperationId.of(data)
-    fresh = storage.create(f"ops/{id}", data)
+    id, fresh = write_operation(storage, operation)
     slot = operation.number % 2
     expected = seen.slots[slot] if seen else None
     try:

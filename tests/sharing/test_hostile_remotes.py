@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from contextlib import suppress
@@ -80,6 +81,45 @@ def test_a_file_cut_short_is_found(team: Team) -> None:
         clone(team.folder / "hub", team.folder / "copy", actor="x", clock=team.clock)
     with pytest.raises(UsageError, match="not a mlver repository"):
         Repository.open(team.folder / "copy")
+    sound(new.repo)
+
+
+def _spoil(path: Path, how: str) -> None:
+    if how == "endless":
+        path.chmod(0o644)
+        os.truncate(path, 1 << (28 if path.parent.name == "packs" else 36))  # a hole: no memory holds it
+        return
+    path.unlink()
+    if how == "a pipe":
+        os.mkfifo(path)
+    elif how == "a link":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize("how", ["endless", "a pipe", "a link", "a folder"])
+@pytest.mark.parametrize("what", ["head.0", "head.1", "ops", "packs"])
+def test_what_is_no_file_of_ours_is_refused_or_passed_by(team: Team, what: str, how: str) -> None:
+    add_alert(team.ana.repo, "null", id="A2", at=START, severity="warn")
+    push(team.ana.repo)
+    hub, before = team.folder / "hub", shared(team.hub.view)
+    newest = f"ops/{read_head(LocalStorage(hub)).id}"
+    path = {"ops": hub / newest, "packs": min((hub / "packs").iterdir())}.get(what, hub / what)
+    _spoil(path, how)
+    new = team.bench("new")
+    add_remote(new.repo, "origin", hub)
+    state = new.repo.state.id
+    try:
+        fetch(new.repo)
+    except (Damaged, RemoteError) as error:
+        assert "origin" in error.message or str(hub) in error.message
+        assert new.repo.refresh() and new.repo.state.id == state
+    else:
+        assert (what, how) == ("packs", "endless") or (how == "a folder" and what.startswith("head"))
+        assert new.repo.refresh().facts == before.facts
+    with suppress(MlverError):
+        clone(hub, team.folder / "copy", actor="x", clock=team.clock)
     sound(new.repo)
 
 
