@@ -28,7 +28,7 @@ SLOTS = ("head.0", "head.1")
 _FOLDED_FROM = 2048  # bytes
 _LARGEST = 1 << 28
 _RELEASE = re.compile(r"[0-9a-f]{16}")
-_LARGEST = {"head": 1 << 20, "ops": 1 << 28}  # bytes; no slot and no operation is anywhere near
+_ON_DISK = {"head": 1 << 20, "ops": 1 << 28}  # bytes; no slot and no operation is anywhere near
 _PACK = re.compile(r"[0-9a-f]{64}")
 
 
@@ -64,9 +64,11 @@ def parse_slot(data: bytes) -> tuple[int, OperationId]:
 def read_operation(storage: Storage, id: OperationId) -> Operation:
     """Return the operation `id`, verified; Damaged when it is missing or not what its id says."""
     try:
-        data = _read(storage, f"ops/{id}")
+        data = unfold(_read(storage, f"ops/{id}"), _LARGEST)
     except KeyError:
         raise Damaged(f"operation {id.short} is missing", hint="mlver fsck") from None
+    except Damaged as error:
+        raise Damaged(f"operation {id.short}: {error.message}", hint="mlver fsck") from None
     if OperationId.of(data) != id:
         raise Damaged(f"operation {id.short} does not match its id", hint="mlver fsck")
     try:
@@ -79,7 +81,7 @@ def _read(storage: Storage, key: str) -> bytes:
     """Return a small file; Damaged when it is so large that reading it would do harm. KeyError when absent."""
     with contextlib.suppress(KeyError):  # a link or a pipe: reading says so
         size = storage.size(key)
-        if size > _LARGEST[key[:4].rstrip("/")]:
+        if size > _ON_DISK[key[:4].rstrip("/")]:
             raise Damaged(f"{key} is no {'slot' if key in SLOTS else 'operation'}: {size} bytes", hint="mlver fsck")
     return storage.read(key)
 

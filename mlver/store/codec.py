@@ -17,6 +17,8 @@ _SAMPLED_ABOVE = 16 << 10  # shorter payloads are compressed whole, to see
 _SMALLEST = 64
 _WINDOW = 1 << 27  # the largest window a reader needs for 128 MiB
 
+_MAGIC = b"\x28\xb5\x2f\xfd"
+
 _local = threading.local()  # a zstd context serves one thread at a time
 
 
@@ -60,6 +62,21 @@ def decompress(payload: Bytes, raw: int) -> bytes:
     if len(data) != raw:
         raise Damaged("compressed payload has another length than it declares")
     return data
+
+
+def unfold(data: bytes, most: int) -> bytes:
+    """Return what one zstd frame holds, or `data` itself when it is none; Damaged above `most` bytes."""
+    if not data.startswith(_MAGIC):
+        return data
+    import zstandard
+
+    try:
+        declared = zstandard.frame_content_size(data)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"compressed bytes are unreadable: {error}") from None
+    if not 0 <= declared <= most:
+        raise Damaged("compressed bytes declare no length, or too large a one")
+    return decompress(data, declared)
 
 
 def _compressor() -> ZstdCompressor:
