@@ -198,9 +198,11 @@ def _curves(result: ReportResult) -> list[Block]:
         return []
     blocks: list[Block] = [
         Heading("What was known when"),
-        Paragraph(say(("A value counts from the moment it became known, not from the moment it is about.", "quiet"))),
+        Paragraph(say(("A value counts from the moment it became known. Dashed: live, and nobody knew.", "quiet"))),
     ]
-    blocks += [Figure(known_curve(curves, result.at), title=_name(curves[0].measure)) for curves in moved[:_CURVES]]
+    blocks += [
+        Figure(known_curve(curves, began, result.at), title=_name(curves[0].measure)) for curves in moved[:_CURVES]
+    ]
     return blocks
 
 

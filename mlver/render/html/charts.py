@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mlver.render.metric_rows import metric_name
 from mlver.render.values import many, number, span, when
 
 if TYPE_CHECKING:
+    from mlver.objects.ids import CommitId
     from mlver.repo.slo_state import SloTenure
     from mlver.verbs.alert_stats import AlertTypeStats
     from mlver.verbs.report_result import Curve, Measure, Release, ReleaseRow
@@ -69,12 +70,15 @@ def stage_timeline(releases: Sequence[Release], first: datetime, last: datetime)
     return drawing("What served when", about, bottom + 22, parts)
 
 
-def known_curve(curves: Sequence[Curve], last: datetime) -> str:
-    """Return what was known of one measure, a step line per release: a value holds until the next is known."""
+def known_curve(curves: Sequence[Curve], began: Mapping[CommitId, datetime], last: datetime) -> str:
+    """Return what was known of one measure, a step line per release: a value holds until the next is known.
+
+    Where a release was live (from `began` on) and nothing was known of it the line is dashed.
+    """
     measure = curves[0].measure
     moments = [point.known for curve in curves for point in curve.points]
     values = [point.value for curve in curves for point in curve.points]
-    first = min(moments)
+    first = min(*moments, *(began[curve.commit] for curve in curves))
     last = max(last, first + timedelta(hours=1))
     counted = all(value == int(value) for value in values)
     low, high = min([0.0, *values]), max([*values, 1.0 if max(values) <= 1 else max(values)])
@@ -89,23 +93,27 @@ def known_curve(curves: Sequence[Curve], last: datetime) -> str:
         ]
     for n, curve in enumerate(curves):
         parts += _steps(
-            curve, axis, SERIES[n % len(SERIES)], lambda v: bottom - (v - low) / (high - low) * (bottom - top)
+            curve,
+            began[curve.commit],
+            axis,
+            SERIES[n % len(SERIES)],
+            lambda v: bottom - (v - low) / (high - low) * (bottom - top),
         )
     rows = -(-len(curves) // 2)
     for n, curve in enumerate(curves):
-        x, y = (n % 2) * WIDTH / 2, 180 + 18 * (n // 2)
+        x, y = (n % 2) * WIDTH / 2, 188 + 18 * (n // 2)
         label = f"{curve.subject[:44]}: {_shown(curve.points[-1].value, counted)}"
         parts += [rect(x, y - 10, 12, 12, SERIES[n % len(SERIES)]), text(x + 18, y, label)]
     about = "; ".join(
         f"{curve.subject}: " + ", ".join(f"{number(p.value)} known {when(p.known)}" for p in curve.points)
         for curve in curves
     )
-    return drawing(f"{metric_name(measure.name, measure.slice)} as it became known", about, 180 + 18 * rows, parts)
+    return drawing(f"{metric_name(measure.name, measure.slice)} as it became known", about, 188 + 18 * rows, parts)
 
 
 def _shown(value: float, counted: bool) -> str:
     """Return a value for people; what is counted is whole."""
-    return number(int(value) if counted and value == int(value) else value)
+    return f"{value:g}" if counted else number(value)
 
 
 def slo_lanes(tenures: Sequence[SloTenure], last: datetime) -> str:
@@ -145,9 +153,16 @@ def alert_bars(types: Sequence[AlertTypeStats]) -> str:
     return drawing("Alerts by type", about, len(types) * 26.0 + 6, parts)
 
 
-def _steps(curve: Curve, axis: TimeAxis, colour: str, y: Callable[[float], float]) -> list[str]:
+def _steps(curve: Curve, since: datetime, axis: TimeAxis, colour: str, y: Callable[[float], float]) -> list[str]:
     path, parts = [], []
     before: float | None = None
+    if since < curve.points[0].known:
+        ends = axis.x(since), axis.x(curve.points[0].known)
+        level = num(y(curve.points[0].value))
+        parts.append(
+            f'<line x1="{num(ends[0])}" y1="{level}" x2="{num(ends[1])}" y2="{level}" stroke="{colour}" '
+            f'stroke-width="1.5" stroke-dasharray="2 5"><title>live, and not known</title></line>'
+        )
     for point in curve.points:
         x, at = axis.x(point.known), y(point.value)
         path += [f"{num(x)},{num(before)}"] if before is not None else []
