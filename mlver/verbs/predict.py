@@ -108,7 +108,7 @@ def _by_models(
     for number, (version, one) in enumerate(zip(versions, models, strict=True)):
         if progress:
             progress(number, 2, f"running {one.path} of {version.side.name}")
-        ran = run_model(one, table.arrow, timeout)
+        ran = run_model(one, table.arrow, table.aside, timeout)
         columns = ran.columns
         said.append(dict(zip(table.names, ran.values, strict=True)))
         sides.append(RanSide(version.side, one.path, one.id, one.verdict, ran.notes))

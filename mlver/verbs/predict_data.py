@@ -41,8 +41,13 @@ class PredictedTable:
 
     @cached_property
     def arrow(self) -> bytes:
-        """The columns a model may look at: neither key nor label."""
-        return self.handed.arrow(without=[*self.handed.key, *([self.label] if self.label else [])])
+        """The table as an Arrow IPC stream."""
+        return self.handed.arrow()
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """The columns a model takes only if it names them: key and label."""
+        return (*self.handed.key, *([self.label] if self.label else []))
 
     def labels(self, repo: Repository, files: Sequence[str], rev: str | None) -> Mapping[str, Predicted]:
         """Return the known labels by row name: of files (`PATH`, `PATH@REV`), the later over the earlier; else its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,8 @@ def chosen_models(
     return old, new
 
 
-def run_model(model: ChosenModel, table: bytes, timeout: float) -> Prediction:
-    """Return what a model predicts for a table, an Arrow IPC stream; errors as of `predict_walled_in`."""
+def run_model(model: ChosenModel, table: bytes, aside: Sequence[str], timeout: float) -> Prediction:
+    """Return what a model predicts for a table; arguments and errors are those of `predict_walled_in`."""
     from mlver.repo.predictor.parent import predict_walled_in
 
     source = model.snapshot.source(model.path)
@@ -56,7 +57,7 @@ def run_model(model: ChosenModel, table: bytes, timeout: float) -> Prediction:
     with source.open() as stream:
         content = stream.read()
     name = f"{model.path} of {_where(model.snapshot)}"
-    return predict_walled_in(content, table, name, skops=model.format == "skops", timeout=timeout)
+    return predict_walled_in(content, table, name, aside=aside, skops=model.format == "skops", timeout=timeout)
 
 
 def _path(sides: tuple[Snapshot, Snapshot]) -> str:

@@ -254,3 +254,21 @@ def test_predictions_and_labels_of_other_spelling_are_the_same() -> None:
     counted = Counted(rows, None)
     assert counted.flips().count == 0
     assert counted.correct().right_now == 4
+
+
+def test_a_first_column_that_happens_to_be_unique_is_still_a_feature(bench: Bench) -> None:
+    bench.write("data/w3.csv", X.assign(**{"mean radius": range(len(X))}).to_csv(index=False))
+    assert predict(bench, "HEAD", "HEAD", trust=True).same
+
+
+def test_models_of_skops_and_without_names_of_columns(bench: Bench) -> None:
+    skops = pytest.importorskip("skops.io")
+    bare = LogisticRegression(max_iter=10_000).fit(X.to_numpy(), Y)
+    bench.write("models/bare.skops", skops.dumps(bare))
+    bench.write("data/w3.csv", TABLE.drop(columns="clinic").to_csv(index=False))
+    bench.commit("skops")
+    result = predict(bench, "HEAD", "HEAD", model="models/bare.skops", trust=True, label="label")
+    assert result.same
+    assert result.correct is not None
+    assert result.correct.right_now == (bare.predict(X.round(4).to_numpy()) == Y).sum()
+    assert result.columns == tuple(X.columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -74,11 +74,10 @@ class Handed:
                 found[name] = key_texts(column)
         return found
 
-    def arrow(self, without: Sequence[str] = ()) -> bytes:
-        """Return the table as an Arrow IPC stream, without some columns."""
-        table: Any = self._table.drop_columns([name for name in without if name in self.columns])
+    def arrow(self) -> bytes:
+        """Return the table as an Arrow IPC stream."""
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
+        with pa.ipc.new_stream(sink, self._table.schema) as writer:
+            writer.write_table(self._table)
         written: bytes = sink.getvalue().to_pybytes()
         return written

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ def _answer(folder: Path) -> dict[str, Any]:
     content = (folder / "model").read_bytes()
     if question["skops"]:
         import skops.io  # noqa: F401 - before the walls are up
+    import pandas  # noqa: F401
     import pyarrow as pa
     import sklearn.pipeline  # noqa: F401
 
@@ -46,7 +48,7 @@ def _answer(folder: Path) -> dict[str, Any]:
     _warm_up()
     try:
         put_up(seconds=question["seconds"], memory=question["memory"], output=question["output"])
-        return _predict(content, frame)
+        return _predict(content, frame, question["aside"])
     except NoWalls as error:
         return {"refused": str(error)}
     except Forbidden as error:
@@ -69,7 +71,7 @@ def _warm_up() -> None:
     look()
 
 
-def _predict(content: bytes, frame: Any) -> dict[str, Any]:
+def _predict(content: bytes, frame: Any, aside: Sequence[str] = ()) -> dict[str, Any]:
     from mlver.repo.predictor.loading import load_model
     from mlver.repo.predictor.names import Forbidden
 
@@ -77,7 +79,7 @@ def _predict(content: bytes, frame: Any) -> dict[str, Any]:
         warnings.simplefilter("always")
         try:
             model = load_model(content)
-            columns, by, table = _prepared(model, frame)
+            columns, by, table = _prepared(model, frame, aside)
             predicted = model.predict(table)
         except (Cannot, Forbidden, PermissionError, MemoryError, ModuleNotFoundError):
             raise
@@ -91,7 +93,7 @@ def _predict(content: bytes, frame: Any) -> dict[str, Any]:
     return {"predictions": plain, "columns": columns, "by": by, "notes": said[:_NOTES]}
 
 
-def _prepared(model: Any, frame: Any) -> tuple[list[str], str, Any]:
+def _prepared(model: Any, frame: Any, aside: Sequence[str]) -> tuple[list[str], str, Any]:
     """Return the columns a model takes, how they were found, and the table of them."""
     from sklearn.base import BaseEstimator
 
@@ -107,7 +109,8 @@ def _prepared(model: Any, frame: Any) -> tuple[list[str], str, Any]:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise Cannot(f"it takes columns the table does not have: {', '.join(missing[:5])}{more}")
         return wanted, "name", frame[wanted]
-    numeric = [str(name) for name in frame.columns if frame[name].dtype.kind in _NUMERIC]
+    rest = [name for name in frame.columns if name not in aside]
+    numeric = [str(name) for name in rest if frame[name].dtype.kind in _NUMERIC]
     count = getattr(model, "n_features_in_", None)
     if count != len(numeric):
         has = f"the table has {len(numeric)} of numbers, besides key and label"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,14 +41,23 @@ class Prediction:
     notes: tuple[str, ...]
 
 
-def predict_walled_in(model: bytes, table: bytes, name: str, *, skops: bool, timeout: float) -> Prediction:
+def predict_walled_in(
+    model: bytes, table: bytes, name: str, *, aside: Sequence[str] = (), skops: bool, timeout: float
+) -> Prediction:
     """Load a model in a process that can do nothing but compute, and return what it predicts for a table.
 
-    `table` is an Arrow IPC stream without key and label, `name` what the model is called in messages. Raises
+    `table` is an Arrow IPC stream, `aside` its columns that only a model that names them takes (key and label),
+    `name` what the model is called in messages. Raises
     Refused when the model reaches for more than it needs or the platform has no walls, CannotPredict when it does
     not fit the table or takes longer than `timeout` seconds, UsageError when scikit-learn is not installed.
     """
-    question = {"skops": skops, "seconds": math.ceil(timeout) + 1, "memory": MEMORY, "output": OUTPUT_LIMIT}
+    question = {
+        "skops": skops,
+        "aside": list(aside),
+        "seconds": math.ceil(timeout) + 1,
+        "memory": MEMORY,
+        "output": OUTPUT_LIMIT,
+    }
     with temporary_folder("predict") as base:
         work, notes = make_folder(base / "work"), make_folder(base / "notes")
         parts = {"model": model, "table": table, "question.json": json.dumps(question).encode()}
