@@ -59,7 +59,7 @@ def _correct(correct: Correctness) -> RenderableType:
     bad = "bad" if correct.regressions else "good"
     return line(
         right, ": ", (many(correct.regressions, "regression"), bad), ", ", (many(correct.mends, "mend"), "good"),
-        f", net {signed(correct.net)}",
+        f", net {signed(correct.net)}", wrap=True,
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def predict_diff(
         for number, version in enumerate(versions):
             if progress:
                 progress(number, 2, f"serving {version.side.name}")
-            said.append(_served(repo, version, table, others, serve, timeout, environment or {}))
+            said.append(_served(repo, version, table, others, serve, timeout, environment))
             sides.append(RanSide(version.side))
     elif lay:
         raise UsageError("files are laid over a revision for a command", hint="--serve 'python predict.py {data}'")
@@ -170,7 +170,7 @@ def _served(
     others: Sequence[DataVersion],
     command: Sequence[str],
     timeout: float,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] | None,
 ) -> Mapping[str, Predicted]:
     """Return what the command predicts in a scratch folder of one version; CommandFailed saying of which."""
     changes: dict[str, Artifact | bytes | None] = {}
