@@ -179,7 +179,10 @@ def _timeline(result: IncidentReportResult) -> Block:
 
 def _after(moment: datetime, began: datetime | None) -> str:
     """How long after the release went live; nothing for what came before it."""
-    return f"+{lasted((moment - began).total_seconds())}" if began is not None and moment >= began else ""
+    if began is None or moment < began:
+        return ""
+    seconds = (moment - began).total_seconds()
+    return f"+{lasted(seconds)}" if seconds >= 1 else "+0 min"
 
 
 def _slos(slos: Sequence[SloThenNow]) -> Block:

@@ -95,6 +95,7 @@ def known_curve(curves: Sequence[Curve], began: Mapping[CommitId, datetime], las
         parts += _steps(
             curve,
             began[curve.commit],
+            counted,
             axis,
             SERIES[n % len(SERIES)],
             lambda v: bottom - (v - low) / (high - low) * (bottom - top),
@@ -105,7 +106,7 @@ def known_curve(curves: Sequence[Curve], began: Mapping[CommitId, datetime], las
         label = f"{curve.subject[:44]}: {_shown(curve.points[-1].value, counted)}"
         parts += [rect(x, y - 10, 12, 12, SERIES[n % len(SERIES)]), text(x + 18, y, label)]
     about = "; ".join(
-        f"{curve.subject}: " + ", ".join(f"{number(p.value)} known {when(p.known)}" for p in curve.points)
+        f"{curve.subject}: " + ", ".join(f"{_shown(p.value, counted)} known {when(p.known)}" for p in curve.points)
         for curve in curves
     )
     return drawing(f"{metric_name(measure.name, measure.slice)} as it became known", about, 188 + 18 * rows, parts)
@@ -153,7 +154,9 @@ def alert_bars(types: Sequence[AlertTypeStats]) -> str:
     return drawing("Alerts by type", about, len(types) * 26.0 + 6, parts)
 
 
-def _steps(curve: Curve, since: datetime, axis: TimeAxis, colour: str, y: Callable[[float], float]) -> list[str]:
+def _steps(
+    curve: Curve, since: datetime, counted: bool, axis: TimeAxis, colour: str, y: Callable[[float], float]
+) -> list[str]:
     path, parts = [], []
     before: float | None = None
     if since < curve.points[0].known:
@@ -167,7 +170,7 @@ def _steps(curve: Curve, since: datetime, axis: TimeAxis, colour: str, y: Callab
         x, at = axis.x(point.known), y(point.value)
         path += [f"{num(x)},{num(before)}"] if before is not None else []
         path.append(f"{num(x)},{num(at)}")
-        title = f"{curve.subject}: {number(point.value)}, known {when(point.known)}"
+        title = f"{curve.subject}: {_shown(point.value, counted)}, known {when(point.known)}"
         about = f"<title>{text_of(title)}</title>"
         parts.append(f'<circle cx="{num(x)}" cy="{num(at)}" r="3.5" fill="{colour}">{about}</circle>')
         before = at
