@@ -36,7 +36,7 @@ def gc_page(result: GcResult) -> RenderableType:
     last.append(line(f"kept {many(result.commits, 'commit')}; {_packs(result)}"))
     if result.waiting:
         them = f"{many(result.waiting, 'commit')} without a name {'is' if result.waiting == 1 else 'are'}"
-        last.append(indented(line((f"{them} kept until gc.retention is over, or --grace 0", "quiet"), wrap=True)))
+        last.append(indented(line((f"{them} kept for gc.retention (--grace 0 drops them)", "quiet"), wrap=True)))
     if result.emptied:
         last.append(line(f"{'would empty' if would else 'emptied'} {size(result.emptied)} of trash for good"))
     if result.trash:

@@ -54,9 +54,9 @@ def _find(repo: Repository, target: str) -> ObjectId:
     rev, colon, path = target.partition(":")
     if colon and repo.is_revision(rev):
         return _at(repo, rev, path)
-    path, at, rev = target.rpartition("@")
-    if at and repo.is_revision(rev):
-        return _at(repo, rev, path)
+    for at in (place for place, letter in enumerate(target) if letter == "@" and place):
+        if repo.is_revision(target[at + 1 :]):  # which may hold an @ itself: prod@{2}
+            return _at(repo, target[at + 1 :], target[:at])
     if len(target) == 2 * ID_BYTES and (blob := _blob(repo, target)) is not None:  # a large one, too
         return blob
     found = repo.store.index.prefix(target, _TYPES)
