@@ -16,7 +16,7 @@ from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE
 from mlver.objects.time import parse_when
 from mlver.repo.ledger import ledger_of, live_at
-from mlver.repo.refs import remote_branches
+from mlver.repo.refs import check_scope, remote_branches
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -94,7 +94,7 @@ def _named(repo: Repository, text: str) -> CommitId:
     stage, _, scope = text.partition("/")
     if stage in view.remotes and scope in view.remotes[stage].branches:
         found["remote branch"] = view.remotes[stage].branches[scope]
-    if stage in view.stages and (live := live_at(view.stages[stage], scope)):
+    if stage in view.stages and _is_scope(scope) and (live := live_at(view.stages[stage], scope)):
         found["stage"] = live.commit
     if len(set(found.values())) > 1:
         raise UnknownRevision(f"ambiguous revision {text!r}: it is a {' and a '.join(found)}", hint="use the commit id")
@@ -103,6 +103,14 @@ def _named(repo: Repository, text: str) -> CommitId:
     if _HEX.fullmatch(text):
         return _by_prefix(repo, text)
     raise UnknownRevision(f"unknown revision {text[:100]!r}", hint=_suggest(repo, text))
+
+
+def _is_scope(text: str) -> bool:
+    try:
+        check_scope(text)
+    except UsageError:
+        return False
+    return True
 
 
 def _by_prefix(repo: Repository, prefix: str) -> CommitId:
@@ -178,6 +186,8 @@ def parse_target(repo: Repository, text: str) -> Target:
     if _is_path(repo, before):
         return Target(None, before, unit_)
     rev, colon, path = before.partition(":")
+    if "@" in rev and not mark and exists(repo, before):  # the colon is that of a time
+        return Target(before, None, None)
     if colon and exists(repo, rev):
         return Target(rev, _clean(repo, path), unit_)
     for at in (i for i, c in enumerate(before) if c == "@" and i):

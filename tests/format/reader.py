@@ -60,7 +60,10 @@ class Reader:
         slots = [self.dot / name for name in ("head.0", "head.1")]
         newest = max((json.loads(slot.read_bytes()) for slot in slots if slot.exists()), key=lambda s: s["number"])
         id = newest["operation"]
-        view = json.loads(checked((self.dot / "ops" / id).read_bytes(), id, "mlver 1 operation"))["view"]
+        data = (self.dot / "ops" / id).read_bytes()
+        if data.startswith(b"\x28\xb5\x2f\xfd"):
+            data = zstandard.ZstdDecompressor().decompress(data)
+        view = json.loads(checked(data, id, "mlver 1 operation"))["view"]
         branch = view.get("branch", "main")
         return self.object("commit", view["detached"] if branch is None else view["branches"][branch])
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from mlver.errors import Damaged
+from mlver.objects.encoding import encode
+from mlver.objects.ids import CommitId
 from mlver.objects.state import Operation, View
-from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_slots, swap_head
+from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_operation, read_slots, swap_head
 from mlver.storage.memory import MemoryStorage
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -82,6 +85,22 @@ def test_a_slot_is_one_line_with_number_operation_and_checksum(storage: MemorySt
     assert data is not None and data.endswith(b"\n") and data.count(b"\n") == 1
     number, operation = parse_slot(data)
     assert number == 5 and storage.exists(f"ops/{operation}")
+
+
+def test_a_large_operation_is_kept_small_and_read_back_the_same(storage: MemoryStorage) -> None:
+    head = read_head(storage)
+    tags = {f"v{n}": CommitId(bytes([n]) * 32) for n in range(200)}
+    large = replace(_operation(head), view=View(tags=tags))
+    assert swap_head(storage, head, large)
+    id = read_head(storage).id
+    assert read_operation(storage, id) == large
+    data = storage.read(f"ops/{id}")
+    assert len(data) < len(encode(large)) // 2
+    for wrong in (data[:-9], data[:4] + b"\xff" * 8 + data[12:], data + b"x"):
+        assert storage.compare_and_swap(f"ops/{id}", data, wrong)
+        with pytest.raises(Damaged, match=f"operation {id.short}"):
+            read_operation(storage, id)
+        assert storage.compare_and_swap(f"ops/{id}", wrong, data)
 
 
 def test_an_operation_that_does_not_match_its_id_is_damage(storage: MemoryStorage) -> None:

@@ -117,6 +117,8 @@ def test_a_name_that_is_both_branch_and_stage_is_ambiguous(bench: Bench, moves: 
         ("HEAD~1", Target("HEAD~1", None, None)),
         ("prod@{1}", Target("prod@{1}", None, None)),
         ("prod/clinic=C", Target("prod/clinic=C", None, None)),
+        ("prod/clinic=C@{2024-04-22T02:30Z}", Target("prod/clinic=C@{2024-04-22T02:30Z}", None, None)),
+        ("prod@2024-04-22T02:30Z", Target("prod@2024-04-22T02:30Z", None, None)),
         ("not/there.csv", Target(None, "not/there.csv", None)),
     ],
 )
