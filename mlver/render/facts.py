@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
-from mlver.render.metric_rows import metric_blocks, metric_name
+from mlver.render.metric_rows import metric_blocks, metric_name, slices_beside
 from mlver.render.values import UNKNOWN, number, when, who
 
 if TYPE_CHECKING:
@@ -45,16 +45,9 @@ def _is_matrix(values: Sequence[MetricValue]) -> bool:
 
 def _matrix(values: Sequence[MetricValue]) -> RenderableType:
     """Metrics below each other, slices beside each other."""
-    slices = list(dict.fromkeys(value.slice for value in values))
     cells = {(value.name, value.slice): number(value.value) for value in values}
-    rows: list[list[Part | None]] = [
-        [name, *(cells.get((name, slice), "") for slice in slices)]
-        for name in dict.fromkeys(value.name for value in values)
-    ]
-    sizes = {value.slice: value.n for value in values if value.n is not None}
-    if sizes:
-        rows.insert(0, [("n", "quiet"), *((number(sizes[s]) if s in sizes else "", "quiet") for s in slices)])
-    return Columns(rows, head=("", *(slice or "all" for slice in slices)), right=range(1, len(slices) + 1), grow=0)
+    sizes = {value.slice: number(value.n) for value in values if value.n is not None}
+    return slices_beside(cells, sizes)
 
 
 def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from mlver.render.lines import Columns, indented, line, paragraphs
+from mlver.render.lines import indented, line, paragraphs
+from mlver.render.metric_rows import slices_beside
 from mlver.render.values import number, when, who
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def drill_page(result: DrillResult) -> RenderableType:
 
 def _drill(drill: Drill) -> list[RenderableType]:
     on = f" on {drill.dataset}" if drill.dataset else ""
-    rows = [[name, number(value)] for name, value in drill.values.items()]
+    cells = {}
+    for shown, value in drill.values.items():
+        name, _, slice = shown.partition("{")
+        cells[name, slice.removesuffix("}")] = number(value)
     return [
         indented(line((f"drilled {when(drill.at)} by {who(drill.by)}{on}", "quiet"))),
-        indented(Columns(rows, right=(1,)), 4),
+        indented(slices_beside(cells), 4),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -51,6 +51,20 @@ def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> li
 def metric_name(name: str, slice: str) -> str:
     """Return `recall` or `recall{clinic=C}`."""
     return f"{name}{{{slice}}}" if slice else name
+
+
+def slices_beside(cells: Mapping[tuple[str, str], str], sizes: Mapping[str, str] | None = None) -> Columns:
+    """Lay out (metric, slice) -> text with metrics below each other and slices beside each other.
+
+    `sizes` tells of each slice how many rows it has.
+    """
+    slices = list(dict.fromkeys(slice for _, slice in cells))
+    rows: list[list[Part | None]] = [
+        [name, *(cells.get((name, slice), "") for slice in slices)] for name in dict.fromkeys(name for name, _ in cells)
+    ]
+    if sizes:
+        rows.insert(0, [("n", "quiet"), *((sizes.get(slice, ""), "quiet") for slice in slices)])
+    return Columns(rows, head=("", *(slice or "all" for slice in slices)), right=range(1, len(slices) + 1), grow=0)
 
 
 def _row(metric: MetricDelta) -> list[Part | None]:

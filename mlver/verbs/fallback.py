@@ -78,12 +78,14 @@ def drill(
     command: Sequence[str],
     *,
     data: str | None = None,
+    overlay: Sequence[str] = (),
     timeout: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> DrillResult:
     """Try the fallback of a stage in a scratch folder and record what it is worth. Nothing moves.
 
-    `{fallback}` in the command is its path, `{data}` that of `data`; the command prints metrics as JSON.
+    `{fallback}` in the command is its path, `{data}` that of `data`; the command prints metrics as JSON. The files
+    in `overlay` are laid over the bundle as well: labels that have come since, a newer script.
     Raises UsageError when the stage names no fallback or the commit does not hold it, CommandFailed.
     """
     view = repo.refresh()
@@ -94,7 +96,7 @@ def drill(
     commit = live.commit if live else repo.resolve("HEAD")
     snapshot = repo.snapshot(commit)
     fallback = snapshot[path].id
-    fixed, named = fixed_files(repo, data, ())
+    fixed, named = fixed_files(repo, data, overlay)
     places = {"fallback": path, **({"data": named} if named else {})}
     with scratch(repo, snapshot.artifacts, fixed) as folder:
         measured = measure(folder, command, timeout=timeout, environment=environment, **places)

@@ -41,6 +41,16 @@ def test_a_drill_says_what_the_fallback_is_worth_and_remembers_it(bench: Bench) 
     assert after.drilled and after.drill == result.drill and after.drill.dataset == "data/w3.csv"
 
 
+def test_what_came_since_is_laid_over_the_bundle(bench: Bench) -> None:
+    bench.write("labels.json", {"recall": 0.5})
+    result = drill(
+        bench.repo, "prod", [sys.executable, "-c", "print(open('labels.json').read())"], overlay=["labels.json"]
+    )
+    assert result.drill.values == {"recall": 0.5}
+    with pytest.raises(UnknownRevision, match="nowhere"):
+        drill(bench.repo, "prod", ["true"], overlay=["nowhere.json"])
+
+
 def test_a_fallback_that_changed_since_has_to_be_drilled_again(bench: Bench) -> None:
     drill(bench.repo, "prod", [sys.executable, "-c", CODE, "{fallback}", "{data}"], data="data/w3.csv")
     bench.write("models/fallback.json", {"cut": 12})

@@ -68,6 +68,10 @@ def drill(
             "--on", metavar="PATH[@REV]", help="The data to measure on: {data}.", autocompletion=complete.path
         ),
     ] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="PATH[@REV]", help="Also lay this file over the bundle: labels, a script."),
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="For the command.")] = 600.0,
 ) -> None:
     """Try the fallback of a stage in a scratch folder and record what it is worth.
@@ -80,5 +84,7 @@ def drill(
 
     command = (*(words or ()), *(session.after_dashes or ()))
     with session.open() as repo:
-        result = drill(repo, stage, command, data=on, timeout=timeout, environment=dict(os.environ))
+        result = drill(
+            repo, stage, command, data=on, overlay=with_ or (), timeout=timeout, environment=dict(os.environ)
+        )
     session.show(result, lambda: drill_page(result), [result.drill.path])
