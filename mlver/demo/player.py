@@ -6,6 +6,7 @@ can be copied and typed again.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.rule import Rule
@@ -78,21 +79,23 @@ class Player:
             lines = textwrap.wrap(" ".join(paragraph.split()), self._width)
             self._console.print(Text("\n" + "\n".join(lines), style="italic"))
 
-    def run(self, command: str, *, code: int = 0) -> str:
+    def run(self, command: str, *, code: int = 0, folder: Path | None = None) -> str:
         """Show and run `command` (`mlver ...` or `python ...`); StepFailed unless it exits with `code`.
 
-        Returns what it wrote; on a terminal it writes there itself and the text is empty.
+        Runs in the story's own folder, or in a colleague's. Returns what it wrote; on a terminal it writes there
+        itself and the text is empty.
         """
         if self._pause and not self._explained:
             self._console.print(Text("\nEnter runs the next command, Ctrl-D plays the rest through.", style="dim"))
             self._explained = True
         self._console.print()
-        self._console.print(Text(f"$ {command}", style="bold green"), soft_wrap=True)
+        where = "" if folder is None else f"{folder.name} "
+        self._console.print(Text.assemble((where, "cyan"), (f"$ {command}", "bold green")), soft_wrap=True)
         self._wait()
         self._stream.flush()
         done = subprocess.run(
             self._arguments(command),
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=None if self._direct else subprocess.PIPE,
@@ -121,6 +124,10 @@ class Player:
         )
         self._expect(command, done.returncode, code, done.stderr)
         return done.stdout
+
+    def ask_json(self, command: str) -> Any:
+        """Return the JSON document that `mlver COMMAND` answers with, without showing it."""
+        return json.loads(self.ask(f"mlver --json {command}"))
 
     def finish(self) -> None:
         """Say how long it took and where the repository is."""

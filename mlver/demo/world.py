@@ -44,7 +44,7 @@ TRAIN, STATIC = "data/train.csv", "data/val/static.csv"
 LIVE2, LIVE3, LABELS3 = "data/live/w2.csv", "data/live/w3.csv", "data/labels/w3.csv"
 CONFIG, RULES, CHECKS = "config/pipeline.json", "rules/rules.json", "checks/bounds.json"
 FALLBACK_MODEL, ALERTS = "models/fallback.json", "alerts/history.jsonl"
-CODE = ("triage.py", "train.py", "evaluate.py")
+CODE = ("triage.py", "train.py", "evaluate.py", "experiments.py")
 PROJECT = "mlver.toml"
 
 METRICS = """
@@ -85,7 +85,7 @@ require = ["recall >= 0.9", "recall{clinic=C} >= 0.9"]
 """
 GATE = 'require = ["accuracy >= 0.95 on data/val/static.csv"]'
 GATE_BY_SLICE = """require = [
-  "accuracy >= 0.93 on data/val/static.csv",
+  "accuracy >= 0.85 on data/val/static.csv",
   "recall{clinic=*} >= 0.9 on data/val/static.csv",
   "recall{missing=3+} >= 0.9 on data/val/static.csv",
 ]"""
