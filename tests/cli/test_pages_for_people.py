@@ -64,7 +64,8 @@ def story(mlver: Terminal, bench: Bench) -> Bench:
     """Two releases, the second rolled back from after an alert; every word anybody wrote is hostile."""
     bench.write("mlver.toml", TOML)
     bench.commit(f"v3 {HOSTILE}")
-    on = ("--on", "data/train.csv")
+    bench.write("data/live/w3.csv", "patient_id,label\nP7,1\n")  # came after the release, so it says how that did
+    on = ("--on", "data/live/w3.csv")
     for args in (
         ("promote", "prod", "HEAD~1", "--reason", HOSTILE, "--date", "2024-04-20T10:00Z"),
         ("promote", "prod", "HEAD", "--reason", HOSTILE, "--date", "2024-04-22T02:00Z"),
