@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,8 +123,20 @@ def still() -> patch:  # type: ignore[valid-type]
     return patch("mlver.verbs.commit.capture_environment", lambda: Environment("3.11", "CPython", "Linux"))
 
 
-def rounds(first: World, folder: Path, writer: str, *, within: str, step: int = 1, start: int = 1) -> Iterator[str]:
-    """Interleave a writer and gc at every `step`-th call of the one `within`; yield what is wrong, or nothing."""
+def rounds(
+    first: World,
+    folder: Path,
+    writer: str,
+    *,
+    within: str,
+    step: int = 1,
+    start: int = 1,
+    tally: Counter[str] | None = None,
+) -> Iterator[str]:
+    """Interleave a writer and gc at every `step`-th call of the one `within`; yield what is wrong, or nothing.
+
+    `tally` counts the rounds.
+    """
     at = start
     while True:
         world = first.copy(folder / "round")
@@ -148,6 +161,8 @@ def rounds(first: World, folder: Path, writer: str, *, within: str, step: int = 
         if not rig.fired:
             assert at > start, "nothing was interleaved"
             return
+        if tally is not None:
+            tally["rounds"] += 1
         at += step
 
 
@@ -180,15 +195,15 @@ def judge(world: World, writer: str, said: list[MlverError | None]) -> Iterator[
 
 def main() -> int:
     """Every interleaving; returns 1 when anything is wrong."""
-    wrong = 0
+    wrong, tally = 0, Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         first = make_world(Path(folder) / "first")
         for writer in sys.argv[1:] or WRITERS:
             for within in ("gc", writer):
-                for found in rounds(first, Path(folder), writer, within=within):
+                for found in rounds(first, Path(folder), writer, within=within, tally=tally):
                     wrong += 1
                     print(found)
-            print(f"{writer}: done", flush=True)
+            print(f"{writer}: {tally['rounds']} rounds so far, {wrong} wrong", flush=True)
     return int(wrong > 0)
 
 
