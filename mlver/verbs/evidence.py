@@ -150,15 +150,14 @@ def _tenures(repo: Repository, id: CommitId, at: datetime) -> Iterator[Tenure]:
 
 
 def _held_in(repo: Repository, moves: Iterable[Move]) -> dict[OperationId, OperationId]:
-    """Return which operations of this repository hold moves that were made in others."""
+    """Return which operation of this repository says of a move: itself, or the first that brought it from elsewhere."""
     wanted = {move.operation for move in moves}
-    held: dict[OperationId, OperationId] = {}
-    for id, operation in repo.operations():
-        for move in operation.joined:
-            held.setdefault(move.operation, id)
-        if id in wanted:
-            held[id] = id
-    return held
+    own: set[OperationId] = set()
+    brought: dict[OperationId, OperationId] = {}
+    for id, operation in repo.operations():  # newest first, so that what comes later changes no answer
+        brought |= {move.operation: id for move in operation.joined if move.operation in wanted}
+        own |= {id} & wanted
+    return brought | {id: id for id in own}
 
 
 def _moved(move: Move, held: dict[OperationId, OperationId]) -> Moved:
