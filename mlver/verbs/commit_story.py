@@ -13,10 +13,11 @@ from mlver.verbs.common import FileChange
 from mlver.verbs.compare import compare_artifact, file_changes
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange
 from mlver.verbs.incident_result import CommitStory
+from mlver.verbs.message import WARNING_TITLE, association_words
 
 _BY_UNIT = ("rules", "config")
 _NOT_TOLD = ("alerts", "metrics")
-_URGENT = ("association flipped", "runs code when loaded")
+_URGENT = (WARNING_TITLE, "runs code when loaded")
 _UNITS, _LONGEST = 4, 200
 
 
@@ -93,7 +94,9 @@ def _whole(artifact: ArtifactDiff) -> str:
     text = f"{artifact.path}: {artifact.summary}" if artifact.summary else f"{artifact.path} {artifact.change}"
     for detail in artifact.details:
         if detail.title in _URGENT and detail.rows:
-            text += f"; {detail.title}: {' '.join(map(_short, detail.rows[0]))}"
+            first = detail.rows[0]
+            said = association_words(first) if detail.title == WARNING_TITLE else " ".join(map(_short, first))
+            text += f"; {detail.title}: {said}"
     return text
 
 

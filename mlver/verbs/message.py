@@ -114,10 +114,10 @@ def _flipped(old: Snapshot, new: Snapshot, path: str) -> list[str]:
     a, b = old.units(path), new.units(path)
     details = new.kind(path).compare(a, b, a.delta(b)).details
     rows = [row for detail in details if detail.title == WARNING_TITLE for row in detail.rows]
-    return [f"{path}: {_association(row)}" for row in rows]
+    return [f"{path}: {association_words(row)}" for row in rows]
 
 
-def _association(row: tuple[Value, ...]) -> str:
+def association_words(row: tuple[Value, ...]) -> str:
     """Say one row of the detail: column, where, feature, correlation in the old and in the new rows, how many."""
     column, where, feature, old, new, rows = row
     of = f" where {where}" if where else ""
