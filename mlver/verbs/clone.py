@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from mlver.errors import Damaged, Refused, UsageError
 from mlver.index.locations import Locations
-from mlver.objects.ids import CommitId, OperationId
+from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation
 from mlver.repo.effects import CLONE

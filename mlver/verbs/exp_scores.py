@@ -46,7 +46,7 @@ def scores(lab: Lab, found: Sequence[Experiment], metric: str) -> Scores:
     name, part = named.name, named.slice or ""
     measured: dict[CommitId, list[MetricValue]] = {}
     for one in found:
-        values = [v for v in lab.values(one.commit) if (v.name, v.slice) == (name, part) and v.value is not None]
+        values = [v for v in lab.measured(one) if (v.name, v.slice) == (name, part) and v.value is not None]
         measured[one.commit] = [v for v in values if v.value == v.value]  # NaN has no rank
     groups = Counter((v.dataset or "", v.dataset_id, v.definition, v.window) for vs in measured.values() for v in vs)
     if not groups:

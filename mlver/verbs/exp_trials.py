@@ -103,6 +103,14 @@ class Lab:
             self._values[commit] = metric_values(self.repo, commit, files=True)
         return self._values[commit]
 
+    def measured(self, one: Experiment) -> list[MetricValue]:
+        """Return what was measured of an experiment: not what a metrics file says that it did not touch."""
+        if one.base is None:
+            return self.values(one.commit)
+        old, new = self.repo.snapshot(one.base), self.repo.snapshot(one.commit)
+        kept = {path for path, a in new.artifacts.items() if path in old and old[path].id == a.id}
+        return [v for v in self.values(one.commit) if v.fact is not None or v.path not in kept]
+
     def deltas(self, base: CommitId | None, commit: CommitId, names: Sequence[str] = ()) -> tuple[MetricDelta, ...]:
         """Return the metrics of two commits beside each other, worst first."""
         wanted = [MetricName.parse(name) for name in names]

@@ -15,9 +15,16 @@ from typing import Any
 import pytest
 
 from mlver.demo import world
+from tests.demo import whole
 
 PROJECT = Path(world.__file__).parent / "project"
 Metrics = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> whole.Whole:
+    """The night, played in full. Its tests stand in one xdist group, so that it is played once."""
+    return whole.play(tmp_path_factory.mktemp("night"))
 
 
 class Clinic:

@@ -258,3 +258,14 @@ def test_a_repository_without_experiments_answers_everything(tmp_path: Path) -> 
     assert frontier(bench.repo).cells == 0
     assert experiment_stats(bench.repo).share_won is None
     assert list_ideas(bench.repo).ideas == ()
+
+
+def test_a_metrics_file_an_experiment_did_not_touch_is_none_of_its_own(tmp_path: Path) -> None:
+    bench = started(tmp_path / "w", {"recall": 0.7})
+    switch(bench.repo, "main")
+    bench.write("metrics/static.json", {"recall": 0.95})
+    bench.commit("measured")
+    branch(bench, "exp/later")
+    low, high = (attempt(bench, {"C": c}, {"recall": value}) for c, value in ((2.0, 0.6), (3.0, 0.8)))
+    ranked = best_experiments(bench.repo, "recall")
+    assert [(row.commit, row.value) for row in ranked.experiments] == [(high, 0.8), (low, 0.6)]

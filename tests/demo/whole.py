@@ -1,0 +1,128 @@
+"""The whole night, played once by real commands that answer in JSON, for the tests that look at what came of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlver.demo import story
+from mlver.demo.night import NIGHT
+from mlver.demo.patients import Patients, deal
+from mlver.demo.player import Player
+
+SEED = 46
+AT_THE_PAGE = f"{NIGHT}T03:07Z"
+_BEFORE_ROLLBACK = "mlver rollback prod --dry-run"
+
+
+class Recorder(Player):
+    """Plays as `mlver demo --whole` does, but asks each command for JSON and keeps its answer.
+
+    The repository as eve finds it, before anything is rolled back, is copied to `asleep`.
+    """
+
+    def __init__(self, folder: Path, asleep: Path) -> None:
+        super().__init__(folder, pause=False, stream=io.StringIO())
+        self.asleep = asleep
+        self.answers: list[tuple[str, Any]] = []
+
+    def run(self, command: str, *, code: int = 0, folder: Path | None = None) -> str:
+        if command.startswith(_BEFORE_ROLLBACK):
+            shutil.copytree(self.folder, self.asleep, symlinks=True)
+        program, _, rest = command.partition(" ")
+        if program != "mlver":
+            return self.ask(command, code=code, folder=folder)
+        text = self.ask(f"mlver --json {rest}", code=code, folder=folder)
+        document = json.loads(text)
+        assert document["schema"].startswith("mlver."), command
+        self.answers.append((command, document))
+        return text
+
+
+@dataclass
+class Whole:
+    """What the night left: its repository, everything its commands answered, and who was really ill."""
+
+    folder: Path
+    asleep: Path
+    outside: Path
+    answers: list[tuple[str, Any]]
+    patients: Patients = field(default_factory=lambda: deal(SEED))
+
+    def said(self, start: str) -> list[Any]:
+        """Return the answers to the commands that begin so, in the order in which they were given."""
+        found = [document for command, document in self.answers if command.startswith(f"mlver {start}")]
+        assert found, f"the story never says mlver {start}"
+        return found
+
+    def ask(self, command: str, *, folder: Path | None = None, code: int = 0, **environment: str) -> Any:
+        """Return the JSON answer of a command given now."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mlver", "--json", *shlex.split(command)],
+            cwd=folder or self.folder, env={**os.environ, "PATH": _path(), **environment}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout or done.stderr)
+
+    def copy(self, where: Path, *, asleep: bool = False) -> Path:
+        """Return a copy of the repository to do things to; with `asleep` as it was before the rollback."""
+        shutil.copytree(self.asleep if asleep else self.folder, where, symlinks=True)
+        return where
+
+    def answers_of(self, bundle: Path, data: str = "data/live/w3.csv") -> dict[str, int]:
+        """Return whom the model and the rules in a folder refer: patient -> 0 or 1."""
+        code = (
+            "import sys, json, pandas as pd; sys.path.insert(0, '.'); from triage import decide;"
+            "t = pd.read_csv(sys.argv[1]); print(json.dumps(dict(zip(t.patient_id, map(int, decide(t))))))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", code, str(self.folder / data)], cwd=bundle, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, int] = json.loads(done.stdout)
+        return found
+
+    def missed(self, bundle: Path, clinic: str = "") -> set[str]:
+        """Return the ill patients of week 3 whom the bundle in a folder sends home."""
+        week3 = self.patients.week3
+        ill = week3[(week3.label == 1) & ((week3.clinic == clinic) | (clinic == ""))]
+        referred = self.answers_of(bundle)
+        return {str(id) for id in ill.patient_id if not referred[str(id)]}
+
+
+def play(outside: Path) -> Whole:
+    """Play the whole night in a folder of its own below `outside`, inside a git repository with work in it."""
+    folder = outside / "clinic"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "README").write_text("the clinic\n")
+    git(folder, "add", "README")
+    git(folder, "commit", "-qm", "first")
+    (folder / "README").write_text("the clinic, edited and not committed\n")
+    recorder = Recorder(folder, outside / "asleep")
+    story.play(recorder, SEED, whole=True)
+    return Whole(folder, recorder.asleep, outside, recorder.answers)
+
+
+def git(folder: Path, *words: str) -> str:
+    """Return what git says, as somebody fixed at a fixed time."""
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _SOMEBODY.items()}
+    done = subprocess.run(
+        ["git", *words], cwd=folder, env={**os.environ, **who}, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+_SOMEBODY = {"NAME": "ana", "EMAIL": "ana@example.org", "DATE": "2024-02-01T00:00:00Z"}
+
+
+def _path() -> str:
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
