@@ -134,7 +134,8 @@ def test_papers_are_the_same_bytes_each_time_and_need_no_network(night: Whole, t
         first = paper(command, "one.html")
         assert first == paper(command, "two.html")
         text = first.decode().lower()
-        assert not any(word in text for word in ('src="http', 'href="http', "url(http", "@import", "<script", "<link"))
+        outside = ('src="http', 'href="http', "url(http", "@import", "<script", "<link")
+        assert not any(word in text for word in outside)
     assert (night.folder / "report.html").read_bytes()
 
 
@@ -142,8 +143,8 @@ def test_a_clone_answers_as_the_original_does(night: Whole, tmp_path: Path) -> N
     night.ask("push", MLVER_DATE="2024-05-14T12:00Z", MLVER_AUTHOR="ana")
     night.ask(f"clone {night.outside / 'clinic-hub'} {tmp_path / 'clone'}", folder=tmp_path)
     for question in (
-        "deployed prod --history", "diff v2 night", f"impact 'prod@{{{NIGHT}T02:30Z}}'", "blame rules/rules.json@night --deleted",
-        "metrics show night --history", "slo history", "alerts stats", "rules ablate --show", "incident report INC-1",
+        "deployed prod --history", "diff v2 night", f"impact 'prod@{{{NIGHT}T02:30Z}}'",
+        "blame rules/rules.json@night --deleted", "metrics show night --history", "slo history", "alerts stats", "rules ablate --show", "incident report INC-1",
     ):  # fmt: skip
         here, there = night.ask(question), night.ask(question, folder=tmp_path / "clone")
         assert _lasting(here) == _lasting(there), question

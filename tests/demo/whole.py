@@ -65,10 +65,9 @@ class Whole:
 
     def ask(self, command: str, *, folder: Path | None = None, code: int = 0, **environment: str) -> Any:
         """Return the JSON answer of a command given now."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mlver", "--json", *shlex.split(command)],
-            cwd=folder or self.folder, env={**os.environ, "PATH": _path(), **environment}, capture_output=True, text=True,
-        )  # fmt: skip
+        words = [sys.executable, "-m", "mlver", "--json", *shlex.split(command)]
+        surroundings = {**os.environ, "PATH": _path(), **environment}
+        done = subprocess.run(words, cwd=folder or self.folder, env=surroundings, capture_output=True, text=True)
         assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
         return json.loads(done.stdout or done.stderr)
 
