@@ -8,13 +8,18 @@ very mistake one annotator of the story makes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import load_breast_cancer
-
 SEED = 46
 CLINICS = ("A", "B", "C")
+_MEASURED = (
+    "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points", "symmetry",
+    "fractal dimension",
+)  # fmt: skip
 _SHARES = (0.4, 0.3, 0.3)
 _STATIC, _HISTORY, _WEEK = 120, 200, 80
 _BLANKED = 0.6  # of clinic C's patients in week 3
@@ -44,25 +49,36 @@ class Patients:
 
 def measurements() -> list[str]:
     """Return the names of the 30 columns a model may learn from."""
-    return [str(name) for name in load_breast_cancer().feature_names]
+    return [form.format(of) for form in ("mean {}", "{} error", "worst {}") for of in _MEASURED]
+
+
+@cache
+def _source() -> pd.DataFrame:
+    """Return scikit-learn's table, `target` last: read from where it lies, as importing all of that takes a second."""
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+    path = Path(package.origin).parent / "datasets" / "data" / "breast_cancer.csv"
+    names = [*measurements(), "target"]
+    return pd.read_csv(path, skiprows=1, names=names, float_precision="round_trip")
 
 
 def bounds() -> dict[str, tuple[float, float]]:
     """Return the smallest and largest believable value of each measurement."""
-    values = load_breast_cancer(as_frame=True).data
+    values = _source()
     return {name: (0.0, round(float(values[name].max()) * _ALLOWANCE, 6)) for name in measurements()}
 
 
 def deal(seed: int = SEED) -> Patients:
     """Return the world of one seed. The same seed gives the same tables everywhere."""
-    source = load_breast_cancer(as_frame=True)
+    source = _source()
     random = np.random.default_rng(seed)
-    order = random.permutation(len(source.data))
-    table = source.data.iloc[order].reset_index(drop=True)
+    order = random.permutation(len(source))
+    table = source[measurements()].iloc[order].reset_index(drop=True)
     clinic = random.choice(list(CLINICS), len(table), p=list(_SHARES))
     table.insert(0, "patient_id", [f"P{number:04d}" for number in range(len(table))])
     table.insert(1, "clinic", clinic)
-    table["label"] = (source.target.to_numpy()[order] == 0).astype(int)
+    table["label"] = (source["target"].to_numpy()[order] == 0).astype(int)
 
     parts, start = [], 0
     for size in (_STATIC, _HISTORY, _WEEK, _WEEK, _WEEK):

@@ -1,7 +1,7 @@
 """The clinic's project as files: how it begins, and every edit its people make to it.
 
     python -m mlver.demo.world DIR week0|week1      lay the project out
-    python -m mlver.demo.world DIR EDIT             make one edit: live_w3, impute_-1, drop_R2, ...
+    python -m mlver.demo.world DIR EDIT...          make edits: live_w3, impute_-1, drop_R2, ...
 
 Nothing here knows of mlver: it plays the people and the systems that change a project's files.
 """
@@ -233,16 +233,17 @@ def _read_json(path: Path) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Run `world.py DIR ACTION`; returns the exit code."""
-    if len(arguments) != 2:
-        print(f"usage: python -m mlver.demo.world DIR week0|week1|{'|'.join(EDITS)}", file=sys.stderr)
+    """Run `world.py DIR ACTION...`; returns the exit code."""
+    if len(arguments) < 2:
+        print(f"usage: python -m mlver.demo.world DIR week0|week1|{'|'.join(EDITS)} ...", file=sys.stderr)
         return 2
-    folder, action = Path(arguments[0]), arguments[1]
+    folder, *actions = Path(arguments[0]), *arguments[1:]
     try:
-        if action in ("week0", "week1"):
-            lay_out(folder, action)
-        else:
-            edit(folder, action)
+        for action in actions:
+            if action in ("week0", "week1"):
+                lay_out(folder, action)
+            else:
+                edit(folder, action)
     except UsageError as error:
         print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code

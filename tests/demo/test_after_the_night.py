@@ -143,8 +143,9 @@ def test_a_clone_answers_as_the_original_does(night: Whole, tmp_path: Path) -> N
     night.ask("push", MLVER_DATE="2024-05-14T12:00Z", MLVER_AUTHOR="ana")
     night.ask(f"clone {night.outside / 'clinic-hub'} {tmp_path / 'clone'}", folder=tmp_path)
     for question in (
-        "deployed prod --history", "diff v2 night", f"impact 'prod@{{{NIGHT}T02:30Z}}'",
-        "blame rules/rules.json@night --deleted", "metrics show night --history", "slo history", "alerts stats", "rules ablate --show", "incident report INC-1",
+        "deployed prod --history", "diff v2 night", f"impact 'prod@{{{NIGHT}T02:30Z}}'", "slo history", "alerts stats",
+        "blame rules/rules.json@night --deleted", "metrics show night --history", "rules ablate --show",
+        "incident report INC-1",
     ):  # fmt: skip
         here, there = night.ask(question), night.ask(question, folder=tmp_path / "clone")
         assert _lasting(here) == _lasting(there), question

@@ -169,6 +169,7 @@ def test_bisect_of_rebuilt_models_finds_the_rule(night: Whole) -> None:
     assert set(values) == {0.654, 0.115}, "good is good and bad is bad: labels are not needed to see it"
 
 
+@pytest.mark.skipif(not os.environ.get("MLVER_EXPLORE"), reason="half a minute of training: MLVER_EXPLORE=1 runs it")
 def test_isolate_names_the_guilty_pair(night: Whole) -> None:
     found = night.ask(
         f"bisect --isolate --rebuild --good v2 --bad night --metric 'recall{{clinic=C}} >= 0.9' --on {LIVE3} "

@@ -117,6 +117,16 @@ def test_edits_of_one_file_leave_its_other_keys_alone(clinic: Clinic) -> None:
     assert [rule["id"] for rule in json.loads((clinic.folder / world.RULES).read_text())] == ["R1", "R2"]
 
 
+def test_the_patients_are_those_of_scikit_learn() -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    from mlver.demo.patients import _source, measurements
+
+    theirs = load_breast_cancer(as_frame=True).frame
+    assert measurements() == list(theirs.columns[:-1])
+    assert (_source().to_numpy() == theirs.to_numpy()).all()
+
+
 def test_week_0_knows_the_history_and_rule_r1_alone(new_clinic: Callable[[str], Clinic]) -> None:
     clinic = new_clinic("week0")
     files = {path.relative_to(clinic.folder).as_posix() for path in clinic.folder.rglob("*") if path.is_file()}

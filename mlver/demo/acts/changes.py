@@ -36,7 +36,7 @@ def _experiments(night: Night) -> None:
 def _is_r2_needed(night: Night) -> None:
     player = night.player
     player.scene("18 April: can rule R2 go?", date="2024-04-18T16:00Z", author="eve")
-    player.run(f"mlver rules ablate {LIVE2} -- {EVALUATE}")
+    player.run(f"mlver rules ablate {LIVE2} --rules 'rules/rules.json#R2' -- {EVALUATE}")
     player.say("The answer is kept, together with the versions of everything it rests on.")
 
 

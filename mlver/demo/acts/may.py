@@ -49,7 +49,7 @@ def _which_rules(night: Night) -> None:
     player = night.player
     player.scene("13 May: can rule R2 go, then?", date="2024-05-13T16:00Z", author="ana")
     player.run('mlver commit -m "labels of week 3"')
-    by = "--metric 'recall{clinic=C} >= 0.9'"
+    by = "--rules 'rules/rules.json#R2' --metric 'recall{clinic=C} >= 0.9'"
     player.run(f"mlver rules ablate {LIVE3} {by} -- {EVALUATE}")
     player.run("mlver switch -c whatif/impute")
     night.edit("impute_-1")
