@@ -16,7 +16,8 @@ NaN differs from every number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Final, NamedTuple
@@ -42,6 +43,8 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 _SIGNS: Final = {"==": "=", "<>": "!="}
 _CLOSE = 3  # names that come close, in a hint
+_DEEPEST = 100  # brackets and `not` inside each other
+_GRAMMAR = "compare columns with values: clinic = 'C' and (age >= 40 or age is null)"
 
 
 class _Token(NamedTuple):
@@ -60,7 +63,7 @@ def parse_where(text: str, schema: Any) -> Condition:
 
 
 def _wrong(what: str, at: int, hint: str | None = None) -> UsageError:
-    return UsageError(f"where, character {at}: {what}", hint=hint)
+    return UsageError(f"where, character {at}: {what}", hint=hint or _GRAMMAR)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -85,6 +88,7 @@ class _Reader:
         self.left = tokens
         self._schema = schema
         self._end = end
+        self._deep = 0
 
     def condition(self) -> Condition:
         result = self._all()
@@ -99,13 +103,24 @@ class _Reader:
         return result
 
     def _one(self) -> Condition:
+        at = self.left[0].at if self.left else self._end
         if self._takes("not"):
-            return ~self._one()
+            with self._deeper(at):
+                return ~self._one()
         if self._takes("("):
-            result = self.condition()
+            with self._deeper(at):
+                result = self.condition()
             self._expect(")")
             return result
         return self._test()
+
+    @contextmanager
+    def _deeper(self, at: int) -> Iterator[None]:
+        if self._deep == _DEEPEST:
+            raise _wrong(f"nested more than {_DEEPEST} deep", at)
+        self._deep += 1
+        yield
+        self._deep -= 1
 
     def _test(self) -> Condition:
         column, name, kind = self._column(self._next("a column"))
@@ -163,6 +178,8 @@ class _Reader:
 
     def _value(self, kind: Any) -> Any:
         token = self._next("a value")
+        if token.group != "text" and token.text in self._schema.names:
+            raise _wrong(f"{token.text} is a column; only values can be compared with", token.at, _quoted(token.text))
         try:
             if pa.types.is_decimal(kind):
                 return pa.scalar(Decimal(token.text))
@@ -216,6 +233,11 @@ def _test_of(column: Mask, sign: str, value: Any) -> Mask:
 
 def _joined(operation: Callable[[Any, Any], Any], tests: list[Mask]) -> Mask:
     return lambda table: reduce(operation, [test(table) for test in tests])
+
+
+def _quoted(name: str) -> str:
+    text = name.replace("'", "''")
+    return f"the word itself is '{text}', in single quotes"
 
 
 def _columns_hint(name: str, names: list[str]) -> str:

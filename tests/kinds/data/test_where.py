@@ -90,3 +90,24 @@ def test_a_name_that_comes_close_is_suggested() -> None:
     with pytest.raises(UsageError) as caught:
         parse_where("clinc = 'C'", TABLE.schema)
     assert caught.value.hint == "did you mean clinic?"
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    for where in ("(" * 20_000 + "id = 1" + ")" * 20_000, "not " * 20_000 + "id = 1"):
+        with pytest.raises(UsageError, match="nested more than 100 deep"):
+            parse_where(where, TABLE.schema)
+    assert parse_where("(" * 99 + "id = 1" + ")" * 99, TABLE.schema).filter(TABLE)["id"].to_pylist() == [1]
+
+
+def test_a_column_is_no_value() -> None:
+    for where, at in (("clinic != id", 11), ('clinic in (B, "mean radius")', 15), ("clinic = clinic", 10)):
+        with pytest.raises(UsageError, match=f"^where, character {at}: .* is a column") as caught:
+            parse_where(where, TABLE.schema)
+        assert "single quotes" in (caught.value.hint or "")
+    assert parse_where("clinic = 'id'", TABLE.schema).filter(TABLE).num_rows == 0
+
+
+def test_nonsense_is_answered_with_what_makes_sense() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_where("clinic = 'C'; DROP TABLE x", TABLE.schema)
+    assert caught.value.hint == "compare columns with values: clinic = 'C' and (age >= 40 or age is null)"
