@@ -46,7 +46,7 @@ def test_whether_an_idea_was_good_and_what_it_cost(night: Whole) -> None:
 
 
 def test_what_fraction_of_ideas_are_good(night: Whole) -> None:
-    found = night.ask("exp stats")
+    found = night.ask("exp stats --idea features")
     listed = night.said("exp list")[0]["experiments"]
     assert found["experiments"] == len(listed) == 12
     assert found["share_won"] == pytest.approx(found["won"] / 12)
