@@ -60,6 +60,11 @@ class HistoryIndex:
         """The open connection, in autocommit mode."""
         if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
             self._db, self._pid = connect(self.path, schema_script, VERSION), os.getpid()
+            if not _whole(self._db):  # somebody wrote to it
+                self._db.close()
+                if self.path is None or not delete(self.path):
+                    self.path = None
+                self._db = connect(self.path, schema_script, VERSION)
             self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             if not self._db.execute("PRAGMA database_list").fetchone()[2]:
                 self.path = None  # no file could be made
@@ -127,6 +132,12 @@ class HistoryIndex:
         if self._db is not None and self._pid == os.getpid():
             self._db.close()
         self._db = None
+
+
+def _whole(db: sqlite3.Connection) -> bool:
+    """Whether every table is there: a file of the right version may still lack some."""
+    found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    return found.issuperset(table.name for table in (*TABLES, SEARCH))
 
 
 def is_damage(error: sqlite3.Error) -> bool:
