@@ -13,6 +13,7 @@ from pyarrow import json as arrow_json
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.arrays import fixed
 from mlver.kinds.tables.delimited import is_whole
+from mlver.kinds.tables.nesting import refuse_deep_json
 
 _PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
 _EXACT = 2.0**53
@@ -27,6 +28,7 @@ def read_json(data: Any) -> Any:
     start = bytes(raw[:4096]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start not in (b"{", b"["):
         raise Unreadable("no rows" if not start else "not JSON records")
+    refuse_deep_json(raw)
     table = _fast(raw) if start == b"{" else None
     if table is None:
         if len(raw) > _PLAIN_LIMIT:

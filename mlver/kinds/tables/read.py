@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.nesting import refuse_deep_type
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
 from mlver.kinds.tables.values import refuse_twins
 
@@ -103,6 +104,8 @@ def checked(table: Any) -> Any:
     """
     table.validate(full=True)
     refuse_twins(table.column_names)
+    for field in table.schema:
+        refuse_deep_type(field.type, field.name)
     columns = [_storage(column) for column in table.columns]
     names = [name or f"column {number + 1}" for number, name in enumerate(table.column_names)]
     refuse_twins(names)
