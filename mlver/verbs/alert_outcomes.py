@@ -15,6 +15,8 @@ from mlver.repo.transaction import record_facts, recorded
 from mlver.verbs.alert_lists import AlertsResult, shown
 
 _COMPARED = 10_000  # ids among which a misspelt one is looked for
+_SHORTEST = 8  # characters of an id that is cut short: A0088 may not stand for A00881
+_NAMED = 3  # alerts in a hint
 
 
 def act_on_alert(
@@ -68,6 +70,7 @@ def _settle(
     if word not in OUTCOMES:
         raise UsageError(f"not an outcome: {outcome!r}", hint=f"one of {', '.join(OUTCOMES)}")
     found = known_alerts(AlertBook(repo), ids)
+    ids = [record.id for record in found]
     logged = AlertBook(repo, files=False).records(ids)
     made = repo.resolve(commit) if commit else None
     now = repo.now()
@@ -94,11 +97,25 @@ def _of_file(record: AlertRecord, now: datetime, by: str) -> Fact:
 
 
 def known_alerts(book: AlertBook, ids: Sequence[str]) -> list[AlertRecord]:
-    """Return the alerts with these ids, in this order; UnknownRevision naming the first that does not exist."""
+    """Return the alerts with these ids, in this order; UnknownRevision naming the first that does not exist.
+
+    A long id, as Alertmanager's are, may be cut short anywhere behind its eighth character.
+    """
     records = book.records(ids)
-    if missing := [id for id in ids if id not in records]:
-        raise unknown_alert(missing[0], book)
-    return [records[id] for id in dict.fromkeys(ids)]
+    whole = {id: _completed(id, book) for id in ids if id not in records}
+    records |= book.records(whole.values()) if whole else {}
+    return [records[id] for id in dict.fromkeys(whole.get(id, id) for id in ids)]
+
+
+def _completed(short: str, book: AlertBook) -> str:
+    start = short.removesuffix("…")  # as lists print it
+    found = [id for id in book.chosen() if id.startswith(start)] if len(start) >= _SHORTEST else []
+    if len(found) > 1:
+        several = ", ".join(found[:_NAMED]) + " …" * (len(found) > _NAMED)
+        raise UnknownRevision(f"{len(found)} alerts begin with {start[:80]!r}", hint=f"one of {several}")
+    if not found:
+        raise unknown_alert(short, book)
+    return found[0]
 
 
 def unknown_alert(id: str, book: AlertBook) -> UnknownRevision:

@@ -66,11 +66,12 @@ def show_alerts(repo: Repository, ids: Sequence[str], *, as_of: datetime | None 
     there is no such alert.
     """
     book, produced, muted = AlertBook(repo, as_of), Produced(repo), mutes(repo, as_of)
+    records = known_alerts(book, ids)
     logged: dict[str, list[Fact]] = {}
-    for fact in book.logged(ids):
+    for fact in book.logged([record.id for record in records]):
         logged.setdefault(fact.subject["alert"], []).append(fact)
     stories = []
-    for record in known_alerts(book, ids):
+    for record in records:
         place = record.about.get("stage"), record.about.get("scope")
         mute = next((m for m in muted if m.covers(record.type, *place, record.at)), None)
         alert = to_alert(record, produced.finish, muted=mute is not None)

@@ -181,9 +181,7 @@ def _said(text: str, missing: str) -> str:
 
 
 def _known(repo: Repository, ids: Sequence[str]) -> list[str]:
-    if ids:
-        known_alerts(AlertBook(repo), ids)
-    return list(dict.fromkeys(ids))
+    return [record.id for record in known_alerts(AlertBook(repo), ids)] if ids else []
 
 
 def _alert_link(repo: Repository, id: str, alert: str, known: datetime) -> Fact:

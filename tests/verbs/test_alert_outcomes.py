@@ -287,3 +287,20 @@ def test_mutes_of_two_machines_merge_as_sets(bench: Bench) -> None:
         object.__setattr__(bench.repo.state.operation.view, "facts", head)
         (report,) = list_mutes(bench.repo).mutes
         assert (report.state, report.lifted_by) == ("lifted", "ben")
+
+
+def test_a_long_id_may_be_cut_short(bench: Bench) -> None:
+    long = [f"6998dfea089988b9@2024-04-0{day}T00:00:00Z" for day in (2, 3)]
+    for id in long:
+        add_alert(bench.repo, "psi", id=id, at=FIRED)
+    add_alert(bench.repo, "psi", id="A0001", at=FIRED)
+    settle_alerts(bench.repo, ["6998dfea089988b9@2024-04-02…", long[0]], "acked")
+    assert [state(bench, id) for id in long] == ["acked", "open"]
+    (story,) = show_alerts(bench.repo, [long[0][:27]]).alerts
+    assert (story.alert.id, [event.what for event in story.events]) == (long[0], ["fired", "acked"])
+    with pytest.raises(UnknownRevision, match="2 alerts begin with '6998dfea089988b9'") as caught:
+        settle_alerts(bench.repo, ["6998dfea089988b9"], "acked")
+    assert long[1] in (caught.value.hint or "")
+    for other in ("A000", "6998", "6998dfea089988b9@2025", ""):
+        with pytest.raises(UnknownRevision, match="no alert"):
+            settle_alerts(bench.repo, [other], "acked")
