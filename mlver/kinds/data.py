@@ -67,7 +67,8 @@ class DataKind(Kind):
     def text(self, key: str, value: Value) -> str:
         """Return a row as `clinic=C label=1 mean radius=13.5 …`, a column as its type.
 
-        Names and whole numbers come before measured values: the line is cut, and a label often stands last.
+        Names and whole numbers come before measured values: the line is cut, and a label often stands last. The cell
+        that is the key stands beside the text already; the key "" says that it does not, or is no cell of `value`.
         """
         if not isinstance(value, dict):
             return short_json(value)
@@ -75,8 +76,8 @@ class DataKind(Kind):
             return _array_text(value)
         line = ""
         for name, cell in sorted(value.items(), key=lambda item: isinstance(item[1], float)):
-            if line == "" and str(cell) == key:
-                continue  # the key is shown beside the text
+            if line == "" and key and str(cell) == key:
+                continue
             word = f"{name}={_cell(cell)}"
             if len(line) + len(word) >= _LINE:
                 return f"{line} …" if line else short_json(word, _LINE)

@@ -70,7 +70,8 @@ class _Teller:
         values = [unit.base, unit.ours, unit.theirs] if unit is not None else self._whole()
         told = _differing(values) if unit is not None else values
         full = values if self.kind.name in _TOLD_IN_FULL else told
-        texts = [self._text(key, value) for value in full]
+        beside = key if full is values or key is None else ""  # of a row that is cut down, no cell is the key
+        texts = [self._text(beside, value) for value in full]
         base, ours, theirs = (None if value is MISSING else value for value in told)
         return MergeConflict(
             path=self.conflict.path,

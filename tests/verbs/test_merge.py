@@ -10,6 +10,7 @@ from mlver.errors import Refused
 from mlver.objects.commit import Derivation
 from mlver.verbs.blame import blame
 from mlver.verbs.branch import set_ref, switch
+from mlver.verbs.commit import commit
 from mlver.verbs.merge import continue_merge, merge, resolve
 from mlver.verbs.run import begin, record
 from mlver.verbs.status import status
@@ -99,6 +100,15 @@ def test_the_same_row_and_rule_on_both_sides_are_conflicts_and_equal_changes_are
     rule = next(conflict for conflict in result.conflicts if conflict.kind == "rules")
     assert rule.reason == "removed here, changed there" and rule.text_ours == "(absent)"
     assert rule.ours_by is not None and rule.ours_by.author == "ana"  # who removed it
+
+
+def test_a_cell_that_reads_like_the_key_of_its_row_is_told_in_a_conflict(bench: Bench) -> None:
+    rows = "id,n,label\n1,1,0\n2,2,0\n"
+    bench.write(TRAIN, rows)
+    commit(bench.repo, "numbers")
+    two(bench, {TRAIN: rows.replace("1,1,0", "1,9,0")}, {TRAIN: rows.replace("1,1,0", "1,8,0")})
+    (conflict,) = merge(bench.repo, "ben").conflicts
+    assert (conflict.text_base, conflict.text_ours, conflict.text_theirs) == ("n=1", "n=9", "n=8")
 
 
 def test_models_are_never_merged_and_the_hint_is_to_retrain(bench: Bench) -> None:
