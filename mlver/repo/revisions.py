@@ -145,7 +145,7 @@ def _before(repo: Repository, base: str, step: str, text: str) -> CommitId:
     id = next((id for time, id in history if time <= moment), None)
     if id is None:
         raise UnknownRevision(
-            f"{base} named nothing at {step}", hint=f"its history begins {history[-1][0]:%Y-%m-%d %H:%M}"
+            f"{base} named nothing at {step}", hint=f"its history begins {history[-1][0]:%Y-%m-%d %H:%MZ}"
         )
     return id
 

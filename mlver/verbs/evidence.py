@@ -99,7 +99,7 @@ def collect(repo: Repository, rev: str, at: datetime | None = None, *, with_file
     commit = repo.commit(id)
     if commit.time > moment:
         raise UsageError(
-            f"{id.short} was made on {commit.time:%Y-%m-%d %H:%M}, after the moment asked for",
+            f"{id.short} was made on {commit.time:%Y-%m-%d %H:%MZ}, after the moment asked for",
             hint="a stage or branch with --at names what it was then: mlver evidence prod --at TIME",
         )
     files = tuple(repo.snapshot(id).artifacts.values())
@@ -127,7 +127,13 @@ def _moment(repo: Repository, rev: str, at: datetime | None) -> datetime:
     match = _AT.fullmatch(rev)
     text = match and (match["braced"] or match["plain"])
     named = parse_when(text, repo.now()) if text and not text.isdecimal() else None
-    return at or named or repo.state.operation.time
+    moment = at or named or repo.state.operation.time
+    if moment > max(repo.now(), repo.state.operation.time):
+        raise UsageError(
+            f"{moment:%Y-%m-%d %H:%MZ} has not come yet: what will be known by then nobody can show",
+            hint="leave out --at for what is known now",
+        )
+    return moment
 
 
 def _commit_at(repo: Repository, rev: str, at: datetime | None) -> CommitId:

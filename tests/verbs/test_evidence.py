@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tarfile
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_what_became_known_later_is_in_later_evidence(night: Night) -> None:
 def test_the_moment_may_stand_in_the_revision(night: Night) -> None:
     path, result = written(night, "a.tar", "prod@{2024-04-22T02:30Z}", at=None)
     assert (result.commit, result.at) == (night.bad, NIGHT)
-    assert written(night, "b.tar", "prod", at=at("2024-04-22T03:30"))[1].commit == night.v2
+    night.clock.moment = at("2024-04-22T03:30")
+    assert written(night, "b.tar", "prod", at=night.clock.moment)[1].commit == night.v2
     assert verify_evidence(path).at == "2024-04-22T02:30:00Z"
 
 
@@ -116,6 +118,15 @@ def test_a_commit_made_later_and_a_stage_that_was_nothing_yet_are_told(night: Ni
         written(night, rev=str(night.bad), at=at("2024-04-10T00:00"))
     with pytest.raises(UnknownRevision, match="prod named nothing at"):
         written(night, at=at("2024-04-01T15:00"))
+
+
+def test_nobody_can_show_what_will_be_known(night: Night) -> None:
+    late = max(night.repo.now(), night.repo.state.operation.time)
+    assert written(night, "now.tar", at=late)[1].at == late
+    for words in ({"at": late + timedelta(hours=1)}, {"rev": "prod@{2999-01-01}", "at": None}):
+        with pytest.raises(UsageError, match="has not come yet"):
+            written(night, "later.tar", **words)  # type: ignore[arg-type]
+    assert not (night.root.parent / "later.tar").exists()
 
 
 def test_without_files_it_says_what_was_not_checked(night: Night) -> None:
