@@ -96,7 +96,7 @@ def _plan(repo: Repository, old: CommitId | None, new: CommitId) -> tuple[Step, 
     }
     plan = make_plan(repo.root, wishes, repo.worktree)
     blocked = [step.path for step, _ in plan.blocked]
-    refuse_overwriting(plan, force=False, blocked=blocked, hint="mlver commit keeps it, mlver restore drops it")
+    refuse_overwriting(plan, force=False, blocked=blocked, hint="mlver commit keeps it, mlver restore -f drops it")
     return plan.steps
 
 
