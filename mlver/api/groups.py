@@ -19,6 +19,7 @@ from mlver.verbs import (
     rules_ablate,
     rules_backtest,
     rules_check,
+    rules_leakage,
     rules_list,
     rules_replay,
 )
@@ -80,6 +81,7 @@ class Rules(Bound):
     ablate = method(rules_ablate.ablate_rules)
     ablations = method(rules_ablate.ablations_of)
     backtest = method(rules_backtest.backtest_rules)
+    leakage = method(rules_leakage.find_leakage)
 
 
 class Experiments(Bound):

@@ -9,6 +9,7 @@ automation = ["cron"]       # needs no second person
 no_open_alerts = true       # no open critical alert fired under the commit, nobody marked it bad
 lineage = "complete"        # how every model was made is recorded, and its inputs are committed
 fresh = true                # no model is older than its inputs
+no_leakage = true           # data of training was compared with data that judges, and shares nothing
 signed = true
 percents = [5, 25, 100]     # shares of the traffic, in this order
 environment = "requirements.txt"  # what serves; models were trained with the same versions
@@ -26,7 +27,7 @@ from mlver.repo.section import Section
 COMPLETE = "complete"
 _KNOWN = (
     "include", "require", "after", "approvers", "second_person", "automation", "no_open_alerts", "lineage", "fresh",
-    "signed", "percents", "environment", "fallback",
+    "no_leakage", "signed", "percents", "environment", "fallback",
 )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ class StagePolicy:
     no_open_alerts: bool = False
     lineage: bool = False
     fresh: bool = False
+    no_leakage: bool = False
     signed: bool = False
     percents: tuple[int, ...] = ()
     environment: str | None = None
@@ -52,7 +54,7 @@ class StagePolicy:
     @property
     def asks(self) -> bool:
         """Whether it asks for anything at all."""
-        plain = (self.second_person, self.no_open_alerts, self.lineage, self.fresh, self.signed)
+        plain = (self.second_person, self.no_open_alerts, self.lineage, self.fresh, self.no_leakage, self.signed)
         return any(plain) or bool(self.require or self.after or self.approvers or self.percents or self.environment)
 
 
@@ -74,6 +76,7 @@ def stage_policy(project: Project, stage: str) -> StagePolicy:
         no_open_alerts=section.flag("no_open_alerts"),
         lineage=_lineage(section),
         fresh=section.flag("fresh"),
+        no_leakage=section.flag("no_leakage"),
         signed=section.flag("signed"),
         percents=_percents(section),
         environment=section.text("environment"),

@@ -22,6 +22,7 @@ from mlver.repo.stage_policy import StagePolicy
 from mlver.repo.staleness import stale_in
 from mlver.repo.steps import ASSUMED, MODEL
 from mlver.repo.tenures import Health
+from mlver.verbs.gate_leakage import judge_leakage
 from mlver.verbs.lineage import lineage
 
 ORDER = "order"
@@ -31,8 +32,8 @@ ORDER = "order"
 class GateRow:
     """One requirement of a stage, and whether a commit has it: `met`, `broken` or `unknown`, and why.
 
-    `name` is `metric`, `order`, `percent`, `approver`, `second person`, `alerts`, `lineage`, `fresh`, `signed`
-    or `environment`. A condition on a metric also says what was compared: of which slice, on which version of
+    `name` is `metric`, `order`, `percent`, `approver`, `second person`, `alerts`, `lineage`, `fresh`, `leakage`,
+    `signed` or `environment`. A condition on a metric also says what was compared: of which slice, on which version of
     which dataset, with which limit.
     """
 
@@ -83,6 +84,7 @@ def gate(repo: Repository, asked: Asked) -> tuple[GateRow, ...]:
         (policy.no_open_alerts, _alerts),
         (policy.lineage, _lineage),
         (policy.fresh, _fresh),
+        (policy.no_leakage, _leakage),
         (policy.signed, _signed),
         (policy.environment is not None, _environment),
     ]
@@ -215,6 +217,16 @@ def _fresh(repo: Repository, asked: Asked) -> GateRow:
         return row
     path, why = models[0]
     return replace(row, state=BROKEN, why=f"{path} was made before {', '.join(why[:3])} changed")
+
+
+def _leakage(repo: Repository, asked: Asked) -> GateRow:
+    """What judges are the datasets the requirements name, else those of the metrics they speak of."""
+    conditions = asked.policy.require
+    known = metric_values(repo, asked.commit, files=True)
+    judges = {condition.dataset for condition in conditions if condition.dataset}
+    judges |= {v.dataset for v in known if v.dataset and any(condition.covers(v) for condition in conditions)}
+    state, why = judge_leakage(repo, str(asked.commit), judges, asked.today)
+    return GateRow("leakage", "models saw nothing of the data that judges them", state, why)
 
 
 def _environment(repo: Repository, asked: Asked) -> GateRow:

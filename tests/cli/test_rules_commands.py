@@ -102,3 +102,17 @@ def test_backtest_takes_several_values(mlver: Terminal, world: Bench) -> None:
     assert rows == ["radius.max = 20", "radius.max = 30", "n_missing >= 1"]
     assert mlver("rules", "backtest", DATA).code == 2
     assert mlver("rules", "backtest", "data/none.csv", "--set", "radius.max=20").code == 1
+
+
+def test_leakage_names_rows_and_columns_and_ends_with_one(mlver: Terminal, world: Bench) -> None:
+    world.write("data/train.csv", "id,clinic,radius,texture,area,width\nP0,B,1,2,3,4\nP1,A,25,1,1,1\n")
+    run = mlver("rules", "leakage", "data/train.csv", DATA)
+    assert run.code == 1
+    assert "1 of 2 rows of the same id\n  P1\n" in run.out
+    assert "not looked for: columns that tell the label" in run.out
+    assert max(map(len, run.out.splitlines())) <= 80
+    document = mlver("rules", "leakage", "data/train.csv", DATA, "--json").json
+    assert document["schema"] == "mlver.rules-leakage/v1"
+    assert [(leak["sort"], leak["count"]) for leak in document["leaks"]] == [("key", 1), ("rows", 1)]
+    world.write(DATA, "id,clinic,radius,texture,area,width\nP7,A,21,1,1,1\n")
+    assert "nothing leaked that was looked for\n" in mlver("rules", "leakage", "data/train.csv", DATA).out

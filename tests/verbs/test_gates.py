@@ -18,6 +18,7 @@ from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import NotLetThrough, promote
 from mlver.verbs.rollback import rollback
+from mlver.verbs.rules_leakage import find_leakage
 from mlver.verbs.run import run
 from tests.verbs.stages import Clinic, served
 
@@ -208,6 +209,30 @@ def test_lineage_that_nobody_recorded_is_not_complete(clinic: Clinic) -> None:
     clinic.write("data/train.csv", "id,x\n1,changed\n")
     clinic.commit("new data")
     assert check(clinic.repo).rows[1].why == "models/triage.joblib was made before data/train.csv changed"
+
+
+def test_training_data_that_nobody_compared_with_what_judges_lets_nothing_through(clinic: Clinic) -> None:
+    clinic.bundle("v1", "median", "R1", "first")
+    gate(clinic, f'require = ["recall >= 0.9 on {STATIC}"]\nno_leakage = true')
+    add_metrics(clinic.repo, "HEAD", {"recall": 1.0}, dataset=STATIC)
+    row = check(clinic.repo).rows[-1]
+    assert (row.name, row.state) == ("leakage", "unknown") and "is not recorded" in row.why
+    code = "open('models/triage.joblib', 'wb').write(b'trained on ' + open('data/train.csv', 'rb').read())"
+    run(clinic.repo, [sys.executable, "-c", code], inputs=["data/train.csv"], outputs=["models/triage.joblib"])
+    id = clinic.commit("trained")
+    add_metrics(clinic.repo, "HEAD", {"recall": 1.0}, dataset=STATIC)
+    row = check(clinic.repo).rows[-1]
+    assert (row.state, row.why.split(": ")[0]) == ("unknown", "never compared") and row.why.endswith(STATIC)
+    find_leakage(clinic.repo, "data/train.csv", STATIC)
+    assert check(clinic.repo).rows[-1].why == f"{STATIC} and data/train.csv: 1 rows of the same name"
+    with pytest.raises(NotLetThrough, match="rows of the same name"):
+        promote(clinic.repo, "prod")
+    clinic.write(STATIC, "id,label\n7,0\n8,1\n")
+    clinic.commit("another hold-out")
+    add_metrics(clinic.repo, str(id), {"recall": 1.0}, dataset=STATIC)
+    assert check(clinic.repo, str(id)).rows[-1].state == "unknown", "the answer was about another hold-out"
+    find_leakage(clinic.repo, "data/train.csv", STATIC)
+    assert check(clinic.repo, str(id)).passed
 
 
 def test_percents_rise_step_by_step_and_each_stands_in_the_ledger(clinic: Clinic) -> None:

@@ -248,3 +248,47 @@ def backtest(
         data = any_target(repo, session.cwd, data)
         result = backtest_rules(repo, data, settings=settings, where=where or [], at_least=at_least, timeout=timeout)
     session.show(result, lambda: backtest_page(result), [one.name for one in result.backtests])
+
+
+@verb(
+    app,
+    dated=True,
+    examples=[
+        ("mlver rules leakage data/train.csv data/val/static.csv", "may this data judge that model?"),
+        ("mlver rules leakage data/train.csv@prod data/val/static.csv --label ill", "what is live; the label's name"),
+    ],
+    exits={1: "something leaked"},
+)
+def leakage(
+    session: Session,
+    train: Annotated[
+        str,
+        typer.Argument(metavar="TRAIN", help="A table of training: PATH or PATH@REV.", autocompletion=complete.path),
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A table that judges: PATH or PATH@REV.", autocompletion=complete.path)
+    ],
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="What is foretold; label, target, y or class.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COLUMN", help="What orders rows; the only column of times.")
+    ] = None,
+    limit: Limit = 10,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Keep no record of the answer.")] = False,
+) -> int:
+    """Find what the data of training shares with the data that judges.
+
+    Looks for rows of the same name, rows that say the same under another name, columns that tell the label, and rows
+    of training that are younger than those that judge. The answer is kept for both contents; a stage of mlver.toml
+    with `no_leakage = true` asks for it.
+    """
+    from mlver.cli.paths import any_target
+    from mlver.render.leakage import leakage_page
+    from mlver.verbs.rules_leakage import find_leakage
+
+    with session.open() as repo:
+        train, data = any_target(repo, session.cwd, train), any_target(repo, session.cwd, data)
+        result = find_leakage(repo, train, data, label=label, time=time, limit=limit, record=not no_record)
+    session.show(result, lambda: leakage_page(result), [leak.text for leak in result.leaks])
+    return 1 if result.leaks else 0
