@@ -22,6 +22,11 @@ from mlver.verbs.trials import Bundle, Outcome, Question, Trials, deciding, outc
 
 AS_COMMITTED, REBUILT, RECORDED, PROFILE = "as committed", "rebuilt", "recorded", "profile"
 Judge = Callable[[CommitId], Outcome]
+_BY_EXIT = "the command ends with 0"
+_UNTRIED = {  # what to do when no commit could be tried, by mode
+    RECORDED: "mlver metrics list shows what was measured; a command after -- measures",
+    PROFILE: "COLUMN.nulls, .distinct, .min, .max, .mean, or rows; mlver show PATH lists the columns",
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def bisect(repo: Repository, good: str, bad: str, question: Question) -> BisectR
         return trials.of(Bundle(repo.snapshot(commit).artifacts, tuple(known.derivations.values())))
 
     mode = REBUILT if question.rebuild else AS_COMMITTED
-    text = question.condition.text if question.condition else "the command ends with 0"
+    text = question.condition.text if question.condition else _BY_EXIT
     return _search(repo, good, bad, try_, mode, text, question.command)
 
 
@@ -131,7 +136,9 @@ def bisect_profile(repo: Repository, good: str, bad: str, condition: Condition, 
             kind = registry.get_any(artifact.kind)
             try:
                 said = kind.summary(kind.units(snapshot.source(tree_path), snapshot.spec(tree_path)))
-                known[artifact.id] = outcome_of(deciding(judge(condition, _statistics(repo, commit, said))))
+                outcome = outcome_of(deciding(judge(condition, _statistics(repo, commit, said))))
+                unknown = outcome.verdict == SKIP
+                known[artifact.id] = Outcome(SKIP, why=f"no {condition.name} in {tree_path}") if unknown else outcome
             except Unreadable as error:
                 known[artifact.id] = Outcome(SKIP, why=str(error))
         return known[artifact.id]
@@ -176,7 +183,7 @@ def _search(
     while len(search.left) > 1 and (commit := search.next()) is not None:
         search.tell(commit, tell(commit))
     found = search.first_bad()
-    _confirm(repo, found, first, last, trials, tell)
+    _confirm(repo, found, first, last, trials, tell, mode, text)
     return BisectResult(
         mode=mode,
         condition=text,
@@ -196,20 +203,26 @@ def _confirm(
     last: CommitId,
     trials: Mapping[CommitId, Trial],
     tell: Callable[[CommitId], str],
+    mode: str,
+    text: str,
 ) -> None:
     """Try the ends that the answer rests on. An end that is not what it was said to be is no end."""
     if found[-1] == last and tell(last) == GOOD:
-        raise NegativeAnswer(f"{last.short} is not bad{_value(trials[last])}", hint="choose another --bad")
+        raise NegativeAnswer(f"{last.short} is not bad{_value(trials[last], text)}", hint="choose another --bad")
     reached = {parent for id in found for parent in repo.commit(id).parents}
     if first in reached and tell(first) == BAD:
-        raise NegativeAnswer(f"{first.short} is not good{_value(trials[first])}", hint="choose an older --good")
+        raise NegativeAnswer(f"{first.short} is not good{_value(trials[first], text)}", hint="choose an older --good")
     if all(trial.verdict == SKIP for trial in trials.values()):
         why = next(iter(trials.values())).why
-        raise NegativeAnswer(f"no commit could be tried: {why}", hint="try the command in the work tree")
+        raise NegativeAnswer(
+            f"no commit could be tried: {why}", hint=_UNTRIED.get(mode, "try the command in the work tree")
+        )
 
 
-def _value(trial: Trial) -> str:
-    return "" if trial.value is None else f": {trial.value:.6g}"
+def _value(trial: Trial, text: str) -> str:
+    if trial.value is None:
+        return ""
+    return f": {'the command ended with ' if text == _BY_EXIT else ''}{trial.value:.6g}"
 
 
 def _place(repo: Repository, id: CommitId) -> tuple[datetime, str]:

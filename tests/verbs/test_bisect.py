@@ -167,6 +167,8 @@ def test_ends_that_are_not_what_they_are_said_to_be_are_named(world: World) -> N
         bisect(world.repo, "HEAD~5", "HEAD~2", asked(world))
     with pytest.raises(NegativeAnswer, match=r"is not good: 0\.65"):
         bisect(world.repo, "HEAD~5", "HEAD", asked(world, "rate{clinic=C} >= 0.7"))
+    with pytest.raises(NegativeAnswer, match="is not bad: the command ended with 0"):
+        bisect(world.repo, "HEAD~5", "HEAD", asked(world, None, command=[PYTHON, "-c", "0"]))
     with pytest.raises(UsageError, match="is not newer"):
         bisect(world.repo, "HEAD", "HEAD~5", asked(world))
     with pytest.raises(NegativeAnswer, match="is not bad"):
@@ -201,8 +203,12 @@ def test_the_profile_of_a_table_decides(tmp_path: Path) -> None:
     result = bisect_stored(bench.repo, "HEAD~11", "HEAD", profile="state.distinct >= 50", of="data/train.csv")
     assert (result.mode, [found.subject for found in result.found]) == ("profile", ["week 7"])
     assert len(result.trials) <= 5
-    with pytest.raises(NegativeAnswer, match=r"no commit could be tried|is not"):
+    with pytest.raises(NegativeAnswer, match=r"tried: no nothing.distinct in data/train.csv") as caught:
         bisect_stored(bench.repo, "HEAD~11", "HEAD", profile="nothing.distinct >= 50", of="data/train.csv")
+    assert "lists the columns" in (caught.value.hint or "")
+    with pytest.raises(NegativeAnswer, match="never measured") as caught:
+        bisect_stored(bench.repo, "HEAD~11", "HEAD", metric="recall >= 0.9")
+    assert "metrics list" in (caught.value.hint or "")
 
 
 def test_what_makes_it_bad_must_be_said(world: World) -> None:
