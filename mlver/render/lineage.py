@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = 6
 _GUESSED = 6  # assumed inputs with a line of their own, at most
+_ALERTS = 12
 
 
 def lineage_page(result: LineageResult) -> RenderableType:
@@ -122,10 +123,14 @@ def impact_page(result: ImpactResult) -> RenderableType:
         line((result.target, "path"), f"  in {commits}  ", (shown, "id")),
         _affected(result),
         _served(result),
-        line((f"{many(len(result.alerts), 'alert')} meanwhile: ", "warning"), ", ".join(result.alerts[:12]), wrap=True)
-        if result.alerts
-        else None,
+        _meanwhile(result.alerts) if result.alerts else None,
     )
+
+
+def _meanwhile(alerts: Sequence[str]) -> RenderableType:
+    more = f" and {len(alerts) - _ALERTS} more" if len(alerts) > _ALERTS else ""
+    named = ", ".join(alerts[:_ALERTS]) + more
+    return line((f"{many(len(alerts), 'alert')} meanwhile: ", "warning"), named, wrap=True)
 
 
 def _affected(result: ImpactResult) -> list[RenderableType]:
@@ -164,4 +169,4 @@ def _served(result: ImpactResult) -> list[RenderableType]:
         rows.append(
             [*row, (item.commit.short if item.commit else "", "id"), f"{item.paths[0]}{more}" if item.paths else ""]
         )
-    return [line(("served", "head")), indented(Columns(rows, wrap=(4,)))]
+    return [line(("served", "head")), indented(Columns(rows, wrap=(1, 4)))]

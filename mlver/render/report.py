@@ -155,7 +155,7 @@ def _stages(result: ReportResult) -> list[Block]:
     return [
         Heading("What served when"),
         Figure(stage_timeline(result.releases, first, result.at), "Blue serves now; red was rolled back from."),
-        Grid(("stage", "release", "served", "by and why"), rows, wrap=(1, 3)),
+        Grid(("stage", "release", "served", "by and why"), rows, wrap=(1, 2, 3)),
     ]
 
 
@@ -179,7 +179,7 @@ def _slos(result: ReportResult) -> list[Block]:
             slo_lanes(result.slos, result.at),
             "Green is met, red is broken, grey is unknown: labels that arrive weeks later judge the past again.",
         ),
-        Grid(("objective", "release", "served", "then", "now", "why"), rows, wrap=(1, 5)),
+        Grid(("objective", "release", "served", "then", "now", "why"), rows, wrap=(1, 2, 5)),
     ]
 
 

@@ -224,6 +224,19 @@ def test_impact_leads_to_what_was_live() -> None:
     )
 
 
+def test_impact_says_until_when_and_how_many_more_on_a_narrow_page() -> None:
+    made = Affected("models/a.joblib", "model", blob("model"), BAD, at("04-22 01:30"), 2, "run")
+    paths = ("config/pipeline.json", "models/a.joblib")
+    served = ServedCommit(
+        "canary", "clinic=C", at("04-20 02:00"), at("04-22 03:09"), "cron", "r", "promote", None, BAD, paths
+    )
+    alerts = tuple(f"A{number:04}" for number in range(86))
+    text = page(lineage.impact_page(ImpactResult("c.json#impute", (BAD,), (made,), (served,), alerts)))
+    assert "…" not in text
+    assert "2024-04-20 02:00Z" in text and "2024-04-22 03:09Z" in " ".join(text.split())
+    assert " ".join(text.split()).endswith("A0011 and 74 more")
+
+
 def test_show_gathers_all_that_is_known_of_a_commit() -> None:
     result = ShowResult(
         commit=info("v2"),
