@@ -56,6 +56,10 @@ class Outdated:
         found = [self._moved(path, inputs[path]) for path in changed]
         return tuple(sorted(found, key=lambda one: (one.kind not in _READ, one.path)))
 
+    def holds(self, inputs: Mapping[str, BlobId]) -> bool:
+        """Return whether all of them are what they were; costs no history."""
+        return all(self._now(path) == id for path, id in inputs.items())
+
     def _now(self, path: str) -> BlobId | None:
         return self._snapshot.find(path).id if self._snapshot.holds(path) else None
 

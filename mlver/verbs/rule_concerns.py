@@ -59,20 +59,31 @@ def _expired(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
 
 
 def _ablated(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
-    """Yield rules here or in HEAD of which the newest answer is stale, or which the work tree removes."""
-    newest: dict[tuple[str, str], Ablation] = {}
+    """Yield rules here or in HEAD of which no answer holds any more, or which the work tree removes.
+
+    The newest answer is told; of those from before, one that holds here comes before it.
+    """
+    given: dict[tuple[str, str], list[Ablation]] = {}
     for one in ablations(repo) if repo.view.facts else ():
         for answer in one.answers:
-            if len(answer.off) == 1 and ((one.rules, answer.off[0]) not in newest or answer.hits != 0):
-                newest[one.rules, answer.off[0]] = one
+            told = given.setdefault((one.rules, answer.off[0]), []) if len(answer.off) == 1 else []
+            if told and answer.hits != 0 and (first := told[0].answer(answer.off[0])) and first.hits == 0:
+                told.clear()  # of data on which it never fired
+            if not told or answer.hits != 0:
+                told.append(one)
     state = Outdated(repo, work)
-    for (path, key), one in newest.items():
+    for (path, key), answers in given.items():
         here, committed = _holds(work, path, key), _holds(repo.head_snapshot(), path, key)
+        if not (here or committed):
+            continue
+        resting = [{name: id for name, id in one.inputs.items() if here or name != path} for one in answers]
+        last = next((number for number in reversed(range(len(answers))) if state.holds(resting[number])), -1)
+        one = answers[last]
         found = one.answer(key)
-        if found is None or not (here or committed):
+        if found is None:
             continue
         known = f"without it {found.verdict} ({one.at:%Y-%m-%d}, {one.data}: {found.why})"
-        moved = [part for part in state.moved(one.inputs) if here or part.path != path]
+        moved = state.moved(resting[last])
         if moved:
             by = f" by {moved[0].author}" if moved[0].author else ""
             known += f"; stale: {moved[0].said}{by}" + (f", {len(moved) - 1} more" if len(moved) > 1 else "")

@@ -87,6 +87,28 @@ def test_ablate_runs_keeps_and_shows(mlver: Terminal, world: Bench) -> None:
     assert "rule R2 stale: without it not removable" in mlver("status").out
 
 
+def test_an_older_answer_that_holds_again_is_not_stale(mlver: Terminal, world: Bench) -> None:
+    asked = (
+        "rules",
+        "ablate",
+        DATA,
+        "--rules",
+        "rules/rules.json#R2",
+        "--",
+        sys.executable,
+        "-c",
+        "print('{\"missed\": 1}')",
+    )
+    config = (world.root / "config/pipeline.json").read_text()
+    assert mlver(*asked).code == 0
+    world.write("config/pipeline.json", {"impute": "mean"})
+    assert mlver("commit", "-m", "mean").code == 0 and mlver(*asked).code == 0
+    assert "R2 stale" not in mlver("status").out
+    world.write("config/pipeline.json", config)
+    assert mlver("rules", "ablate", "--show").out.count("stale:") == 1
+    assert "R2 stale" not in mlver("status").out
+
+
 def test_a_failing_command_of_ablate_is_one_line_and_ends_with_one(mlver: Terminal, world: Bench) -> None:
     failed = mlver("rules", "ablate", DATA, "--", sys.executable, "-c", "raise SystemExit('no model here')")
     assert (failed.code, failed.out) == (1, "")
