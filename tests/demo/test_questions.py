@@ -154,3 +154,11 @@ def test_offline_and_in_production_stand_side_by_side(night: Whole) -> None:
     values = dict(zip(columns, (cell["value"] for cell in found["rows"][0]["cells"]), strict=True))
     assert values["data/val/static.csv", "v1"] == 0.905
     assert values["data/live/w3.csv", "v1"] == 0.719
+
+
+def test_a_row_of_the_hold_out_leads_back_to_the_incident_it_came_from(night: Whole) -> None:
+    added = night.ask("diff v4 main -- data/val/static.csv")["artifacts"][0]["changes"]
+    patients = [change["unit"] for change in added if change["change"] == "added"]
+    assert set(patients) <= set(night.patients.week3.patient_id)
+    (unit,) = night.ask(f"blame 'data/val/static.csv@main#{patients[0]}'")["units"]
+    assert (unit["author"], unit["ticket"]) == ("ana", ["INC-1"])
