@@ -7,6 +7,7 @@ import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
@@ -15,6 +16,7 @@ from rich.text import Text
 Part = str | tuple[object, str] | Text
 _TYPED = re.compile(r"[\w@%+=:,./-][\w@%+=:,./{}~^-]*", re.ASCII)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
+_WORD = 10  # as long as an id
 
 
 def safe(value: object) -> str:
@@ -86,7 +88,8 @@ class Columns:
         tail: Sequence[int] = (),
         gap: int = 2,
     ) -> None:
-        self._rows: list[list[Text] | Text] = [[line((title, "quiet")) for title in head]] if head else []
+        titles = [line((title, "quiet"), wrap=i in wrap) for i, title in enumerate(head)]
+        self._rows: list[list[Text] | Text] = [titles] if titles else []
         for row in rows:
             if isinstance(row, Text):
                 self._rows.append(row)
@@ -106,9 +109,12 @@ class Columns:
             given = min(excess, widths[self._grow] - least)
             widths[self._grow] -= given
             excess -= given
-        while excess > 0 and max(widths) > 8:
-            widths[widths.index(max(widths))] -= 1
-            excess -= 1
+        words = [max((_longest_word(row[i]) for row in rows if i < len(row)), default=0) for i in self._wrap]
+        least_of = dict(zip(self._wrap, (min(word, _WORD) for word in words), strict=True))
+        for least in (least_of, {}):  # words stay whole, ids above all, as long as something else can give way
+            while excess > 0 and (wide := [(width, i) for i, width in enumerate(widths) if width > least.get(i, 8)]):
+                widths[max(wide, key=lambda one: (one[0], -one[1]))[1]] -= 1
+                excess -= 1
         return widths
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -140,6 +146,10 @@ class Columns:
                 width=width,
             )
         return table
+
+
+def _longest_word(text: Text) -> int:
+    return max(map(cell_len, text.plain.split()), default=0)
 
 
 def _keep_end(text: Text, width: int) -> None:

@@ -96,7 +96,7 @@ def _by_release(result: ReportResult) -> list[Block]:
             )
         )
     head = ("release", "", "first live", *(_name(result.measures[n]) for n in columns))
-    blocks.append(Grid(head, tuple(rows), right=tuple(range(3, len(head))), wrap=(0,)))
+    blocks.append(Grid(head, tuple(rows), right=tuple(range(3, len(head))), wrap=tuple(range(len(head)))))
     if len(wanted) > len(columns):
         blocks.append(
             Paragraph(say((f"{len(wanted) - len(columns)} more slices and datasets: mlver report --json", "quiet")))

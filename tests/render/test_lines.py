@@ -200,3 +200,12 @@ def test_a_merge_opens_a_lane() -> None:
 
 def test_unrelated_roots_end_their_lanes() -> None:
     assert drawn([("b", []), ("a", [])]) == ["* b", "* a"]
+
+
+def test_a_narrow_table_breaks_between_words_and_keeps_ids_whole() -> None:
+    rows = [["a84fa28e3e v4: labels put right", "rolled back", "2024-04-22 02:00Z", "7", "unknown"]]
+    head = ("release", "", "first live", "missed on data/val/static.csv", "unneeded on data/live/w3.csv")
+    text = to_text(Columns(rows, head=head, right=(3, 4), wrap=range(5)), width=58)
+    assert "…" not in text and max(map(len, text.splitlines())) <= 58
+    for word in ("a84fa28e3e", "rolled", "2024-04-22", "02:00Z", "missed on", "unneeded", "labels"):
+        assert re.search(rf"(^|\s){word}(\s|$)", text, re.MULTILINE), word
