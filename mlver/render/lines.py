@@ -111,7 +111,7 @@ class Columns:
             excess -= given
         words = [max((_longest_word(row[i]) for row in rows if i < len(row)), default=0) for i in self._wrap]
         whole_words = dict(zip(self._wrap, (min(word, _WORD) for word in words), strict=True))
-        for kept in (whole_words, dict[int, int]()):  # words stay whole, ids above all, as long as something else can give way
+        for kept in (whole_words, dict[int, int]()):  # ids stay whole as long as something else can give way
             while excess > 0 and (wide := [(width, i) for i, width in enumerate(widths) if width > kept.get(i, 8)]):
                 widths[max(wide, key=lambda one: (one[0], -one[1]))[1]] -= 1
                 excess -= 1
