@@ -141,6 +141,8 @@ def test_lineage_of_a_run_is_known_after_the_commit(mlver: Terminal, bench: Benc
     out = mlver("lineage", "m.json").out
     assert "data/train.csv" in out and "$ sh -c 'echo 1 > m.json'" in out
     assert '" -> "' in mlver("lineage", "m.json", "--dot").out
+    assert next(iter(mlver("lineage", "m.json", "--prov").json["activity"].values()))["mlver:source"] == "run"
+    assert mlver("lineage", "m.json", "--prov", "--dot").code == 2
 
 
 def test_damage_ends_with_five(mlver: Terminal, bench: Bench) -> None:

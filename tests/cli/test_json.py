@@ -25,6 +25,7 @@ READING = {
     "blame HEAD": ("mlver.blame/v1", {"units"}),
     "blame rules/rules.json#R2 --deleted": ("mlver.blame/v1", {"units"}),
     "lineage": ("mlver.lineage/v1", {"nodes", "edges"}),
+    "lineage --prov": ("mlver.lineage/v1", {"nodes", "edges"}),
     "lineage --dot": ("mlver.lineage/v1", {"nodes", "edges"}),
     "impact data/train.csv": ("mlver.impact/v1", {"affected", "served"}),
     "branch": ("mlver.refs/v1", {"type", "refs"}),

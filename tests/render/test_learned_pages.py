@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from rich.console import RenderableType
@@ -10,6 +11,7 @@ from mlver.objects.commit import Environment, GitState
 from mlver.render import alert_stats, alerts, facts, lineage, show, status
 from mlver.render.console import to_text
 from mlver.render.dot import lineage_dot
+from mlver.render.prov import lineage_prov
 from mlver.verbs.alert_stats import AlertStatsResult, AlertTypeStats
 from mlver.verbs.alerts import Action, Alert, AlertsResult
 from mlver.verbs.cat import CatResult
@@ -204,6 +206,31 @@ def test_dot_dashes_what_is_only_assumed() -> None:
     assert f'  "{code}" -> "{model}" [style=dashed];\n' in text
     assert f'  "{model}" [label="models/a.joblib\\n{model}", shape=box3d, style=bold];\n' in text
     assert text.startswith("digraph lineage {\n") and text.endswith("}\n")
+
+
+def test_provenance_for_other_tools_names_only_what_it_describes() -> None:
+    how = HOW | {"source": "run", "derivation": "d1", "started": "2024-04-01T08:00:00Z", "name": "train"}
+    twin = replace(LINEAGE.nodes[0], id=blob("twin"), path="models/b.joblib", how=how)
+    result = replace(
+        LINEAGE,
+        nodes=(replace(LINEAGE.nodes[0], how=how), twin, *LINEAGE.nodes[1:]),
+        edges=(*LINEAGE.edges, LineageEdge(twin.id, blob("data"), "run")),
+    )
+    found = json.loads(lineage_prov(result).plain)
+    model, data, code = (f"blob:{blob(name)}" for name in ("model", "data", "code"))
+    assert found["entity"][model]["prov:label"] == "models/a.joblib"
+    assert found["entity"][data]["prov:type"] == {"$": "mlver:data", "type": "prov:QUALIFIED_NAME"}
+    step = found["activity"]["step:d1"]
+    assert (step["prov:startTime"], step["prov:endTime"]) == ("2024-04-01T08:00:00Z", "2024-04-01T08:00:02.300000Z")
+    assert step["mlver:command"] == '["python", "train.py"]' and step["prov:label"] == "train"
+    assert list(found["used"].values()) == [{"prov:activity": "step:d1", "prov:entity": data}], "said once"
+    assert [row["prov:entity"] for row in found["wasGeneratedBy"].values()] == [model, f"blob:{twin.id}"]
+    (assumed,) = found["wasDerivedFrom"].values()
+    assert (assumed["prov:generatedEntity"], assumed["prov:usedEntity"]) == (model, code)
+    described = {*found["entity"], *found["activity"], *found["agent"]}
+    relations = [row for name in found if name[0] in "uw" for row in found[name].values()]
+    assert {value for row in relations for name, value in row.items() if name.startswith("prov:")} <= described
+    assert {name.split(":")[0] for name in described} <= set(found["prefix"])
 
 
 def test_impact_leads_to_what_was_live() -> None:
