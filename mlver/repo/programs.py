@@ -18,6 +18,7 @@ from mlver.storage.temporary import new_file
 OUTPUT_LIMIT = 64 << 20  # bytes of a program's answer
 _TAIL = 4096  # bytes of its complaint that are kept
 _RUNNING: set[subprocess.Popen[bytes]] = set()  # of all threads
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _GRACE = 2.0  # seconds in which a program that is told to end may do so by itself
 
 
@@ -119,7 +120,10 @@ def end_all() -> None:
 
 @contextmanager
 def ending_all() -> Iterator[None]:
-    """End the programs when we are told to end: they run in groups of their own and would not hear of it."""
+    """End the programs when we are told to end, or our terminal is gone: they run in groups of their own.
+
+    What is set up inside is cleaned up then, as by Ctrl-C. Who said to ignore such a signal (nohup) is heard.
+    """
     if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
         yield
         return
@@ -128,11 +132,13 @@ def ending_all() -> Iterator[None]:
         end_all()
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, told)
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, told) for number in heard}
     try:
         yield
     except BaseException:
         end_all()
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
 from mlver.repo.materialise import remove_paths, write_artifacts
-from mlver.repo.programs import OUTPUT_LIMIT, Ran, run_program
+from mlver.repo.programs import OUTPUT_LIMIT, Ran, ending_all, run_program
 from mlver.repo.snapshot import Artifact
 from mlver.storage import durable
 from mlver.storage.beneath import Beneath
@@ -108,7 +108,7 @@ def scratch(
     changes = changes or {}
     chosen = {path: a for path, a in artifacts.items() if path not in changes}
     chosen |= {path: replace(a, path=path) for path, a in changes.items() if isinstance(a, Artifact)}
-    with temporary_folder("scratch") as base:
+    with ending_all(), temporary_folder("scratch") as base:
         made = Scratch(repo, make_folder(base / "work"), make_folder(base / "notes"))
         made.lay(chosen.values())
         for path, content in changes.items():

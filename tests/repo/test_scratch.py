@@ -106,25 +106,39 @@ def test_a_program_that_is_killed_is_reported_so(bench) -> None:
     assert (ran.exit, ran.trouble) == (137, "ended by signal 9")
 
 
-def test_when_we_are_told_to_end_the_program_ends_and_the_folder_goes(bench, place) -> None:
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    "within", ["folder.run([sys.executable, '-c', 'import time; time.sleep(60)'])", "time.sleep(60)"]
+)
+def test_when_we_are_told_to_end_the_program_ends_and_the_folder_goes(bench, place, number, status, within) -> None:
     code = (
-        "import sys, tempfile\nfrom pathlib import Path\nfrom mlver.repo.repository import Repository\n"
+        "import sys, tempfile, time\nfrom pathlib import Path\nfrom mlver.repo.repository import Repository\n"
         "from mlver.repo.scratch import scratch\n"
         f"tempfile.tempdir = {str(place)!r}\nrepo = Repository.open(Path({str(bench.root)!r}))\n"
         "with scratch(repo, repo.head_snapshot().artifacts) as folder:\n"
-        "    print(folder.folder, flush=True)\n    folder.run([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"    print(folder.folder, flush=True)\n    {within}\n"
     )
     ours = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, text=True, env=environment())
     assert ours.stdout is not None
     where = Path(ours.stdout.readline().strip())
     assert where.is_dir()
-    while not (where.parent / "notes" / "stdout").exists():
+    while "run" in within and not (where.parent / "notes" / "stdout").exists():
         time.sleep(0.05)
     time.sleep(0.3)
-    ours.send_signal(signal.SIGTERM)
-    assert ours.wait(20) == 143
+    ours.send_signal(number)
+    assert ours.wait(20) == status
     ours.stdout.close()
     assert list(place.iterdir()) == []
+
+
+def test_a_hangup_that_is_ignored_ends_nothing(bench) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        with laid(bench) as folder:
+            ran = folder.run([PYTHON, "-c", f"import os; os.kill({os.getpid()}, 1); print('on')"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (ran.exit, ran.stdout) == (0, b"on\n")
 
 
 def test_a_folder_without_rights_is_removed_all_the_same(bench, place) -> None:

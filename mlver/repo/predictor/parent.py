@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mlver.errors import NegativeAnswer, Refused, UsageError
 from mlver.repo.predictions import Predicted
-from mlver.repo.programs import OUTPUT_LIMIT, run_program
+from mlver.repo.programs import OUTPUT_LIMIT, ending_all, run_program
 from mlver.storage.temporary import make_folder, new_file, temporary_folder
 
 MEMORY: Final = 4 << 30  # bytes beyond those of the libraries
@@ -58,7 +58,7 @@ def predict_walled_in(
         "memory": MEMORY,
         "output": OUTPUT_LIMIT,
     }
-    with temporary_folder("predict") as base:
+    with ending_all(), temporary_folder("predict") as base:
         work, notes = make_folder(base / "work"), make_folder(base / "notes")
         parts = {"model": model, "table": table, "question.json": json.dumps(question).encode()}
         for part, content in parts.items():
