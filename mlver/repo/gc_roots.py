@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
@@ -138,6 +139,15 @@ def _ids(fact: Fact, name: str) -> Iterator[Root]:
             yield type_.parse(text), name
 
 
+def _check_names(keep: Keep, known: set[str]) -> None:
+    """Raise UsageError for a metric that no commit has: a misspelt name must not drop what was to be kept."""
+    for _, name in keep.best:
+        if name not in known:
+            close = get_close_matches(name, known, n=3) or sorted(known)[:8]
+            hint = f"there are {', '.join(close)}" if close else "mlver metrics add records values"
+            raise UsageError(f"--keep: no commit has a recorded value of {name[:80]!r}", hint=hint)
+
+
 def policy_roots(repo: Repository, keep: Keep, commits: Sequence[CommitId], now: datetime) -> Iterator[Root]:
     """Yield the commits among `commits`, which nothing keeps so far, that a policy keeps."""
     if keep.days is not None:
@@ -152,6 +162,8 @@ def policy_roots(repo: Repository, keep: Keep, commits: Sequence[CommitId], now:
         for id, fact in repo.facts.items(METRIC)
         if "commit" in fact.subject
     ]
+    if wanted:
+        _check_names(keep, {value.name for value in values if not value.slice})
     values = [value for value in values if value.commit in wanted]
     if keep.measured:
         yield from ((value.commit, f"{value.name} was measured of it") for value in values)

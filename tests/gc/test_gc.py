@@ -119,6 +119,11 @@ def test_what_somebody_wrote_about_stays_and_a_metric_value_alone_keeps_nothing(
     assert gc(bench.repo, grace="0", keep="promoted,days:30", dry_run=True).dropped == ()
     with pytest.raises(UsageError, match="not a policy"):
         gc(bench.repo, keep="besst:3")
+    for name in ("recal", "recall{clinic=C}"):
+        with pytest.raises(UsageError, match="no commit has a recorded value of 'recal") as caught:
+            gc(bench.repo, grace="0", keep=f"best:1:{name}")
+        assert caught.value.hint == "there are recall"
+    assert gc(bench.repo, grace="0", keep="measured", dry_run=True).dropped == (), "nothing was dropped"
 
 
 def test_why_tells_the_way_from_a_root(bench: Bench) -> None:
