@@ -159,11 +159,11 @@ def _fold(id: str, facts: list[Fact]) -> Incident | None:
         events=tuple(map(_happened, ordered)),
         follow_ups=_follow_ups(facts),
     )
-    for fact in ordered:
+    for fact in sorted(facts, key=lambda fact: (fact.known, fact.at)):  # as people said it, whenever it was
         if fact.body["event"] == CLOSE:
             text = fact.body.get("text")
             one = replace(one, state=CLOSED, closed=fact.at, closed_by=fact.by, outcome=text)
-        elif fact.body["event"] == OPEN and fact is not first:
+        elif fact.body["event"] == OPEN and one.state == CLOSED:
             one = replace(one, state=OPEN, closed=None, closed_by=None, outcome=None)
     return one
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mlver.errors import Conflict, UnknownRevision, UsageError
@@ -71,9 +71,9 @@ def open_incident(
     """
     _check_id(id)
     _said(reason, "an incident needs a reason")
-    known = repo.now()
     if (before := incidents(repo).get(id)) is not None and before.state == OPEN:
-        raise Conflict(f"{id} is open since {before.opened:%Y-%m-%d %H:%M}", hint=f"mlver incident show {id}")
+        raise Conflict(f"{id} is open since {before.opened:%Y-%m-%d %H:%MZ}", hint=f"mlver incident show {id}")
+    known = _after(before, repo.now())
     facts = [
         incident_fact(
             id, OPEN, text=reason.strip(), stage=stage, scope=check_scope(scope), at=at, known=known, by=repo.actor
@@ -138,7 +138,8 @@ def close_incident(repo: Repository, id: str, *, reason: str) -> IncidentResult:
     _said(reason, "closing needs a reason")
     if incident.state == CLOSED:
         raise Conflict(f"{id} is closed already", hint=f"mlver incident open {id} opens it again")
-    fact = incident_fact(id, CLOSE, text=reason.strip(), known=repo.now(), by=repo.actor)
+    known = _after(incident, repo.now())
+    fact = incident_fact(id, CLOSE, text=reason.strip(), known=known, by=repo.actor)
     return _record(repo, id, CLOSE, [fact], reason)
 
 
@@ -161,6 +162,11 @@ def find_incident(repo: Repository, id: str, as_of: datetime | None = None) -> I
 
 
 _find = find_incident
+
+
+def _after(incident: Incident | None, now: datetime) -> datetime:
+    """Return `now`, or just after the last event when the clock of whoever recorded that one is ahead."""
+    return max([now, *(event.known + timedelta(microseconds=1) for event in (incident.events if incident else ()))])
 
 
 def _record(repo: Repository, id: str, event: str, facts: list[Fact], reason: str | None = None) -> IncidentResult:

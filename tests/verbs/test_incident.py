@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,14 @@ def test_the_same_repository_gives_the_same_report(night: Night) -> None:
     night.labels_arrive()
     before = report_incident(night.repo, "INC-1").to_dict()
     assert report_incident(night.reopen(), "INC-1").to_dict() == before
+
+
+def test_a_clock_that_is_behind_does_not_leave_it_closed(night: Night) -> None:
+    open_incident(night.repo, "INC-7", reason="x")
+    night.clock.moment += timedelta(minutes=5)
+    close_incident(night.repo, "INC-7", reason="over")
+    night.clock.moment -= timedelta(minutes=3)  # of somebody else's machine
+    assert open_incident(night.repo, "INC-7", reason="not over").incident.state == "open"
+    assert close_incident(night.repo, "INC-7", reason="now it is").incident.state == "closed"
+    earlier = night.clock.moment - timedelta(hours=2)
+    assert open_incident(night.repo, "INC-7", reason="again", at=earlier).incident.state == "open"
