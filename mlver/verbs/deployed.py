@@ -64,7 +64,7 @@ def deployed(repo: Repository, stage: str, *, scope: str = "", at: datetime | No
     entry = entry_at(entries, scope, at)
     if entry is None:
         when = f"at {format_time(at)}" if at else "now"
-        begins = f"its ledger begins {entries[0].since:%Y-%m-%d %H:%M}"
+        begins = f"its ledger begins {entries[0].since:%Y-%m-%d %H:%MZ}"
         raise NegativeAnswer(f"nothing was live on {slot_name(stage, scope)} {when}", hint=begins)
     return _result(repo, entry)
 

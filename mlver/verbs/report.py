@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mlver.errors import MlverError, UsageError
+from mlver.errors import MlverError, UnknownRevision, UsageError
 from mlver.objects.ids import CommitId
 from mlver.repo.incident_facts import OPEN, incidents
 from mlver.repo.ledger import LedgerEntry, ledger_of
@@ -28,11 +28,15 @@ def report(
 ) -> ReportResult:
     """Return what a page on a stage says (the one settings name, if None), as of `at` or the last operation.
 
-    `since` leaves out releases and alerts that were over by then. Raises UsageError when `since` lies behind `at`.
+    `since` leaves out releases and alerts that were over by then. Raises UsageError when `since` lies behind `at`,
+    UnknownRevision for a stage there never was.
     """
     with standing(repo, at) as moment:
         if since is not None and since > moment:
             raise UsageError("nothing has happened since then", hint="--since 30d")
+        if stage is not None and not ledger_of(repo, stage):
+            known = ", ".join(sorted(repo.view.stages)) or "none"
+            raise UnknownRevision(f"no stage {stage!r}", hint=f"stages are {known}")
         return _report(repo, stage or str(repo.settings.get("stage.default")), since, moment)
 
 

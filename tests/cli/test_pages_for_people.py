@@ -203,3 +203,9 @@ def test_a_page_is_not_written_where_it_must_not_be(mlver: Terminal, story: Benc
     assert mlver("report", "--html", ".mlver/page.html").code == 3
     assert mlver("report", "--html", "none/page.html").code == 2
     assert mlver("report", "--html", "data").code == 2
+
+
+def test_a_report_on_a_stage_that_never_was_is_refused(mlver: Terminal, story: Bench) -> None:
+    answer = mlver("report", "prdo")
+    assert (answer.code, answer.out) == (2, "")
+    assert "no stage 'prdo'" in answer.err and "stages are prod" in answer.err
