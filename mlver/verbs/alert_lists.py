@@ -11,7 +11,7 @@ from typing import ClassVar
 from mlver.errors import UsageError
 from mlver.objects.result import Result
 from mlver.repo.alert_book import AlertBook
-from mlver.repo.alert_facts import ACTED, OPEN, Action, Alert, AlertRecord, to_alert
+from mlver.repo.alert_facts import ACTED, OPEN, OUTCOMES, Action, Alert, AlertRecord, to_alert
 from mlver.repo.alert_files import outcome_word
 from mlver.repo.mute_facts import mutes
 from mlver.repo.produced import Produced
@@ -97,6 +97,8 @@ def list_alerts(
         found = [r for r in known_alerts(book, ids) if r.id in wanted and word in (None, r.state)]
     else:
         found = list(islice(_in_state(book, book.chosen(type, since, until, open=word == OPEN), word), limit))
+    if not found and word not in (None, OPEN, *OUTCOMES):
+        raise UsageError(f"no alert is in the state {state!r}", hint=f"states are {', '.join((OPEN, *OUTCOMES))}")
     newest = sorted(found, key=_age, reverse=True)
     return AlertsResult(shown(repo, newest if limit is None else newest[:limit]))
 

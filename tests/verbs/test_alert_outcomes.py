@@ -304,3 +304,11 @@ def test_a_long_id_may_be_cut_short(bench: Bench) -> None:
     for other in ("A000", "6998", "6998dfea089988b9@2025", ""):
         with pytest.raises(UnknownRevision, match="no alert"):
             settle_alerts(bench.repo, [other], "acked")
+
+
+def test_a_state_that_is_none_is_named(bench: Bench) -> None:
+    add_alert(bench.repo, "psi", id="A1")
+    assert list_alerts(bench.repo, state="acted").alerts == ()
+    with pytest.raises(UsageError, match="no alert is in the state 'opne'") as caught:
+        list_alerts(bench.repo, state="opne")
+    assert (caught.value.hint or "").startswith("states are open, acted, ")
