@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mlver.errors import NegativeAnswer, UsageError
 from mlver.kinds.base import Value
 from mlver.repo.conditions import MET
+from mlver.repo.metric_policy import metric_policy
+from mlver.repo.project import PROJECT_FILE
 from mlver.repo.refusal_facts import refusal_fact
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
@@ -15,7 +17,7 @@ from mlver.repo.tenures import PROMOTE
 from mlver.repo.transaction import record_facts
 from mlver.verbs.check import ask
 from mlver.verbs.common import Progress
-from mlver.verbs.gate import ORDER, GateRow, gate
+from mlver.verbs.gate import ORDER, Asked, GateRow, gate
 from mlver.verbs.move import Move, MoveResult, check_target, make, preview
 from mlver.verbs.rollback import rollback
 
@@ -56,7 +58,8 @@ def promote(
     view = repo.refresh()
     check_target(view, stage, scope)
     commit = repo.resolve(rev)
-    rows = gate(repo, ask(repo, commit, stage, scope, percent))
+    asked = ask(repo, commit, stage, scope, percent)
+    rows = gate(repo, asked)
     failed = [row for row in rows if row.state != MET]
     passed_over = [row for row in failed if override or (skip and row.name == ORDER)]
     share = "" if percent == 100 else f" --percent {percent}"
@@ -70,7 +73,7 @@ def promote(
         started=started,
         percent=percent,
         evidence=_evidence(rows, passed_over, skip=skip and not override),
-        warnings=tuple(f"passed over: {_told(row)}" for row in passed_over),
+        warnings=(*(f"passed over: {_told(row)}" for row in passed_over), *_no_product(asked)),
     )
     standing = [row for row in failed if row not in passed_over]
     if dry_run:
@@ -78,6 +81,19 @@ def promote(
     if standing:
         _refuse(repo, move, standing)
     return make(repo, move, progress)
+
+
+def _no_product(asked: Asked) -> Iterator[str]:
+    """Say so when the last stage asks for metrics, and none of those defined says how the product does."""
+    stages = asked.today.project.sections("stages")
+    if not asked.policy.require or any(one.text("after") == asked.policy.stage for one in stages.values()):
+        return
+    try:
+        metrics = metric_policy(asked.today.project).metrics.values()
+    except UsageError:  # whoever measures is told; a definition nobody asks for here must not be in the way
+        return
+    if not any(metric.product for metric in metrics):
+        yield f"no metric in {PROJECT_FILE} is marked product = true: how the product does will not be in reports"
 
 
 def _evidence(rows: Sequence[GateRow], passed_over: Sequence[GateRow], *, skip: bool) -> dict[str, Value]:

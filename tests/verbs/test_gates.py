@@ -116,7 +116,8 @@ def test_an_override_needs_a_reason_and_stays_in_the_ledger(clinic: Clinic) -> N
     with pytest.raises(UsageError, match="--override needs a reason"):
         promote(clinic.repo, "prod", override=True)
     result = promote(clinic.repo, "prod", override=True, reason="the hospital is waiting")
-    assert result.changed and len(result.warnings) == 2 and "passed over: recall >= 0.9" in result.warnings[0]
+    passed = [text for text in result.warnings if text.startswith("passed over: ")]
+    assert result.changed and len(passed) == 2 and "passed over: recall >= 0.9" in passed[0]
     evidence = deployed(clinic.repo, "prod").evidence
     assert evidence["override"] == "override"
     assert [row["state"] for row in evidence["gate"]] == ["unknown", "broken"]
@@ -233,6 +234,23 @@ def test_training_data_that_nobody_compared_with_what_judges_lets_nothing_throug
     assert check(clinic.repo, str(id)).rows[-1].state == "unknown", "the answer was about another hold-out"
     find_leakage(clinic.repo, "data/train.csv", STATIC)
     assert check(clinic.repo, str(id)).passed
+
+
+def test_the_last_stage_misses_a_metric_of_the_product(clinic: Clinic) -> None:
+    defined = '[metrics.missed]\nproduct = true\n[stages.prod]\nafter = "canary"\nrequire = ["recall >= 0.9"]\n'
+    clinic.bundle("v1", "median", "R1", "first")
+    gate(clinic, 'require = ["recall >= 0.9"]\n[stages.prod]\nafter = "canary"\nrequire = ["recall >= 0.9"]', "canary")
+    add_metrics(clinic.repo, "HEAD", {"recall": 1.0}, dataset=STATIC)
+    assert promote(clinic.repo, "canary").warnings == (), "what comes later will be asked"
+    assert promote(clinic.repo, "prod").warnings == (
+        "no metric in mlver.toml is marked product = true: how the product does will not be in reports",
+    )
+    clinic.write("mlver.toml", defined)
+    clinic.commit("a metric of the product")
+    add_metrics(clinic.repo, "HEAD", {"recall": 1.0}, dataset=STATIC)
+    assert promote(clinic.repo, "prod", skip=True, reason="small").warnings == (
+        "passed over: was live on canary: never live on canary",
+    )
 
 
 def test_percents_rise_step_by_step_and_each_stands_in_the_ledger(clinic: Clinic) -> None:
