@@ -11,9 +11,10 @@ from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.time import parse_time
-from mlver.repo.history_index import search_history
+from mlver.repo.history_index import ask_history, search_history
 from mlver.repo.repository import Repository
 
+_SOURCES = frozenset({"commit", "trailer", "operation", "rule", "alert", "action", "note", "mark"})
 BEGIN, END = "\x02", "\x03"  # around what matched, in a snippet
 
 
@@ -53,6 +54,7 @@ def search(repo: Repository, words: str, *, sources: Sequence[str] = (), limit: 
     if limit < 1:
         raise UsageError(f"a limit must be at least 1: {limit}")
     repo.refresh()
+    _check_sources(repo, sources)
     answer = search_history(repo, match_expression(words), sources, limit)
     hits = [
         Hit(
@@ -67,6 +69,14 @@ def search(repo: Repository, words: str, *, sources: Sequence[str] = (), limit: 
         for source, about, commit, at, by, snippet, text in answer.rows
     ]
     return SearchResult(words, tuple(hits[:limit]), more=len(hits) > limit)
+
+
+def _check_sources(repo: Repository, sources: Sequence[str]) -> None:
+    """Raise UsageError for a source that nothing ever came from."""
+    if sources:
+        known = [str(name) for (name,) in ask_history(repo, "SELECT DISTINCT source FROM texts ORDER BY source").rows]
+        if wrong := next((one for one in sources if one not in {*known, *_SOURCES}), None):
+            raise UsageError(f"nothing is searched under {wrong!r}", hint=f"one of {', '.join(sorted({*known, *_SOURCES}))}")
 
 
 def match_expression(words: str) -> str:

@@ -141,6 +141,7 @@ def test_a_question_can_only_read(clinic: Clinic, sql: str) -> None:
     [
         ("SELECT * FROM comits", "no such table: comits; did you mean commits"),
         ("SELECT auhtor FROM commits", "no such column: auhtor; did you mean author"),
+        ("SELECT owner FROM commits", "no such column: owner in what is asked; rules has one"),
         ("SELECT", "incomplete input"),
         ("SELEKT 1", 'near "SELEKT": syntax error'),
         ("SELECT 1; SELECT 2", "one question at a time"),
@@ -177,6 +178,14 @@ def test_words_are_found_wherever_they_were_written(clinic: Clinic) -> None:
     assert repo.search("scanner -block").hits != repo.search("scanner").hits
     assert repo.search("nowhere").hits == ()
     assert repo.search("clinic", limit=1).more
+
+
+def test_a_source_that_is_none_is_named(clinic: Clinic) -> None:
+    repo, _ = clinic
+    assert repo.search("scanner", sources=["mark"]).hits == ()
+    with pytest.raises(UsageError, match="nothing is searched under 'notes'") as caught:
+        repo.search("scanner", sources=["notes"])
+    assert "note" in (caught.value.hint or "")
 
 
 def test_the_file_is_sqlite_that_other_programs_read(clinic: Clinic) -> None:

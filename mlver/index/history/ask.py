@@ -161,6 +161,8 @@ def _words(text: str) -> str:
 
     tables = [table for table in TABLES if not table.hidden]
     names = [t.name for t in tables] if missing[1] == "table" else [name for t in tables for name in t.columns]
+    if missing[1] == "column" and (held := [t.name for t in tables if missing[2] in t.columns]):
+        return f"{text} in what is asked; {', '.join(held[:5])} {'has' if len(held) == 1 else 'have'} one"
     close = get_close_matches(missing[2], sorted({n for n in names if not n.startswith("_")}), n=3, cutoff=0.5)
     return f"{text}; did you mean {', '.join(close)}?" if close else text
 
