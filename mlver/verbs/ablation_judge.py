@@ -39,8 +39,12 @@ class Asked:
     @property
     def texts(self) -> tuple[str, ...]:
         """What was asked, as it was written."""
-        named = (one.name if one.slice is None else f"{one.name}{{{one.slice}}}" for one in self.names)
-        return (*(one.text for one in self.conditions), *named)
+        return (*(one.text for one in self.conditions), *self.named)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The metrics asked for by name: `recall{clinic=C}`."""
+        return tuple(one.name if one.slice is None else f"{one.name}{{{one.slice}}}" for one in self.names)
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,19 @@ def changes(
 
 
 def _verdict(name: str, value: Value, other: Value, declared: Mapping[str, str]) -> str:
-    before, after = get_number(value), get_number(other)
+    before, after = _known(value), _known(other)
     if after is None:
         return GONE
     way = direction(name, declared)
-    if before is None or way is None or before != before or after != after:
+    if before is None or way is None:
         return CHANGED
     return BETTER if (after > before) == (way == "higher") else WORSE
+
+
+def _known(value: Value) -> int | float | None:
+    """Return a number; None for what could not be computed, NaN too."""
+    number = get_number(value)
+    return None if number is None or number != number else number
 
 
 def verdict(
@@ -91,6 +101,8 @@ def verdict(
     broken = _broken(asked, with_, without, bundle)
     if broken:
         return NOT_REMOVABLE, "; ".join(broken)
+    if unsaid := [text for text, said in _named(asked, with_) if not said]:
+        return SAYS_NOTHING, f"the command said no {', '.join(unsaid)}"
     counted = [one for one in found if asked.covers(one.metric, one.slice)]
     worse = [one for one in counted if one.verdict in (WORSE, GONE)]
     if worse:
@@ -103,11 +115,19 @@ def verdict(
     if counted:
         names = ", ".join(dict.fromkeys(one.metric for one in counted))
         return SAYS_NOTHING, f"only {names} changed, of which none is better or worse"
-    if not any(direction(name) for name, _ in with_.values):
+    if not any(direction(name) and _known(value) is not None for (name, _), (value, _) in with_.values.items()):
         return SAYS_NOTHING, "no metric was measured that knows better and worse; are there labels?"
     if hits is None:
         return SAYS_NOTHING, "no metric changed, and nobody can tell whether it fires here"
     return REMOVABLE, f"no metric changed, though it fires on {hits} row{'s' if hits != 1 else ''}"
+
+
+def _named(asked: Asked, measured: Measured) -> list[tuple[str, bool]]:
+    """Return each metric asked for by name, and whether a number was measured for it."""
+    numbers = [key for key, (value, _) in measured.values.items() if _known(value) is not None]
+    return [
+        (text, any(one.covers(*key) for key in numbers)) for one, text in zip(asked.names, asked.named, strict=True)
+    ]
 
 
 def _said(change: MetricChange) -> str:
@@ -116,7 +136,8 @@ def _said(change: MetricChange) -> str:
 
 
 def _short(value: Value) -> str:
-    return "unknown" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    number = _known(value)
+    return "unknown" if number is None else f"{number:.6g}" if isinstance(number, float) else str(number)
 
 
 def _broken(asked: Asked, with_: Measured, without: Measured, bundle: Bundle) -> list[str]:

@@ -133,6 +133,33 @@ def test_without_labels_there_is_no_verdict(bench: Bench) -> None:
     assert "only flags changed, of which none is better or worse" in found[("R2",)].why
 
 
+@pytest.mark.parametrize("without, verdict, why", [
+    ("NaN", "says nothing", "no metric was measured that knows better and worse; are there labels?"),
+    ("0.9", "says nothing", "only recall changed, of which none is better or worse"),
+])  # fmt: skip
+def test_what_cannot_be_computed_with_the_rule_is_no_reason_to_remove_it(
+    bench: Bench, without: str, verdict: str, why: str
+) -> None:
+    answer = answers(ablate(bench, _answering("NaN", without)))[("R2",)]
+    assert (answer.verdict, answer.why) == (verdict, why)
+
+
+def test_what_cannot_be_computed_without_the_rule_is_lost(bench: Bench) -> None:
+    answer = answers(ablate(bench, _answering("0.9", 'NaN, "clinic=A": {"recall": 1.0}')))[("R2",)]
+    assert (answer.verdict, answer.why) == ("not removable", "recall 0.9 → unknown")
+
+
+def _answering(with_: str, without: str) -> list[str]:
+    choice = f"{with_!r} if 'R2' in open('rules/rules.json').read() else {without!r}"
+    code = f"print('{{\"recall\": ' + ({choice}) + '}}')"
+    return [sys.executable, "-c", code]
+
+
+def test_a_metric_that_the_command_does_not_say_gives_no_verdict(bench: Bench) -> None:
+    answer = answers(ablate(bench, metrics=["recall{clinic=Z}"]))[("R2",)]
+    assert (answer.verdict, answer.why) == ("says nothing", "the command said no recall{clinic=Z}")
+
+
 def test_what_differs_from_run_to_run_is_no_effect(bench: Bench) -> None:
     noisy = [sys.executable, "-c", "import json, random; print(json.dumps({'recall': random.random(), 'missed': 0}))"]
     result = ablate(bench, noisy)
