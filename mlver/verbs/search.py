@@ -74,9 +74,9 @@ def search(repo: Repository, words: str, *, sources: Sequence[str] = (), limit: 
 def _check_sources(repo: Repository, sources: Sequence[str]) -> None:
     """Raise UsageError for a source that nothing ever came from."""
     if sources:
-        known = [str(name) for (name,) in ask_history(repo, "SELECT DISTINCT source FROM texts ORDER BY source").rows]
-        if wrong := next((one for one in sources if one not in {*known, *_SOURCES}), None):
-            raise UsageError(f"nothing is searched under {wrong!r}", hint=f"one of {', '.join(sorted({*known, *_SOURCES}))}")
+        known = _SOURCES.union(str(name) for (name,) in ask_history(repo, "SELECT DISTINCT source FROM texts").rows)
+        if wrong := next((one for one in sources if one not in known), None):
+            raise UsageError(f"nothing is searched under {wrong!r}", hint=f"one of {', '.join(sorted(known))}")
 
 
 def match_expression(words: str) -> str:
