@@ -21,6 +21,7 @@ _WORDS = {
     "false": "false-positive", "fp": "false-positive", "noise": "false-positive", "ignore": "ignored",
     "closed": "resolved", "ok": "resolved", "normal": "resolved",
 }  # fmt: skip
+_SETTLED = frozenset(["acted", "acked", "false-positive", "ignored", "resolved"])
 _NOT_YET = frozenset(["firing", "fired", "open", "triggered", "active", "alerting", "pending", "new", "none"])
 _TAKEN = {"id", "type", "at", "severity", "outcome", "by", "action", "ticket", "stage", "scope", "events"}
 
@@ -95,10 +96,14 @@ def _actions(events: list[Mapping[str, Value]], fired: datetime) -> Iterator[Act
 
 
 def _outcome(event: Mapping[str, Value]) -> str | None:
-    stated = next((event[name] for name in ("outcome", *_STATES) if isinstance(event.get(name), str)), None)
-    word = outcome_word(stated) if stated else None
-    if word and word not in _NOT_YET:
-        return word
+    if isinstance(event.get("outcome"), str):
+        word = outcome_word(event["outcome"])
+        if word and word not in _NOT_YET:
+            return word
+    else:
+        stated = next((event[name] for name in _STATES if isinstance(event.get(name), str)), "")
+        if (word := outcome_word(stated)) in _SETTLED:  # a state nobody knows settles nothing
+            return word
     return "acted" if event.get("action") else None
 
 

@@ -285,3 +285,14 @@ def test_wilsons_interval_is_that_of_the_literature() -> None:
     known = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0, 0.1611), (1, 29): (0.0061, 0.1718)}
     for (hits, trials), bounds in known.items():
         assert wilson(hits, trials) == pytest.approx(bounds, abs=5e-5)
+
+
+def test_a_state_nobody_knows_settles_nothing(bench: Bench) -> None:
+    fired = {"labels": {"alertname": "psi", "severity": "page"}, "startsAt": "2024-04-22T02:50:00Z"}
+    words = ("suppressed", "Escalated", "", "firing", "RESOLVED", "closed")
+    alerts = [{**fired, "fingerprint": f"f{n}", "status": word} for n, word in enumerate(words)]
+    file = bench.root.parent / "hook.json"
+    file.write_text(json.dumps({"version": "4", "alerts": alerts}))
+    import_alerts(bench.repo, file)
+    states = {alert.id[:2]: alert.state for alert in list_alerts(bench.repo).alerts}
+    assert states == {"f0": "open", "f1": "open", "f2": "open", "f3": "open", "f4": "resolved", "f5": "resolved"}
