@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 SEED = 46
 CLINICS = ("A", "B", "C")
 _MEASURED = (
@@ -60,7 +61,7 @@ def _source() -> pd.DataFrame:
         raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
     path = Path(package.origin).parent / "datasets" / "data" / "breast_cancer.csv"
     names = [*measurements(), "target"]
-    return pd.read_csv(path, skiprows=1, names=names, float_precision="round_trip")
+    return pd.DataFrame(np.loadtxt(path, delimiter=",", skiprows=1), columns=names)
 
 
 def bounds() -> dict[str, tuple[float, float]]:
