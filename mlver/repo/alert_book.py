@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 ALERTS_KIND = "alerts"
-_READ_AS = 1  # raise it when files are read in another way
+_READ_AS = 2  # raise it when files are read in another way
 _IN_A_FILE = datetime.max.replace(tzinfo=UTC)  # known as long as the file is there, and after every record
 
 
