@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
@@ -38,7 +40,8 @@ class Problem:
     """One thing that is wrong in the packs.
 
     `key` is the file, `offset` a byte in it. `type` and `id` name the object that is hurt, None when
-    the damage hurts none. `lost` is true when no sound copy of that object is left.
+    the damage hurts none. `lost` is true when no sound copy of that object is left, `torn` when it is sound but for
+    chunks that lie elsewhere; `unread` when the disk would not let the bytes be read.
     """
 
     key: str
@@ -47,16 +50,22 @@ class Problem:
     type: str | None = None
     id: ObjectId | None = None
     lost: bool = False
+    torn: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True)
 class StoreReport:
-    """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read."""
+    """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read.
+
+    `sound` holds every object of which a copy is right, as (type, id).
+    """
 
     packs: int
     objects: int
     bytes: int
     problems: tuple[Problem, ...]
+    sound: AbstractSet[tuple[int, builtins.bytes]] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -66,7 +75,18 @@ class StoreReport:
     @property
     def lost(self) -> frozenset[ObjectId]:
         """The objects of which no sound copy is left, as far as their names could be read."""
-        return frozenset(problem.id for problem in self.problems if problem.lost and problem.id is not None)
+        return frozenset(p.id for p in self.problems if p.lost and not p.torn and p.id is not None)
+
+    @property
+    def damaged(self) -> dict[str, list[str]]:
+        """What is wrong with each pack of which something is, but for what may be the fault of the disk alone."""
+        found: dict[str, list[str]] = {}
+        for problem in self.problems:
+            name = pack_name(problem.key)
+            if name is not None and not problem.torn:
+                found.setdefault(name, []).append(problem.message)
+        unread = {pack_name(problem.key) for problem in self.problems if problem.unread}
+        return {name: why for name, why in found.items() if name not in unread}
 
 
 def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreReport:
@@ -86,11 +106,11 @@ def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreRep
         except KeyError:  # moved away while we looked
             packs -= 1
         except LocalIO as error:
-            problems.append(Problem(key, error.message))
+            problems.append(Problem(key, error.message, unread=True))
     for stranger in getattr(storage, "strangers", lambda _: ())(FOLDER):
         problems.append(Problem(stranger, "not a pack; left alone"))
     problems += _verify_lists(storage, sound)
-    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)))
+    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)), sound.keys())
 
 
 def _silent(_: int) -> None:
@@ -123,7 +143,7 @@ def _verify_pack(
             continue
         trouble = _verify_frame(storage, name, item)
         if trouble is not None:
-            problems.append(_hurt(key, item, trouble))
+            problems.append(replace(_hurt(key, item, trouble.message), unread=isinstance(trouble, LocalIO)))
         else:
             sound.setdefault((item.type, item.id), Location(name, item))
         if table_read and expected.get(item.offset) != item:
@@ -139,11 +159,11 @@ def _hurt(key: str, row: Row, message: str) -> Problem:
     return Problem(key, f"{type_} {row.id.hex()}: {message}", row.offset, type_, id_type(row.id))
 
 
-def _verify_frame(storage: Storage, name: str, row: Row) -> str | None:
+def _verify_frame(storage: Storage, name: str, row: Row) -> Damaged | LocalIO | None:
     try:
         open_frame(storage.read(pack_key(name), row.offset, row.end - row.offset), row)
     except (Damaged, LocalIO) as error:
-        return error.message
+        return error
     return None
 
 
@@ -182,14 +202,28 @@ def _verify_lists(storage: Storage, sound: dict[tuple[int, bytes], Location]) ->
             return read_object(storage, place)
         raise Damaged(f"chunk {chunk} is missing")
 
+    wrong = []
     for (type_, id), place in sound.items():
         if type_ != _LIST:
             continue
-        blob = BlobId(id)
+        blob, key = BlobId(id), pack_key(place.pack)
         try:
             chunks = parse_list(read_object(storage, place))
+            if gone := sum((_BLOB, bytes(chunk)) not in sound for chunk, _ in chunks):
+                yield Problem(
+                    key,
+                    f"blob {blob}: {gone} of {len(chunks)} chunks are missing or damaged",
+                    place.row.offset,
+                    LIST,
+                    blob,
+                    lost=True,
+                    torn=True,
+                )
+                continue
             copy_chunks(blob, chunks, find, load, storage, lambda _: None)
         except (Damaged, LocalIO, KeyError) as error:
             message = error.args[0] if isinstance(error, KeyError) else error.message
-            key = pack_key(place.pack)
             yield Problem(key, f"blob {blob}: {message}", place.row.offset, LIST, blob, lost=True)
+            wrong.append((type_, id))
+    for one in wrong:
+        del sound[one]

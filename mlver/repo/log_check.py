@@ -1,0 +1,157 @@
+"""Whether the operations and the head slots are whole, and which commits they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlver.errors import Damaged, MlverError
+from mlver.objects.ids import CommitId, OperationId
+from mlver.objects.state import Operation
+from mlver.repo.head import SLOTS, parse_slot, read_operation, read_slots
+from mlver.repo.releases import slot_name
+from mlver.repo.whole import named
+from mlver.storage.base import Storage
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+FOLDER = "ops"
+_KEY = re.compile(r"ops/([0-9a-f]{64})")
+Finding = tuple[str, str, tuple[str, ...], bool]  # as fsck's problems: what, detail, hurts, repairable
+_LOG = "the history of stages and undo before it"
+
+
+@dataclass
+class LogCheck:
+    """Every commit the operations name, with a name for people; those that must be there; and what is wrong.
+
+    `owed` are those that were live, and what was named since gc ran last: others may be gone. `bad` are the
+    operations that are needed and cannot be read, `stray` files that are damaged and needed by nothing.
+    """
+
+    starts: dict[CommitId, str] = field(default_factory=dict)
+    owed: set[CommitId] = field(default_factory=set)
+    bad: list[OperationId] = field(default_factory=list)
+    stray: list[OperationId] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+
+
+def operation_key(id: OperationId) -> str:
+    """Return the storage key of an operation."""
+    return f"{FOLDER}/{id}"
+
+
+def operation_ids(storage: Storage) -> list[OperationId]:
+    """Return the ids of all operations that are stored, by their names alone."""
+    return [OperationId.parse(match[1]) for key in storage.list(FOLDER) if (match := _KEY.fullmatch(key))]
+
+
+def readable(storage: Storage, id: OperationId) -> Operation | None:
+    """Return an operation, None when it cannot be read."""
+    try:
+        return read_operation(storage, id)
+    except (MlverError, KeyError):
+        return None
+
+
+def check_log(repo: Repository) -> LogCheck:
+    """Walk the log from its newest operation. Where one is lost, go on at the one before it, if it can be told."""
+    check = LogCheck()
+    seen, undone = {repo.state.id}, list[OperationId]()
+    recent = True  # gc has not run since
+    operation: Operation | None = repo.state.operation
+    while operation is not None:
+        _note(check, operation, recent)
+        recent = recent and operation.condemned is None
+        if operation.undoes is not None:
+            undone.append(operation.undoes)
+        operation = _before(repo, check, operation, seen)
+    for id in undone:
+        if id not in seen:
+            seen.add(id)
+            if readable(repo.storage, id) is None:
+                _lost(repo, check, id)
+    awaited = _awaited(repo)
+    rest = [id for id in operation_ids(repo.storage) if id not in seen and id not in awaited]
+    check.stray = [id for id in rest if readable(repo.storage, id) is None]
+    check.problems += [(operation_key(id), "is damaged; no operation leads to it", (), True) for id in check.stray]
+    return check
+
+
+def _before(repo: Repository, check: LogCheck, operation: Operation, seen: set[OperationId]) -> Operation | None:
+    if operation.parent is None:
+        return None
+    number, id = operation.number - 1, operation.parent
+    seen.add(id)
+    before = readable(repo.storage, id)
+    if before is None:
+        _lost(repo, check, id)
+        rest = [one for one in operation_ids(repo.storage) if one not in seen]
+        found = [(one, op) for one in rest if (op := readable(repo.storage, one)) and op.number == number - 1]
+        if len(found) != 1:
+            return None
+        id, before = found[0]
+        seen.add(id)
+        number -= 1
+    if before.number != number:
+        what = f"operation {id.short} is number {before.number}, before number {operation.number}"
+        check.problems.append(("operation log", what, (_LOG,), False))
+        return None
+    return before
+
+
+def _note(check: LogCheck, operation: Operation, recent: bool) -> None:
+    view = operation.view
+    live = [
+        (slot_name(stage, scope), one.commit) for stage, scopes in view.stages.items() for scope, one in scopes.items()
+    ]
+    live += [(move.stage, move.live.commit) for move in operation.joined if move.live]
+    names = [*view.branches.items(), *view.tags.items(), *live]
+    names += [("HEAD", id) for id in named(view) if isinstance(id, CommitId)]
+    for name, id in names:
+        check.starts.setdefault(id, name)
+    check.owed |= {id for _, id in (names if recent else live)}
+
+
+def _lost(repo: Repository, check: LogCheck, id: OperationId) -> None:
+    check.bad.append(id)
+    try:
+        repo.operation(id)
+    except MlverError as error:
+        check.problems.append(("operation log", error.message, (_LOG,), False))
+
+
+def _awaited(repo: Repository) -> set[OperationId]:
+    """What the head slots name."""
+    found = set()
+    for data in read_slots(repo.storage):
+        if data is not None:
+            try:
+                found.add(parse_slot(data)[1])
+            except Damaged:
+                continue
+    return found
+
+
+def head_problems(repo: Repository) -> Iterator[Finding]:
+    """Check both slots. One that is damaged costs nothing as long as the other is whole."""
+    state = repo.state
+    for key, data in zip(SLOTS, read_slots(repo.storage), strict=True):
+        if data is None:
+            if key == SLOTS[0] or state.operation.number > 0:
+                yield key, "head slot is missing", (), True
+            continue
+        try:
+            number, operation = parse_slot(data)
+        except Damaged as error:
+            yield key, error.message, (), True
+            continue
+        if operation == state.id or number < state.operation.number:
+            continue
+        try:
+            repo.operation(operation)
+        except Damaged as error:
+            yield key, error.message, ("the newest state: what was changed last is lost",), False
