@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,8 @@ def _evidence(evidence: Any) -> str:
     rest = {key: value for key, value in evidence.items() if value and key not in ("metrics", "gate", "override")}
     metrics = evidence.get("metrics") or ()
     overall = [metric for metric in metrics if not (isinstance(metric, Mapping) and metric.get("slice"))] or metrics
-    told = [_metric(metric) for metric in overall[:_EVIDENCE]]
+    names = Counter(_metric_name(metric) for metric in overall)
+    told = [_metric(metric, where=names[_metric_name(metric)] > 1) for metric in overall[:_EVIDENCE]]
     if len(metrics) > len(told):
         told.append(f"… {len(metrics) - len(told)} more")
     return ", ".join([*told, *_gate(evidence), *([brief(rest, 300)] if rest else [])])
@@ -111,16 +113,23 @@ def _gate(evidence: Mapping[str, Any]) -> list[str]:
     rows = [row for row in evidence.get("gate") or () if isinstance(row, Mapping)]
     if not rows:
         return []
-    failed = [str(row.get("requirement", "")) for row in rows if row.get("state") != "met"]
+    failed = list(dict.fromkeys(str(row.get("requirement", "")) for row in rows if row.get("state") != "met"))
     if not failed:
         return [f"gate met ({len(rows)})"]
     return [f"gate passed over ({evidence.get('override', 'override')}): {', '.join(failed)}"]
 
 
-def _metric(metric: Any) -> str:
+def _metric_name(metric: Any) -> str:
     if not isinstance(metric, Mapping) or "name" not in metric:
+        return ""
+    return metric_name(str(metric["name"]), str(metric.get("slice") or ""))
+
+
+def _metric(metric: Any, *, where: bool) -> str:
+    if not (name := _metric_name(metric)):
         return brief(metric)
-    return f"{metric_name(str(metric['name']), str(metric.get('slice') or ''))} {number(metric.get('value'))}"
+    on = f" on {metric['dataset']}" if where and metric.get("dataset") else ""
+    return f"{name} {number(metric.get('value'))}{on}"
 
 
 def ledger_page(result: LedgerResult) -> RenderableType:

@@ -345,3 +345,9 @@ def test_evidence_names_what_holds_for_everybody_and_counts_the_rest() -> None:
     told = page(stages.deployed_page(entry(evidence={"metrics": metrics}, reason="")))
     assert "on the evidence of recall 0.900, … 10 more\n" in told
     assert "by cron\n" in told
+    metrics = [{"name": "missed", "value": n, "dataset": f"data/{n}.csv"} for n in (4, 9)] + [{"name": "n", "value": 1}]
+    gate = [{"requirement": "recall{clinic=*} >= 0.9", "state": "broken"}] * 2
+    told = page(stages.deployed_page(entry(evidence={"metrics": metrics, "gate": gate})))
+    text = " ".join(told.split())
+    assert " evidence of missed 4 on data/4.csv, missed 9 on data/9.csv, n 1, gate passed over (override): " in text
+    assert text.count("recall{clinic=*} >= 0.9") == 1
