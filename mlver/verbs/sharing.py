@@ -88,7 +88,7 @@ def conflict_error(conflicts: tuple[StageConflict, ...], remote: str) -> Conflic
     """Return the error that names both sides of a stage that was moved in two places."""
     one = conflicts[0]
     sides = " and ".join(
-        f"{who} to {side.commit.short if side.commit else 'nothing'} by {side.actor} at {side.time:%Y-%m-%d %H:%M}"
+        f"{who} to {side.commit.short if side.commit else 'nothing'} by {side.actor} at {side.time:%Y-%m-%d %H:%MZ}"
         for who, side in (("here", one.ours), (f"on {remote}", one.theirs))
     )
     more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
