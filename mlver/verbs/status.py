@@ -147,11 +147,13 @@ def _stale(repo: Repository, work: Snapshot) -> tuple[Stale, ...]:
 def _stages(repo: Repository) -> tuple[LiveNow, ...]:
     head, found = repo.view.head, []
     reachable = set(ancestors(repo, [head])) if head and repo.view.stages else set()
+    behind: dict[CommitId, int | None] = {}
     for stage, scopes in sorted(repo.view.stages.items()):
         for scope, live in sorted(scopes.items()):
-            behind = len(reachable - set(ancestors(repo, [live.commit]))) if live.commit in reachable else None
-            subject = repo.commit(live.commit).subject
-            found.append(LiveNow(stage, scope, live.commit, subject, live.since, live.actor, live.reason, behind))
+            id, subject = live.commit, repo.commit(live.commit).subject
+            if id not in behind:  # scopes by the hundred may serve one commit
+                behind[id] = len(reachable - set(ancestors(repo, [id]))) if id in reachable else None
+            found.append(LiveNow(stage, scope, id, subject, live.since, live.actor, live.reason, behind[id]))
     return tuple(found)
 
 
