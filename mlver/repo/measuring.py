@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlver.errors import NegativeAnswer, UsageError, one_line
+from mlver.kinds.base import Value
 from mlver.objects.encoding import Plain
 from mlver.objects.result import jsonable
 from mlver.repo.metric_documents import flat_metrics
 from mlver.repo.programs import Ran
 from mlver.repo.scratch import Scratch
+from mlver.repo.subjects import get_number
 
 _HINT = 'it must print {"recall": 0.9, "clinic=C": {"recall": 0.4, "n": 26}}, or write that to {out}'
 
@@ -56,13 +58,11 @@ def measure(
 def numbers(answer: bytes, what: str) -> dict[tuple[str, str], tuple[Plain, int | None]]:
     """Return the metrics in a program's answer by name and slice; CommandFailed when they are none.
 
-    Other lines may come before the JSON: many programs log to standard output.
+    Other lines may come before the JSON, for many programs log to standard output, and texts stand beside the numbers.
     """
-    document = _last_json(answer)
-    if document is None:
-        raise CommandFailed(f"{what} answered with no JSON object: {one_line(repr(answer[:80]))}", hint=_HINT)
+    document = answered(answer, what)
     try:
-        found = {(name, part): (value, n) for name, part, value, n in flat_metrics(document)}
+        found = {(name, part): (value, n) for name, part, value, n in flat_metrics(jsonable(document))}
     except UsageError as error:
         raise CommandFailed(f"{what}: {error.message}", hint=_HINT) from None
     if not found:
@@ -70,7 +70,26 @@ def numbers(answer: bytes, what: str) -> dict[tuple[str, str], tuple[Plain, int 
     return found
 
 
-def _last_json(answer: bytes) -> dict[str, Plain] | None:
+def answered(answer: bytes, what: str) -> dict[str, Value]:
+    """Return the JSON object that an answer is or ends in, its numbers alone: texts, flags and lists are no metrics.
+
+    Raises CommandFailed that shows how the answer begins.
+    """
+    document = _last_json(answer)
+    if document is None:
+        lines = answer[:400].decode("utf-8", "replace").strip().splitlines()
+        begins = f"no JSON object but {one_line(lines[0][:80])!r}" if lines else "nothing"
+        raise CommandFailed(f"{what} answered with {begins}", hint=_HINT)
+    return _numbers(document)
+
+
+def _numbers(document: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what is a number, written "NaN" also, null or a map of such."""
+    maps = {key: _numbers(value) for key, value in document.items() if isinstance(value, Mapping)}
+    return {key: maps.get(key, v) for key, v in document.items() if key in maps or v is None or get_number(v) is not None}
+
+
+def _last_json(answer: bytes) -> dict[str, Value] | None:
     """Return the JSON object a text is or ends in."""
     text = answer.decode("utf-8", "replace").strip()
     starts = [0] + [at + 1 for at, char in enumerate(text) if char == "\n" and text[at + 1 : at + 2] == "{"]
@@ -80,6 +99,5 @@ def _last_json(answer: bytes) -> dict[str, Plain] | None:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            plain: dict[str, Plain] = jsonable(value)
-            return plain
+            return value
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
 from mlver.objects.tree import BLOB
+from mlver.repo.measuring import answered
 from mlver.repo.metric_documents import flat_metrics
 from mlver.repo.metric_facts import MetricName, MetricValue, metric_body, metric_fact, recorded_metrics
 from mlver.repo.metric_policy import MetricPolicy, metric_policy
@@ -250,36 +250,23 @@ def _measured(repo: Repository, plan: _Plan, row: BackfillRow) -> BackfillRow:
 
 
 def _evaluate(repo: Repository, plan: _Plan, commit: CommitId) -> dict[str, Value]:
-    """Return what the command says of a commit; UsageError in one line for whatever went wrong."""
+    """Return what the command says of a commit; UsageError or CommandFailed in one line for whatever went wrong."""
     with scratch(repo, repo.snapshot(commit).artifacts, plan.changes) as place:
         ran = place.run(plan.command, timeout=plan.timeout, environment=plan.environment, data=plan.data.path)
         if ran.trouble:
             raise UsageError(ran.trouble)
-        answer = place.answer(ran)
-    try:
-        said = json.loads(answer)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"it printed no JSON: {error}") from None
-    if not isinstance(said, dict):
-        raise UsageError("it printed no JSON object of metrics")
-    return said
+        return answered(place.answer(ran), "it")
 
 
 def _wanted(plan: _Plan, said: Mapping[str, Value]) -> Iterator[tuple[str, str, Value, int | None]]:
     """Yield the metrics that were asked for; UsageError naming one that is not there."""
-    found = list(flat_metrics(_numbers(said)))
+    found = list(flat_metrics(said))
     for name in plan.names:
         if not any(name.covers(metric, slice) for metric, slice, _, _ in found):
             raise UsageError(f"it printed no {_shown(name.name, name.slice or '')}")
     for measure in found:
         if any(name.covers(measure[0], measure[1]) for name in plan.names):
             yield measure
-
-
-def _numbers(said: Mapping[str, Value]) -> dict[str, Value]:
-    """Return what a program printed without the texts, flags and lists beside its numbers."""
-    kept = {key: value for key, value in said.items() if not isinstance(value, (str, bool, list))}
-    return {key: _numbers(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 
 
 def _fact(

@@ -166,6 +166,8 @@ def test_what_a_killed_process_left_yesterday_is_swept(bench, place) -> None:
         (b'{"recall": 0.5}', {("recall", ""): (0.5, None)}),
         (b'epoch 1\n{not json}\n{\n "clinic=C": {"recall": 0.5, "n": 8}\n}\n', {("recall", "clinic=C"): (0.5, 8)}),
         (b'{"loss": NaN}', {("loss", ""): ("NaN", None)}),
+        (b'{"loss": "NaN", "auc": null}', {("loss", ""): ("NaN", None), ("auc", ""): (None, None)}),
+        (b'{"model": "v2", "ok": true, "matrix": [[1, 2], [3, 4]], "loss": 1}', {("loss", ""): (1, None)}),
     ],
 )
 def test_answers_are_read_as_programs_give_them(answer, values) -> None:

@@ -28,6 +28,7 @@ if model == "broken":
     sys.exit("the model is broken")
 if model == "chatty":
     print("no json"); sys.exit()
+print("evaluating", sys.argv[1])
 rows = [line.split(",") for line in pathlib.Path(sys.argv[1]).read_text().split()[1:]]
 extra = pathlib.Path("labels.csv")
 bonus = float(extra.read_text()) if extra.exists() else 0
@@ -110,7 +111,7 @@ def test_a_dry_run_says_the_cost_and_runs_nothing(models: Models) -> None:
 
 @pytest.mark.parametrize(
     ("third", "words"),
-    [("broken", "the model is broken"), ("chatty", "printed no JSON"), ("hang", "took longer than")],
+    [("broken", "the model is broken"), ("chatty", "it answered with no JSON object but 'no json'"), ("hang", "took longer than")],
 )
 def test_one_that_fails_does_not_lose_the_others(tmp_path: Path, third: str, words: str) -> None:
     models = Models(tmp_path / "w", third)
