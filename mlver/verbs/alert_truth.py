@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from difflib import get_close_matches
 
 from mlver.errors import UsageError
 from mlver.index.alerts import AlertRow
@@ -25,6 +26,8 @@ from mlver.repo.alert_facts import FALSE
 from mlver.repo.conditions import BROKEN, MET, UNKNOWN, parse_condition
 from mlver.repo.intervals import wilson
 from mlver.repo.ledger import ledger_of
+from mlver.repo.metric_facts import metric_values
+from mlver.repo.metric_policy import metric_policy
 from mlver.repo.repository import Repository
 from mlver.repo.slo_policy import Objective, objectives
 from mlver.repo.slo_state import SloTenure, slo_tenures
@@ -128,9 +131,20 @@ def _objectives(repo: Repository, against: str) -> tuple[list[Objective], tuple[
     condition = parse_condition(against, "--against")
     if condition.needs_baseline:
         raise UsageError(f"{condition.text!r} compares with a baseline, and a release in use has none")
+    _check_known(repo, condition.name)
     kept = replace(condition, op=_OPPOSITE[condition.op])
     stages = dict.fromkeys(entry.stage for entry in ledger_of(repo))
     return [Objective(against, (kept,), stage) for stage in stages], (condition.text,)
+
+
+def _check_known(repo: Repository, name: str) -> None:
+    """Raise UsageError for a metric nobody defined, or measured of a release: it would look as if nothing dropped."""
+    known = set(metric_policy(repo.project()).metrics)
+    commits = {entry.live.commit for entry in ledger_of(repo)}
+    known |= {value.name for commit in commits for value in metric_values(repo, commit, files=True)}
+    if known and name not in known:
+        close = get_close_matches(name, known, n=3) or sorted(known)[:8]
+        raise UsageError(f"no release has a value of {name!r}, nor is it defined", hint=f"there are {', '.join(close)}")
 
 
 def _promised(repo: Repository, name: str) -> tuple[list[Objective], tuple[str, ...]]:

@@ -136,3 +136,13 @@ def test_the_two_stretches_of_one_commit_are_two_drops(bench: Bench) -> None:
     labels(bench)
     stats = against(bench)["flag"].against
     assert stats is not None and (stats.caught, stats.drops, stats.recall) == (1, 2, 0.5)
+
+
+def test_a_metric_that_no_release_has_is_named(bench: Bench) -> None:
+    fire(bench, "flag", BAD + HOUR)
+    labels(bench)
+    with pytest.raises(UsageError, match="no release has a value of 'recal'") as caught:
+        against(bench, "recal{clinic=C} < 0.9")
+    assert caught.value.hint == "there are recall"
+    bench.write("mlver.toml", '[metrics.latency]\ndirection = "lower"\n')
+    assert alert_stats(bench.repo, against="latency > 2").drops == 0, "it is defined, and may be measured yet"
