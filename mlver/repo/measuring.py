@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlver.errors import NegativeAnswer, UsageError, one_line
-from mlver.kinds.base import Value
+from mlver.kinds.base import Value, short_json
 from mlver.objects.encoding import Plain
 from mlver.objects.result import jsonable
 from mlver.repo.metric_documents import flat_metrics
@@ -80,13 +80,21 @@ def answered(answer: bytes, what: str) -> dict[str, Value]:
         lines = answer[:400].decode("utf-8", "replace").strip().splitlines()
         begins = f"no JSON object but {one_line(lines[0][:80])!r}" if lines else "nothing"
         raise CommandFailed(f"{what} answered with {begins}", hint=_HINT)
-    return _numbers(document)
+    kept = _numbers(document)
+    if document and not kept:
+        name, value = next(iter(document.items()))
+        raise CommandFailed(f"{what} answered with no number; {name} is {short_json(value, 60)}", hint=_HINT)
+    return kept
 
 
 def _numbers(document: Mapping[str, Value]) -> dict[str, Value]:
     """Return what is a number, written "NaN" also, null or a map of such."""
     maps = {key: _numbers(value) for key, value in document.items() if isinstance(value, Mapping)}
-    return {key: maps.get(key, v) for key, v in document.items() if key in maps or v is None or get_number(v) is not None}
+    return {key: maps.get(key, v) for key, v in document.items() if key in maps or v is None or _is_number(v)}
+
+
+def _is_number(value: Value) -> bool:
+    return get_number(value) is not None
 
 
 def _last_json(answer: bytes) -> dict[str, Value] | None:

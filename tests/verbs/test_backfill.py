@@ -111,7 +111,11 @@ def test_a_dry_run_says_the_cost_and_runs_nothing(models: Models) -> None:
 
 @pytest.mark.parametrize(
     ("third", "words"),
-    [("broken", "the model is broken"), ("chatty", "it answered with no JSON object but 'no json'"), ("hang", "took longer than")],
+    [
+        ("broken", "the model is broken"),
+        ("chatty", "it answered with no JSON object but 'no json'"),
+        ("hang", "took longer than"),
+    ],
 )
 def test_one_that_fails_does_not_lose_the_others(tmp_path: Path, third: str, words: str) -> None:
     models = Models(tmp_path / "w", third)
