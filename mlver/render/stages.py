@@ -154,4 +154,5 @@ def ledger_page(result: LedgerResult) -> RenderableType:
 
 def _why(entry: DeployedResult) -> str:
     action = entry.action if entry.percent == 100 else f"{entry.action} {entry.percent} %"
-    return f"{action}: {entry.reason}" if entry.reason else action
+    said = f"{action}: {entry.reason}" if entry.reason else action
+    return "; ".join([said, *(_gate(entry.evidence) if isinstance(entry.evidence, Mapping) else [])])

@@ -262,6 +262,15 @@ def test_the_ledger_is_a_table() -> None:
     )
 
 
+def test_the_ledger_says_what_a_gate_let_through() -> None:
+    rows = [{"requirement": "recall >= 0.9", "state": "met"}, {"requirement": "was live on canary", "state": "broken"}]
+    passed, skipped = {"gate": rows[:1]}, {"gate": rows, "override": "skip"}
+    result = LedgerResult((entry(reason="v4", evidence=passed), entry(reason="nightly", evidence=skipped)))
+    told = " ".join(page(stages.ledger_page(result)).split())
+    assert "promote: v4; gate met (1)" in told
+    assert "nightly; gate passed over (skip): was live on canary" in told
+
+
 def test_operations_say_what_they_moved() -> None:
     first, second = OperationId.of(b"1"), OperationId.of(b"2")
     promoted = OperationInfo(first, 4, at("04-22 02:00"), "cron", "promote prod", "gate", ("prod: nothing -> x",), True)
