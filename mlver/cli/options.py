@@ -25,3 +25,6 @@ Date = Annotated[str | None, typer.Option("--date", metavar="TIME", help=_DATE, 
 Author = Annotated[str | None, typer.Option("--author", metavar="NAME", help=_AUTHOR, hidden=True)]
 ShownDate = Annotated[str | None, typer.Option("--date", metavar="TIME", help=_DATE, rich_help_panel=RECORDED)]
 ShownAuthor = Annotated[str | None, typer.Option("--author", metavar="NAME", help=_AUTHOR, rich_help_panel=RECORDED)]
+
+_SIGN = "Sign it with the SSH key that signing.key names."
+Sign = Annotated[bool | None, typer.Option("--sign/--no-sign", "-S", help=_SIGN, rich_help_panel=RECORDED)]

@@ -22,6 +22,7 @@ from mlver.repo.facts import batches
 from mlver.repo.metric_facts import METRIC, fact_value, newest
 from mlver.repo.refs import remote_branches
 from mlver.repo.releases import slot_name
+from mlver.repo.signature_facts import SIGNATURE
 from mlver.repo.whole import named
 from mlver.store.object_store import ObjectStore
 
@@ -117,14 +118,14 @@ def effective_times(log: Log) -> list[datetime]:
 
 
 def fact_roots(store: ObjectStore, log: FactBatchId | None, about: set[CommitId] | None = None) -> Iterator[Root]:
-    """Yield what the notes, marks, alerts and the like of a fact log name; metric values alone keep nothing.
+    """Yield what the notes, marks, alerts and the like of a fact log name; metric values and signatures keep nothing.
 
     With `about`, yield instead what the metric values of these commits name: the data they were measured on.
     """
     for batch in batches(store, log):
         for fact in batch.facts:
             commit = fact.subject.get("commit")
-            if fact.type != METRIC and about is None:
+            if fact.type not in (METRIC, SIGNATURE) and about is None:
                 yield from _ids(fact, f"a fact about it ({fact.type} of {fact.known:%Y-%m-%d})")
             elif fact.type == METRIC and about is not None and commit and CommitId.parse(commit) in about:
                 yield from _ids(fact, f"metric {fact.body.get('name')} was measured on it")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlver.objects.state import EVERYONE, Live
+from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.move_log import recorded_moves
 from mlver.repo.moves import Slot, slot_of
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """`live` served `scope` of `stage` from `since` until `until` (None: still does)."""
+    """`live` served `scope` of `stage` from `since` until `until` (None: still does); `move` made it so."""
 
     stage: str
     scope: str
     live: Live
     since: datetime
     until: datetime | None = None
+    move: Move | None = None
 
 
 def live_at(scopes: Mapping[str, Live], scope: str) -> Live | None:
@@ -40,7 +41,7 @@ def ledger_of(repo: Repository, stage: str | None = None) -> list[LedgerEntry]:
             closed[open_] = replace(closed[open_], until=move.time)
         if move.live is not None:
             current[slot_of(move)] = len(closed)
-            closed.append(LedgerEntry(move.stage, move.scope, move.live, move.time))
+            closed.append(LedgerEntry(move.stage, move.scope, move.live, move.time, move=move))
     return closed
 
 

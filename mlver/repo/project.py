@@ -10,12 +10,13 @@ from typing import Any
 
 from mlver.errors import UsageError
 from mlver.kinds.base import Spec
-from mlver.repo.section import Section, sections
+from mlver.repo.section import Section, section, sections
 
 PROJECT_FILE = "mlver.toml"
 _SERVED = ("model", "rules", "config", "code")
-_SECTIONS = ("alerts", "commands", "metrics", "people", "policy", "rules", "slices", "slo", "stages")
-_TOP = {"artifact", "lineage", *_SECTIONS}
+_SECTIONS = ("alerts", "commands", "metrics", "people", "rules", "slices", "slo", "stages")
+_POLICY = "policy"
+_TOP = {"artifact", "lineage", _POLICY, *_SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Project:
     lineage: Mapping[str, Lineage] = field(default_factory=dict)
     include: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Section]] = field(default_factory=dict, compare=False)
+
+    @property
+    def policy(self) -> Section:
+        """The section `[policy]`: what the repository as a whole asks for. Its entries stand in it directly."""
+        return self.sections(_POLICY).get("", Section(_POLICY, f"{PROJECT_FILE}: {_POLICY}"))
 
     def sections(self, top: str) -> Mapping[str, Section]:
         """The sections `[TOP.NAME]` by name."""
@@ -101,7 +107,8 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
             stage: _texts(entry.get("include", list(_SERVED)), f"{where}: stages.{stage}.include")
             for stage, entry in _table(plain, "stages", where).items()
         },
-        tables={top: sections(_table(plain, top, where), top, where, text) for top in _SECTIONS if top in plain},
+        tables={top: sections(_table(plain, top, where), top, where, text) for top in _SECTIONS if top in plain}
+        | _policy(plain, where, text),
     )
 
 
@@ -110,6 +117,14 @@ def _table(plain: Mapping[str, Any], name: str, where: str) -> dict[str, dict[st
     if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):
         raise UsageError(f"{where}: {name} must be a table of tables")
     return table
+
+
+def _policy(plain: Mapping[str, Any], where: str, text: str) -> dict[str, dict[str, Section]]:
+    if _POLICY not in plain:
+        return {}
+    if not isinstance(plain[_POLICY], dict):
+        raise UsageError(f"{where}: {_POLICY} must be a table")
+    return {_POLICY: {"": section(plain[_POLICY], _POLICY, where, text)}}
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:

@@ -86,9 +86,18 @@ def sections(table: Mapping[str, Mapping[str, Any]], top: str, file: str, text: 
     return {name: Section(name, _where(top, name, file, text), entries) for name, entries in table.items()}
 
 
+def section(entries: Mapping[str, Any], top: str, file: str, text: str) -> Section:
+    """Return the section of a top-level name whose entries stand in it directly, such as `[policy]`."""
+    return Section(top, f"{file}{_line(re.escape(top), text)}: {top}", entries)
+
+
 def _where(top: str, name: str, file: str, text: str) -> str:
     quoted = rf"(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')"
-    header = re.compile(rf"^\s*\[\s*{re.escape(top)}\s*\.\s*{quoted}\s*[\].]", re.MULTILINE)
-    found = header.search(text)
-    line = f":{text.count(chr(10), 0, found.end()) + 1}" if found else ""
+    line = _line(rf"{re.escape(top)}\s*\.\s*{quoted}", text)
     return f"{file}{line}: {top}.{name}"
+
+
+def _line(header: str, text: str) -> str:
+    """Return `:12`, the line at which a header ends; nothing when it is not found."""
+    found = re.search(rf"^\s*\[\s*{header}\s*[\].]", text, re.MULTILINE)
+    return f":{text.count(chr(10), 0, found.end()) + 1}" if found else ""

@@ -24,6 +24,7 @@ class Known:
 
 
 ALWAYS, ASKED = "always", "asked"
+YES, NO = "true", "false"
 KNOWN: dict[str, Known] = {
     "author": Known(None, (), "who commits, promotes and records; default: the name you are logged in as"),
     "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
@@ -32,6 +33,10 @@ KNOWN: dict[str, Known] = {
     "gc.retention": Known("90d", (), "how long gc keeps what lost its name: a deleted branch, a commit undone"),
     "gc.trash": Known("2w", (), "how long what gc dropped lies in the trash, where gc --restore finds it"),
     "gc.keep": Known("", (), "what else gc keeps: best:5:recall,days:30,measured"),
+    "commit.sign": Known(NO, (YES, NO), "whether every commit is signed, as by commit -S"),
+    "promote.sign": Known(NO, (YES, NO), "whether every promotion and rollback is signed, as by promote -S"),
+    "signing.allowed_signers": Known(None, (), "an allowed-signers file of yours: it alone says whose keys count"),
+    "signing.key": Known(None, (), "the SSH key that signs: the private one, or the .pub of one that an agent holds"),
     "stage.default": Known("prod", (), "the stage that alerts belong to when none is named"),
 }
 
@@ -130,6 +135,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool) and YES in _known(name).allowed:
+        return YES if value else NO
     if isinstance(value, str) or (type(value) is int and isinstance(_known(name).default, int)):
         return str(value)
     raise UsageError(f"{name} cannot be {value!r}")

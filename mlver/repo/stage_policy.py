@@ -10,7 +10,8 @@ no_open_alerts = true       # no open critical alert fired under the commit, nob
 lineage = "complete"        # how every model was made is recorded, and its inputs are committed
 fresh = true                # no model is older than its inputs
 no_leakage = true           # data of training was compared with data that judges, and shares nothing
-signed = true
+signed = true               # the commit is signed by its author, whose key counts
+require_signed = true       # so is the promotion, by whoever promotes
 percents = [5, 25, 100]     # shares of the traffic, in this order
 environment = "requirements.txt"  # what serves; models were trained with the same versions
 fallback = "models/fallback.json"
@@ -27,7 +28,7 @@ from mlver.repo.section import Section
 COMPLETE = "complete"
 _KNOWN = (
     "include", "require", "after", "approvers", "second_person", "automation", "no_open_alerts", "lineage", "fresh",
-    "no_leakage", "signed", "percents", "environment", "fallback",
+    "no_leakage", "signed", "require_signed", "percents", "environment", "fallback",
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class StagePolicy:
     fresh: bool = False
     no_leakage: bool = False
     signed: bool = False
+    require_signed: bool = False
     percents: tuple[int, ...] = ()
     environment: str | None = None
     fallback: str | None = None
@@ -77,7 +79,8 @@ def stage_policy(project: Project, stage: str) -> StagePolicy:
         lineage=_lineage(section),
         fresh=section.flag("fresh"),
         no_leakage=section.flag("no_leakage"),
-        signed=section.flag("signed"),
+        signed=section.flag("signed") or section.flag("require_signed"),
+        require_signed=section.flag("require_signed"),
         percents=_percents(section),
         environment=section.text("environment"),
         fallback=section.text("fallback"),

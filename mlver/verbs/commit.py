@@ -18,10 +18,12 @@ from mlver.objects.state import Merging, View
 from mlver.objects.tree import LINK
 from mlver.repo.context import capture_environment, git_state
 from mlver.repo.derivations import derivations_for, still_pending
+from mlver.repo.facts import append_facts
 from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
+from mlver.repo.signing import COMMITS, sign_commit, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.transaction import again, transact
 from mlver.repo.treebuild import put_tree
@@ -64,18 +66,25 @@ def commit(
     trailers: Mapping[str, Sequence[str]] | None = None,
     parameters: Mapping[str, Value] | None = None,
     allow_empty: bool = False,
+    sign: bool | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> CommitResult:
     """Snapshot the work tree, or only `paths`, on the current branch.
 
-    `trailers` may hold `why`, `ticket`, `alert`, `source`. Raises NegativeAnswer when nothing
+    `trailers` may hold `why`, `ticket`, `alert`, `source`. `sign` says whether to sign it (None: as the setting
+    `commit.sign` has it). Raises NegativeAnswer when nothing
     changed, Refused on special files, hostile names and an open merge with conflicts left, Conflict when the branch
     moved meanwhile. A merge that is open and resolved becomes this commit.
     """
 
+    signed = wants_signature(repo, sign, COMMITS)
+    if signed:
+        signing_key(repo)  # without one, nothing is read
+
     def make() -> CommitResult:  # when gc removed what was found stored already, it is stored again
-        return _Commit(repo, paths, progress).make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
+        made = _Commit(repo, paths, progress, signed)
+        return made.make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
 
     return again(make)
 
@@ -83,8 +92,9 @@ def commit(
 class _Commit:
     """One commit in the making."""
 
-    def __init__(self, repo: Repository, paths: Sequence[str], progress: Progress | None) -> None:
+    def __init__(self, repo: Repository, paths: Sequence[str], progress: Progress | None, signed: bool) -> None:
         self.repo = repo
+        self.signed = signed
         self.paths = [repo.tree_path(path) for path in paths]
         self.progress = progress
         self.view = repo.refresh()
@@ -239,6 +249,8 @@ class _Commit:
                     session.put_object(commit)
                     session.finish()
             made.append((id, commit.parents))
+            if self.signed:
+                view = replace(view, facts=append_facts(repo.store, view.facts, [sign_commit(repo, id, commit)]))
             view = replace(view, pending=still_pending(view, commit.derivations), merging=None)
             if view.branch is None:
                 return replace(view, detached=id)

@@ -17,6 +17,7 @@ from mlver.repo.metric_facts import MetricValue, metric_values
 from mlver.repo.persons import name_of, same_person
 from mlver.repo.repository import Repository
 from mlver.repo.serving import Difference, differing_packages
+from mlver.repo.signing import KEY, SIGNED, UNCHECKED, Judge
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.stage_policy import StagePolicy
 from mlver.repo.staleness import stale_in
@@ -33,8 +34,8 @@ class GateRow:
     """One requirement of a stage, and whether a commit has it: `met`, `broken` or `unknown`, and why.
 
     `name` is `metric`, `order`, `percent`, `approver`, `second person`, `alerts`, `lineage`, `fresh`, `leakage`,
-    `signed` or `environment`. A condition on a metric also says what was compared: of which slice, on which version of
-    which dataset, with which limit.
+    `signed`, `signature` or `environment`. A condition on a metric also says what was compared: of which slice, on
+    which version of which dataset, with which limit.
     """
 
     name: str
@@ -86,6 +87,7 @@ def gate(repo: Repository, asked: Asked) -> tuple[GateRow, ...]:
         (policy.fresh, _fresh),
         (policy.no_leakage, _leakage),
         (policy.signed, _signed),
+        (policy.require_signed, _signable),
         (policy.environment is not None, _environment),
     ]
     return (*rows, *(check(repo, asked) for wanted, check in checks if wanted))
@@ -186,7 +188,20 @@ def _second_person(repo: Repository, asked: Asked) -> GateRow:
 
 
 def _signed(repo: Repository, asked: Asked) -> GateRow:
-    return GateRow("signed", "the commit is signed", BROKEN, f"{asked.commit.short} carries no signature")
+    """Whether the commit is signed; says by whom."""
+    row = GateRow("signed", "the commit is signed", MET)
+    seal = Judge(repo).commit(asked.commit)
+    if seal.state == SIGNED:
+        return replace(row, why=f"by {seal.by}")
+    if seal.state == UNCHECKED:
+        return replace(row, state=UNKNOWN, why=seal.why)
+    return replace(row, state=BROKEN, why=seal.why or f"{asked.commit.short} carries no signature")
+
+
+def _signable(repo: Repository, asked: Asked) -> GateRow:
+    """Whether the promotion will be signed: it is made only after everything asked for holds."""
+    row = GateRow("signature", "whoever promotes signs it", MET)
+    return row if repo.settings.get(KEY) else replace(row, state=BROKEN, why="signing.key names no key to sign with")
 
 
 # -- what is known of the commit -----------------------------------------------------------------

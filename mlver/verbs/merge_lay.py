@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from mlver.errors import Conflict
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
-from mlver.objects.state import Clash, Merging, View
+from mlver.objects.state import Clash, Fact, Merging, View
 from mlver.repo.derivations import derivations_for, still_pending
+from mlver.repo.facts import append_facts
 from mlver.repo.merge_files import MergePlan
 from mlver.repo.overlay import Step, Wish, carry_out, make_plan, refuse_overwriting
 from mlver.repo.repository import Repository
+from mlver.repo.signing import COMMITS, sign_commit, wants_signature
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.staleness import stale_in
 from mlver.repo.transaction import transact
@@ -64,9 +66,11 @@ def lay(
             session.put_bytes(data)
         session.finish()
     made = _commit(repo, view, merging, plan) if commit else None
+    signed = wants_signature(repo, None, COMMITS)
+    seals = [sign_commit(repo, made, repo.commit(made))] if made is not None and signed else []
     carry_out(repo.store, repo.root, steps, progress=progress)
     if made is not None:
-        _record(repo, view, merging, made)
+        _record(repo, view, merging, made, seals)
         derivations = repo.commit(made).derivations
         stale = stale_in(repo, repo.snapshot(made), derivations)
         return Laid(steps, made, tuple(StaleNow(path, because) for path, because in stale.items()))
@@ -115,11 +119,12 @@ def _commit(repo: Repository, view: View, merging: Merging, plan: MergePlan) -> 
     return id
 
 
-def _record(repo: Repository, view: View, merging: Merging, id: CommitId) -> None:
+def _record(repo: Repository, view: View, merging: Merging, id: CommitId, seals: list[Fact]) -> None:
     commit = repo.commit(id)
 
     def change(now: View) -> View:
         _refuse_moved(now, view, merging)
+        now = replace(now, facts=append_facts(repo.store, now.facts, seals)) if seals else now
         return head_at(replace(now, pending=still_pending(now, commit.derivations)), id)
 
     transact(repo, f"{merging.action} {merging.name}", change, reason="; ".join(commit.trailers.get("why", ())) or None)

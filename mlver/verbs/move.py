@@ -14,17 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import Conflict, Damaged, MlverError
+from mlver.errors import Conflict, Damaged, MlverError, Refused
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result, jsonable
-from mlver.objects.state import EVERYONE, Live, View
+from mlver.objects.state import EVERYONE, Fact, Live, View
+from mlver.repo.facts import append_facts
 from mlver.repo.ledger import live_at
 from mlver.repo.metric_facts import metric_values
 from mlver.repo.refs import STAGE, check_free, check_scope
 from mlver.repo.release_store import Release, ensure, is_whole, release_of
 from mlver.repo.releases import link_path, prune, serve, settle, settle_after, slot_name
 from mlver.repo.repository import Repository
+from mlver.repo.signing import Judge, sign_commit, sign_move
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.tenures import ROLLBACK
 from mlver.repo.transaction import recorded, transact
@@ -76,7 +78,11 @@ class MoveResult(Result):
 
 @dataclass(frozen=True)
 class Move:
-    """A move about to be made; `evidence` is kept in the ledger beside the metrics known now."""
+    """A move about to be made; `evidence` is kept in the ledger beside the metrics known now.
+
+    `sign` asks for a signature, which is refused if it `must_count` and does not; a `mixture` is a commit that this
+    move made, and is signed with it.
+    """
 
     action: str
     stage: str
@@ -91,6 +97,9 @@ class Move:
     warnings: tuple[str, ...] = ()
     hint: str | None = None
     percent: int = 100
+    sign: bool = False
+    must_count: bool = False
+    mixture: bool = False
 
 
 def check_target(view: View, stage: str, scope: str) -> None:
@@ -187,6 +196,7 @@ def _record(repo: Repository, move: Move, before: Live | None, release: Release)
         evidence={"metrics": _metrics(repo, move.commit), **move.evidence},
         percent=move.percent,
     )
+    seals = _seals(repo, move, live)
 
     def change(view: View) -> View:
         check_target(view, move.stage, move.scope)
@@ -196,9 +206,21 @@ def _record(repo: Repository, move: Move, before: Live | None, release: Release)
             what = f"{found.commit.short} by {found.actor}" if found else "nothing"
             raise Conflict(f"{where} was moved to {what} meanwhile", hint=f"mlver deployed {move.stage}")
         scopes = {**view.stages.get(move.stage, {}), move.scope: live}
-        return replace(view, stages={**view.stages, move.stage: scopes})
+        facts = append_facts(repo.store, view.facts, seals) if seals else view.facts
+        return replace(view, stages={**view.stages, move.stage: scopes}, facts=facts)
 
     transact(repo, move.command, change, reason=move.reason or None)
+
+
+def _seals(repo: Repository, move: Move, live: Live) -> list[Fact]:
+    """Return the signatures that the move is recorded with. Refused when one that must count does not."""
+    if not move.sign:
+        return []
+    made = sign_move(repo, repo.state.id, move.stage, move.scope, live)
+    if move.must_count and not (seal := Judge(repo).of_fact(made, live)).holds:
+        where = slot_name(move.stage, move.scope)
+        raise Refused(f"your signature does not count for {where}: {seal.why}", hint="docs/guides/signing.md")
+    return [made, *([sign_commit(repo, move.commit, repo.commit(move.commit))] if move.mixture else [])]
 
 
 def _metrics(repo: Repository, commit: CommitId) -> Value:

@@ -13,6 +13,8 @@ from mlver.repo.project import PROJECT_FILE
 from mlver.repo.refusal_facts import refusal_fact
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
+from mlver.repo.signing import KEY, PROMOTIONS, signing_key, wants_signature
+from mlver.repo.stage_policy import StagePolicy
 from mlver.repo.tenures import PROMOTE
 from mlver.repo.transaction import record_facts
 from mlver.verbs.check import ask
@@ -40,6 +42,7 @@ def promote(
     percent: int = 100,
     skip: bool = False,
     override: bool = False,
+    sign: bool | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> MoveResult:
@@ -48,7 +51,8 @@ def promote(
     Pre-flight (every object of the release is there and whole, the gate of the stage holds) comes before
     anything moves; raises Damaged naming what is missing, NotLetThrough naming what does not hold, which
     is recorded. `skip` leaves out the stage before, `override` the whole gate; both need a reason, and
-    what they passed over stays in the ledger beside the metrics known now.
+    what they passed over stays in the ledger beside the metrics known now. `sign` says whether to sign it (None: when
+    the setting `promote.sign` or the stage wants it).
     """
     started = time.monotonic()
     if not 1 <= percent <= 100:
@@ -104,6 +108,16 @@ def _evidence(rows: Sequence[GateRow], passed_over: Sequence[GateRow], *, skip: 
     if passed_over:
         found["override"] = "skip" if skip else "override"
     return found
+
+
+def _signs(repo: Repository, policy: StagePolicy, asked: bool | None, *, override: bool) -> bool:
+    """Whether to sign: also where the stage wants it and there is a key (without one, the gate does not hold)."""
+    if wants_signature(repo, asked, PROMOTIONS):
+        signing_key(repo)  # without one, nothing is moved
+        return True
+    if asked is False and policy.require_signed and not override:
+        raise UsageError(f"{policy.stage} wants every promotion signed", hint=f"{policy.where}.require_signed")
+    return asked is None and policy.require_signed and repo.settings.get(KEY) is not None
 
 
 def _told(row: GateRow) -> str:

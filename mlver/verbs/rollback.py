@@ -14,6 +14,7 @@ from mlver.repo.mixed import Mix, commit_mix, mix
 from mlver.repo.refs import check_scope
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
+from mlver.repo.signing import PROMOTIONS, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.tenures import ROLLBACK, Health, last_good, tenures
 from mlver.verbs.common import Progress
@@ -41,6 +42,7 @@ def rollback(
     only: str | None = None,
     scope: str = "",
     reason: str | None = None,
+    sign: bool | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> MoveResult:
@@ -48,10 +50,14 @@ def rollback(
 
     Healthy is a commit whose newest mark is not `bad`, that has no open critical alert, and that the
     stage was not rolled back from. `only` takes one kind from there and leaves the rest, as a real
-    commit. A second identical rollback changes nothing. Raises NegativeAnswer when no healthy entry
-    is left.
+    commit. A second identical rollback changes nothing. `sign` says whether to sign it (None: as the setting
+    `promote.sign` has it; what a stage wants holds nobody up here). Raises NegativeAnswer when no healthy
+    entry is left.
     """
     started = time.monotonic()
+    signed = wants_signature(repo, sign, PROMOTIONS)
+    if signed:
+        signing_key(repo)  # without one, nothing is moved
     live = _live(repo, stage, check_scope(scope))
     if to is None or to == LAST_GOOD:
         target = _last_good(repo, stage, scope, live, only)
@@ -60,7 +66,7 @@ def rollback(
     command = f"rollback {slot_name(stage, scope)}{f' --only {only}' if only else ''} to {target.commit.short}"
     move = Move(
         ROLLBACK, stage, scope, target.commit, command, reason, started,
-        unhealthy=target.unhealthy, warnings=target.warnings, hint=target.hint,
+        unhealthy=target.unhealthy, warnings=target.warnings, hint=target.hint, sign=signed,
     )  # fmt: skip
     if only is None:
         return preview(repo, move) if dry_run else make(repo, move, progress)
@@ -73,7 +79,7 @@ def rollback(
     if dry_run:
         return _preview_mix(repo, move, mixture, live)
     message = f"rollback {slot_name(stage, scope)} --only {only} to {target.commit.short}"
-    return make(repo, replace(move, commit=commit_mix(repo, mixture, message, reason)), progress)
+    return make(repo, replace(move, commit=commit_mix(repo, mixture, message, reason), mixture=True), progress)
 
 
 def _live(repo: Repository, stage: str, scope: str) -> Live:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import RECORDED
+from mlver.cli.options import RECORDED, Sign
 from mlver.cli.session import Session
 
 app = new_app()
@@ -45,6 +45,7 @@ def commit(
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
     ] = None,
+    sign: Sign = None,
 ) -> None:
     """Take one snapshot of data, models, rules, metrics, alerts, config and code together.
 
@@ -67,6 +68,7 @@ def commit(
             trailers=trailers,
             parameters=parse_pairs(param or []),
             allow_empty=allow_empty,
+            sign=sign,
             dry_run=dry_run,
             progress=progress,
         )

@@ -8,7 +8,7 @@ import typer
 
 from mlver.cli import complete
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import RECORDED
+from mlver.cli.options import RECORDED, Sign
 from mlver.cli.session import Session
 from mlver.cli.stages import report_move, stage_and_scope
 
@@ -44,6 +44,7 @@ def promote(
     reason: Annotated[
         str | None, typer.Option("--reason", "--why", metavar="TEXT", help="Why.", rich_help_panel=RECORDED)
     ] = None,
+    sign: Sign = None,
 ) -> None:
     """Make a commit live on a stage.
 
@@ -64,6 +65,7 @@ def promote(
             percent=percent,
             skip=skip,
             override=override,
+            sign=sign,
             dry_run=dry_run,
             progress=progress,
         )

@@ -8,7 +8,7 @@ import typer
 
 from mlver.cli import complete
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import RECORDED
+from mlver.cli.options import RECORDED, Sign
 from mlver.cli.session import Session
 from mlver.cli.stages import report_move, stage_and_scope
 
@@ -43,6 +43,7 @@ def rollback(
     reason: Annotated[
         str | None, typer.Option("--reason", "--why", metavar="TEXT", help="Why.", rich_help_panel=RECORDED)
     ] = None,
+    sign: Sign = None,
 ) -> None:
     """Move a stage back to its last good release: the whole bundle, in one step, recorded.
 
@@ -53,5 +54,7 @@ def rollback(
 
     stage, scope = stage_and_scope(stage, scope)
     with session.open() as repo, session.progress() as progress:
-        result = rollback(repo, stage, to=to, only=only, scope=scope, reason=reason, dry_run=dry_run, progress=progress)
+        result = rollback(
+            repo, stage, to=to, only=only, scope=scope, reason=reason, sign=sign, dry_run=dry_run, progress=progress
+        )
     report_move(session, result)
