@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -39,9 +40,9 @@ def cat(repo: Repository, target: str, write: Callable[[bytes], Any]) -> None:
     """Stream the exact bytes of `PATH`, `PATH@REV` or `REV:PATH` to `write`, verified at the end."""
     snapshot, path, unit = locate_artifact(repo, target)
     if unit is not None:
-        raise UsageError(f"{target} is one unit, not a file", hint=f"mlver show {target}")
+        raise UsageError(f"{target} is one unit, not a file", hint=f"mlver show {shlex.quote(str(target))}")
     if path.endswith("/"):
-        raise UsageError(f"{path} is a folder, not a file", hint=f"mlver cat --head 5 {path}")
+        raise UsageError(f"{path} is a folder, not a file", hint=f"mlver cat --head 5 {shlex.quote(path)}")
     artifact = snapshot[path]
     if snapshot.commit is not None:
         repo.store.copy_blob(artifact.id, write)
@@ -61,7 +62,7 @@ def locate_artifact(repo: Repository, target: str) -> tuple[Snapshot, str, str |
     """
     parsed = parse_target(repo, target)
     if parsed.path is None:
-        raise UsageError(f"{target} names a commit, not an artifact", hint=f"mlver show {target}")
+        raise UsageError(f"{target} names a commit, not an artifact", hint=f"mlver show {shlex.quote(str(target))}")
     if parsed.rev is not None:
         snapshot = repo.snapshot(repo.resolve(parsed.rev))
     else:
@@ -81,7 +82,9 @@ def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
             return CatResult(path, kind.name, unit, value_of(snapshot.units(path), unit, path)[1])
         rows, more = kind.head(snapshot.content(path), snapshot.spec(path), limit)
     except Unreadable as reason:
-        raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
+        raise NegativeAnswer(
+            f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {shlex.quote(str(target))}"
+        ) from None
     return CatResult(path, kind.name, rows=tuple(rows), more=more)
 
 
@@ -101,14 +104,16 @@ def cat_rows(
     """
     snapshot, path, unit = locate_artifact(repo, target)
     if unit is not None:
-        raise UsageError(f"{target} is one unit, not a table", hint=f"mlver show {target}")
+        raise UsageError(f"{target} is one unit, not a table", hint=f"mlver show {shlex.quote(str(target))}")
     kind = snapshot.kind(path)
     try:
         found = kind.select(
             snapshot.content(path), snapshot.spec(path), where=where, columns=columns, limit=limit, count=count
         )
     except Unreadable as reason:
-        raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {target}") from None
+        raise NegativeAnswer(
+            f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {shlex.quote(str(target))}"
+        ) from None
     return CatResult(
         path,
         kind.name,

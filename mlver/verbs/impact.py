@@ -121,7 +121,8 @@ def _same_unit(past: Past, path: str, unit: str, at: CommitId) -> set[BlobId]:
     units = reader.units(at)
     if units is None:
         raise UnknownRevision(
-            f"{path} cannot be read as {reader.kind.name}, so it has no unit {unit}", hint=f"mlver show {path}"
+            f"{path} cannot be read as {reader.kind.name}, so it has no unit {unit}",
+            hint=f"mlver show {quote(path)}",
         )
     if locate(units, unit) is None:
         _refuse_removed(past, reader, unit)

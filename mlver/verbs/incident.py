@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -200,7 +201,7 @@ def _cause(repo: Repository, text: str) -> tuple[CommitId | None, str | None, st
     if path is not None:
         if commit is not None and not changed_lines(repo, commit, path, unit):
             raise UnknownRevision(
-                f"{commit.short} did not change {text.rpartition('@')[0]}", hint=f"mlver blame {path}"
+                f"{commit.short} did not change {text.rpartition('@')[0]}", hint=f"mlver blame {shlex.quote(path)}"
             )
         if commit is None and last_changed(repo, path, unit, []) is None:
             raise UnknownRevision(f"no commit changed {text[:80]!r}", hint="REV, PATH#UNIT@REV or PATH#UNIT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,7 +76,9 @@ def lineage(repo: Repository, target: str = "HEAD", *, depth: int | None = None)
         raise UsageError(f"a depth cannot be negative: {depth}")
     named = parse_target(repo, target)
     if named.unit is not None:
-        raise UsageError(f"lineage is of whole artifacts, not of units: {target}", hint=f"mlver blame {target}")
+        raise UsageError(
+            f"lineage is of whole artifacts, not of units: {target}", hint=f"mlver blame {shlex.quote(str(target))}"
+        )
     commit = repo.resolve(named.rev or "HEAD")
     snapshot = repo.snapshot(commit)
     roots = [snapshot[named.path]] if named.path is not None else _made(repo, commit, snapshot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +94,9 @@ def _subject(repo: Repository, target: Target) -> dict[str, str]:
     if not found:
         (versions or [repo.head_snapshot()])[0][target.path]  # raises, naming what comes close
     if target.unit is not None and not any(_has_unit(snapshot, target.path, target.unit) for snapshot in found):
-        raise UnknownRevision(f"no unit {target.unit!r} in {target.path}", hint=f"mlver show {target.path}")
+        raise UnknownRevision(
+            f"no unit {target.unit!r} in {target.path}", hint=f"mlver show {shlex.quote(target.path)}"
+        )
     return subject(commit=commit, path=target.path, unit=target.unit)
 
 

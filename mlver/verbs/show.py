@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from mlver.repo.ledger import ledger_of
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.rule_words import facts_about, rule_words
+from mlver.repo.signature_facts import SIGNATURE
+from mlver.repo.signing import Judge, Seal
 from mlver.repo.snapshot import Artifact
 from mlver.repo.unit_reader import value_of
 from mlver.verbs.cat import locate_artifact
@@ -64,7 +67,8 @@ class Served:
 
 @dataclass(frozen=True)
 class ShowResult(Result):
-    """A commit, its context, what it changed, and what was learned about it since."""
+    """A commit, its context, what it changed, and what was learned about it since; `signed` says what its signature is
+    worth, None without one."""
 
     schema: ClassVar[str] = "mlver.show/v1"
     commit: CommitInfo
@@ -75,6 +79,7 @@ class ShowResult(Result):
     diff: DiffResult | None
     facts: tuple[FactInfo, ...]
     served: tuple[Served, ...]
+    signed: Seal | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,13 @@ def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
         git=commit.git,
         parameters=commit.parameters,
         diff=_own_diff(repo, id),
-        facts=tuple(_fact_info(fact) for fact in repo.facts.of(commit=str(id))),
+        facts=tuple(_fact_info(fact) for fact in repo.facts.of(commit=str(id)) if fact.type != SIGNATURE),
         served=tuple(
             Served(e.stage, e.scope, e.since, e.until, e.live.actor, e.live.reason, e.live.action, e.live.evidence)
             for e in ledger_of(repo)
             if e.live.commit == id
         ),
+        signed=Judge(repo).known(id),
     )
 
 
@@ -158,7 +164,9 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
         units = snapshot.units(path)
     except Unreadable as reason:
         if unit is not None:
-            raise NegativeAnswer(f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {path}") from None
+            raise NegativeAnswer(
+                f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {shlex.quote(path)}"
+            ) from None
         artifact = snapshot.find(path)
         value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
         text = f"not readable as {kind.name}: {reason}"

@@ -65,3 +65,13 @@ def test_an_unpacked_folder_is_checked_too(mlver: Terminal, bench: Bench, tmp_pa
     assert mlver("evidence", "--verify", str(folder)).code == 0
     (folder / "more.txt").write_text("x")
     assert "more.txt" in mlver("evidence", "--verify", str(folder)).out
+
+
+def test_hints_can_be_typed_whatever_the_name_is(mlver: Terminal, bench: Bench) -> None:
+    assert (
+        "mlver evidence --verify '../night of c.tar' checks" in mlver("evidence", "HEAD", "-o", "../night of c.tar").err
+    )
+    bench.write("data/a b; rm -rf x/t.csv", "id\n1\n")
+    bench.commit("odd names")
+    assert "mlver cat --head 5 'data/a b; rm -rf x/'" in mlver("cat", "data/a b; rm -rf x/").err
+    assert "mlver show 'data/a b; rm -rf x/t.csv#1'" in mlver("cat", "data/a b; rm -rf x/t.csv#1", "--count").err

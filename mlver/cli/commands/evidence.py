@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,7 @@ def evidence(
     """
     if verify is not None:
         if rev is not None or at or out or with_files:
-            raise UsageError("--verify stands alone", hint=f"mlver evidence --verify {verify}")
+            raise UsageError("--verify stands alone", hint=f"mlver evidence --verify {shlex.quote(str(verify))}")
         return _verify(session, verify)
     if rev is None:
         raise UsageError("evidence of what?", hint="mlver evidence prod, or mlver evidence --verify FILE")
@@ -67,7 +68,7 @@ def evidence(
         name = out or Path(evidence_name(repo, rev, moment))
         result = write_evidence(repo, rev, out_path(session, name), at=moment, with_files=with_files)
     session.show(result, lambda: evidence_page(result, str(name)), [name])
-    session.hint(f"mlver evidence --verify {name} checks it, as does the verify.py in it")
+    session.hint(f"mlver evidence --verify {shlex.quote(str(name))} checks it, as does the verify.py in it")
     return None
 
 
