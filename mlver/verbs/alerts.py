@@ -60,9 +60,11 @@ def add_alert(
     """
     if not type.strip():
         raise UsageError("an alert needs a type", hint="mlver alerts add null_fraction.worst_radius")
+    if not severity.strip():
+        raise UsageError("the severity is empty", hint="info, warn, page or critical")
     moment, stage = at or repo.now(), _stage(repo, stage)
     named = id or _made_id(type, moment, stage, scope, summary)
-    draft = AlertDraft(named, type, moment, severity.lower(), summary, None, None)
+    draft = AlertDraft(named, type, moment, severity.strip().lower(), summary, None, None)
     known = AlertBook(repo, files=False).records([named]).get(named)
     if known is not None and (known.type != type or at not in (None, known.at)):
         said = f"alert {named} is known already: {known.type} at {format_time(known.at)}"

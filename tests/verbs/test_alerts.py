@@ -296,3 +296,9 @@ def test_a_state_nobody_knows_settles_nothing(bench: Bench) -> None:
     import_alerts(bench.repo, file)
     states = {alert.id[:2]: alert.state for alert in list_alerts(bench.repo).alerts}
     assert states == {"f0": "open", "f1": "open", "f2": "open", "f3": "open", "f4": "resolved", "f5": "resolved"}
+
+
+def test_a_severity_that_is_empty_is_refused(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="severity is empty"):
+        add_alert(bench.repo, "psi", severity=" ")
+    assert add_alert(bench.repo, "psi", severity="Page ").alerts[0].severity == "page"
