@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from mlver.errors import Conflict
-from mlver.objects.ids import OperationId
-from mlver.objects.state import Operation
+from mlver.repo.condemning import alone, condemn, move_pack, settle_condemned
 from mlver.repo.gc_roots import effective_times, parse_grace, parse_keep
-from mlver.repo.generation import TRASH, collection_of, condemned_at, in_trash, trash_key
-from mlver.repo.head import Head, read_head
+from mlver.repo.generation import TRASH, in_trash, trash_key
+from mlver.repo.head import Head
 from mlver.repo.repository import Repository
-from mlver.repo.transaction import next_operation, record, recorded
-from mlver.storage.locks import locked
+from mlver.repo.transaction import recorded
 from mlver.store.compact import Key, Plan, Spoiled, carry_out, make_plan
-from mlver.store.pack import list_packs, pack_key
+from mlver.store.pack import pack_key
 from mlver.verbs.common import Progress
 from mlver.verbs.gc_result import GcResult, RestoreTrashResult
 from mlver.verbs.gc_survey import FRESH, Survey, Terms, all_rows
 
-_LOCK = "gc.lock"
 _ATTEMPTS = 8
 _SHARE = 0.3  # of a pack that must be dead before it is written anew
 
@@ -50,7 +46,7 @@ def gc(
     terms = gc_terms(repo, grace, keep, full)
     if dry_run:
         return _Run(repo, terms, progress).imagine()
-    with _alone(repo):
+    with alone(repo):
         return _Run(repo, terms, progress).carry_out()
 
 
@@ -66,17 +62,17 @@ def gc_terms(repo: Repository, grace: str | None = None, keep: str | None = None
 
 def restore_trash(repo: Repository) -> RestoreTrashResult:
     """Bring back what lies in the trash. Nothing is named by that: `commits` are for `mlver branch NAME ID`."""
-    with _alone(repo):
-        _settle(repo)
+    with alone(repo):
+        settle_condemned(repo)
         found = list(in_trash(repo.storage))
         if not found:
             return RestoreTrashResult(0, 0, ())
-        _record(repo, (), "gc --restore", lambda head: None)
+        condemn(repo, (), "gc --restore")
         size = 0
         with recorded():
             for number, name in found:
                 size += repo.storage.size(trash_key(number, name))
-                _move(repo, trash_key(number, name), pack_key(name))
+                move_pack(repo, trash_key(number, name), pack_key(name))
             repo.store.renew()
             repo.store.index.refresh()
         survey = Survey(repo, gc_terms(repo, "0"))
@@ -101,14 +97,14 @@ class _Run:
 
     def carry_out(self) -> GcResult:
         """Do it."""
-        _settle(self.repo)
+        settle_condemned(self.repo)
         for _ in range(_ATTEMPTS):
             try:
                 self._look()
                 made, size = carry_out(self.repo.store, self.plan, self._tick()) if self.plan.replaced else ((), 0)
                 result = self._result(size, len(made))
                 doomed = tuple(sorted({pack.name for pack in self.plan.replaced} - set(made)))
-                operation = _record(self.repo, doomed, _command(result), self._follow) if doomed else None
+                operation = condemn(self.repo, doomed, _command(result), self._follow) if doomed else None
                 break
             except Spoiled as found:
                 self.spoiled.add(found.name)
@@ -117,7 +113,7 @@ class _Run:
         else:
             raise Conflict("others keep using what gc is about to drop", hint="try again later")
         with recorded():
-            _settle(self.repo)
+            settle_condemned(self.repo)
             emptied = self._empty()
             trash = _trash_bytes(self.repo)
         return replace(result, operation=operation, emptied=emptied, trash=trash)
@@ -204,51 +200,3 @@ def _command(result: GcResult) -> str:
 
 def _trash_bytes(repo: Repository) -> int:
     return sum(repo.storage.size(key) for key in repo.storage.list(TRASH))
-
-
-@contextmanager
-def _alone(repo: Repository) -> Iterator[None]:
-    """Hold off other runs of gc; Conflict when there is one."""
-    held = False
-    try:
-        with locked(repo.dot / _LOCK, patience=0.0):
-            held = True
-            yield
-    except Conflict as error:
-        if held:
-            raise
-        raise Conflict("another gc is running here", hint="let it finish") from error
-
-
-def _record(repo: Repository, condemned: tuple[str, ...], command: str, follow: Callable[[Head], None]) -> OperationId:
-    """Record that packs are given up: from this operation on nobody relies on them."""
-
-    def build(head: Head) -> Operation:
-        follow(head)
-        return replace(next_operation(repo, head, command, head.operation.view), condemned=condemned, collected=None)
-
-    repo.state = record(repo.store, build)
-    id = collection_of(repo.state)
-    assert id is not None
-    return id
-
-
-def _settle(repo: Repository) -> None:
-    """Move the packs that the newest gc has given up to the trash; a crash may have left some."""
-    head = read_head(repo.storage)
-    doomed = condemned_at(repo.storage, head)
-    if doomed:
-        id = collection_of(head)
-        assert id is not None
-        number = repo.operation(id).number
-        for name in [name for name in list_packs(repo.storage) if name in doomed]:
-            _move(repo, pack_key(name), trash_key(number, name))
-    repo.store.renew()
-    repo.store.index.refresh()
-
-
-def _move(repo: Repository, key: str, to: str) -> None:
-    try:
-        repo.storage.move(key, to)
-    except Conflict:  # the same bytes are there already
-        repo.storage.delete(key)
