@@ -198,7 +198,6 @@ def test_nothing_is_read_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) ->
             "UPDATE _state SET value = 'no' WHERE name = 'kinds'"
         ),
         lambda path: sqlite3.connect(path, isolation_level=None).execute("DROP TABLE commits"),
-        lambda path: sqlite3.connect(path, isolation_level=None).execute("DROP TABLE search"),
         lambda path: (path.unlink(), path.mkdir()),
     ],
 )
