@@ -62,7 +62,9 @@ def test_stages_come_in_their_order_and_a_second_person_approves(night: Whole, t
     assert moves == [("staging", "", 100), ("canary", "clinic=C", 5), ("prod", "", 100)]
     copy = night.copy(tmp_path / "copy")
     refused = night.ask("promote prod exp/features", folder=copy, code=1, MLVER_AUTHOR="ana")
-    assert "canary" in refused["message"]
+    assert "may not go live on prod" in refused["message"]
+    rows = {row["name"]: row for row in night.ask("check exp/features --against prod", code=1)["rows"]}
+    assert (rows["order"]["state"], rows["order"]["why"]) == ("broken", "never live on canary")
     entry = next(e for e in night.ask("deployed prod --history")["entries"] if e["actor"] == "ana" and e["until"])
     seen = {(m["name"], m.get("slice", "")): m["value"] for m in entry["evidence"]["metrics"]}
     assert seen["recall", ""] == 0.952, "the record keeps the metrics as they were seen"

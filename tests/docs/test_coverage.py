@@ -67,5 +67,4 @@ def test_what_is_shown_names_its_test_and_what_is_not_says_what_is_missing() -> 
 def test_every_step_of_the_story_names_its_test() -> None:
     steps = table("Thirty steps of the night at the clinic")
     assert [int(step[0]) for step in steps] == list(range(1, 31))
-    assert all(path.startswith("tests/demo/") for step in steps for path, _ in named(step[2]))
-    assert all(named(step[2]) for step in steps)
+    assert all(any(path.startswith("tests/demo/") for path, _ in named(step[2])) for step in steps)
