@@ -52,6 +52,7 @@ from mlver.verbs.show import show
 from mlver.verbs.status import status
 from mlver.verbs.suspect import suspect
 from mlver.verbs.trials import question
+from mlver.verbs.verify import verify
 
 
 class Run:
@@ -213,6 +214,7 @@ class Repo(Bound):
     get_config = method(config_verbs.get_config)
     set_config = method(config_verbs.set_config)
     run_command = method(run)
+    verify = method(verify)
 
     def read(self, target: str) -> bytes:
         """Return the bytes of `PATH@REV`, `REV:PATH` or `PATH` (as in HEAD), verified."""

@@ -73,6 +73,7 @@ _ALL = (
     Entry("push", "Send what is new here: branches, stages, facts.", SHARE),
     Entry("fetch", "Bring what is new there; branches here stay.", SHARE),
     Entry("pull", "Fetch, and merge into the branch you are on.", SHARE),
+    Entry("verify", "Who signed it, and is every byte as it was signed?", HOUSE),
     Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
     Entry("gc", "Drop what nothing needs; keep what was ever live.", HOUSE),
     Entry("config", "Show or change settings of this repository.", HOUSE),

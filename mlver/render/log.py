@@ -13,6 +13,7 @@ from mlver.render.lines import Columns, Part, line, whole
 from mlver.render.values import day, number, when
 
 if TYPE_CHECKING:
+    from mlver.repo.signing import Seal
     from mlver.verbs.common import CommitInfo
     from mlver.verbs.log import LogResult
 
@@ -26,7 +27,7 @@ def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -
     lanes = Lanes() if graph else None
     page: list[Text] = []
     for commit in result.commits:
-        lines = [_oneline(commit)] if oneline else commit_lines(commit)
+        lines = [_oneline(commit)] if oneline else commit_lines(commit, result.signed.get(commit.id.hex()))
         if lanes is None:
             page += [*([Text("")] if page and not oneline else []), *lines]
         else:
@@ -72,13 +73,25 @@ def _oneline(commit: CommitInfo) -> Text:
     return whole((commit.id.short, "id"), *refs_part(commit), " ", commit.subject)
 
 
-def commit_lines(commit: CommitInfo) -> list[Text]:
-    """The long form: id and refs, author, date, message, trailers."""
+def seal_part(seal: Seal) -> Part:
+    """Whose signature something has, or what is wrong with it."""
+    if seal.state == "signed":
+        return f"by {seal.by}", "good"
+    if seal.state == "unchecked":
+        return f"with {seal.key}, not checked: {seal.why}", "warning"
+    key = f" ({seal.key})" if seal.key else ""
+    return f"{seal.state}{key}: {seal.why}" if seal.why else f"{seal.state}{key}", "bad"
+
+
+def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Text]:
+    """The long form: id and refs, author, date, whose signature it has, message, trailers."""
     lines = [whole(("commit ", "quiet"), (commit.id.short, "id"), *refs_part(commit))]
     if len(commit.parents) > 1:
         lines.append(whole(("merge:  ", "quiet"), " ".join(parent.short for parent in commit.parents)))
     lines.append(whole(("author: ", "quiet"), (commit.author, "who")))
     lines.append(whole(("date:   ", "quiet"), when(commit.time)))
+    if seal is not None:
+        lines.append(line(("signed: ", "quiet"), seal_part(seal)))
     lines.append(Text(""))
     lines += [whole("    ", text) if text else Text("") for text in commit.message.rstrip("\n").split("\n")]
     trailers = trailer_lines(commit)

@@ -36,7 +36,7 @@ def show_page(result: ShowResult) -> RenderableType:
     """The commit, its context, where it was live, what was learned since, what it changed."""
     first = result.diff is None or result.diff.old.commit is None
     return paragraphs(
-        commit_lines(result.commit),
+        commit_lines(result.commit, result.signed),
         _context(result),
         _served(result),
         _facts(result),

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from mlver.render.diff import stat_lines
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
+from mlver.render.log import seal_part
 from mlver.render.metric_rows import metric_blocks, metric_name
 from mlver.render.values import brief, end, lasted, many, number, size, span, when, who
 
@@ -89,6 +90,8 @@ def deployed_page(result: DeployedResult) -> RenderableType:
     ]
     if said := _evidence(result.evidence):
         lines.append(indented(line(("on the evidence of ", "quiet"), said, wrap=True)))
+    if result.signed is not None:
+        lines.append(indented(line(("signed ", "quiet"), seal_part(result.signed), wrap=True)))
     if result.path:
         lines.append(indented(whole(("served from ", "quiet"), (result.path, "path"))))
     return paragraphs(lines)
@@ -152,7 +155,8 @@ def ledger_page(result: LedgerResult) -> RenderableType:
     return Columns(rows, head=("stage", "commit", "since", "until", "who", "why"), grow=5, wrap=(5,))
 
 
-def _why(entry: DeployedResult) -> str:
+def _why(entry: DeployedResult) -> Part:
     action = entry.action if entry.percent == 100 else f"{entry.action} {entry.percent} %"
     said = f"{action}: {entry.reason}" if entry.reason else action
-    return "; ".join([said, *(_gate(entry.evidence) if isinstance(entry.evidence, Mapping) else [])])
+    told = "; ".join([said, *(_gate(entry.evidence) if isinstance(entry.evidence, Mapping) else [])])
+    return told if entry.signed is None else line(f"{told}; signed ", seal_part(entry.signed), wrap=True)

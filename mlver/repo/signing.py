@@ -106,12 +106,20 @@ def _sign(
 
 
 class Judge:
-    """Judges the signatures of one repository as of now. `most` bounds how many are checked, None for all."""
+    """Judges the signatures of one repository as of now. `most` bounds how many are checked, None for all.
+
+    A `strict` one raises UsageError where nothing can be checked, without ssh-keygen say; others answer `unchecked`.
+    """
 
     def __init__(
-        self, repo: Repository, signatures: Sequence[Signature] | None = None, *, most: int | None = None
+        self,
+        repo: Repository,
+        signatures: Sequence[Signature] | None = None,
+        *,
+        most: int | None = None,
+        strict: bool = False,
     ) -> None:
-        self._repo, self._left = repo, most
+        self._repo, self._left, self._strict = repo, most, strict
         if signatures is None:
             signatures = signatures_in(repo.facts.of(SIGNATURE)) if repo.view.facts else []
         self._commits: dict[CommitId, list[Signature]] = {}
@@ -134,6 +142,10 @@ class Judge:
             return Seal(UNSIGNED)
         commit = self._repo.commit(id)
         return self._checked(found, COMMIT, encode(commit), commit.time, commit.author, f"commit {id.short}")
+
+    def known(self, id: CommitId) -> Seal | None:
+        """Return what `commit` returns, None for one without a signature."""
+        return self.commit(id) if id in self._commits else None
 
     def moves(self, line: Iterable[Move]) -> Moves:
         """Return the judge of the moves of one stage, given newest first."""
@@ -161,7 +173,10 @@ class Judge:
         self._left = None if self._left is None else self._left - 1
         try:
             seals = _seals(found, namespace, data, self.signers.data, at, person, what)
-        except MlverError as error:  # no ssh-keygen, a setting that makes no sense: the question asked is another one
+        except MlverError as error:
+            if self._strict:
+                raise
+            # no ssh-keygen, a setting that makes no sense: what was asked here is another question
             return Seal(UNCHECKED, key=found[0].key, why=error.message)
         return min(seals, key=lambda seal: _ORDER.index(seal.state))
 
@@ -242,6 +257,13 @@ class Moves:
             left = [one for one in signatures[(move.live.commit, *slot_of(move))] if one.of not in used]
             if left and not move.undo:
                 self._found[identity(move)] = (left, b"", move)
+
+    def known(self, move: Move | None) -> Seal | None:
+        """Return what `seal` returns, None for a move without a signature."""
+        if move is None:
+            return None
+        seal = self.seal(identity(move))
+        return None if seal.state == UNSIGNED and not seal.why else seal
 
     def seal(self, move: tuple[OperationId, str, str]) -> Seal:
         """Return what the signature of a move is worth."""

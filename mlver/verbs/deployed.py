@@ -12,9 +12,13 @@ from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.time import format_time
 from mlver.repo.ledger import LedgerEntry, entry_at, ledger_of
+from mlver.repo.move_log import recorded_moves
 from mlver.repo.release_store import store_folder
 from mlver.repo.releases import link_path, linked, settle, slot_name, unsettled
 from mlver.repo.repository import Repository
+from mlver.repo.signing import Judge, Moves, Seal
+
+_CHECKED = 30  # signatures of a long ledger: each takes some hundredths of a second
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class DeployedResult(Result):
 
     `scope` is the scope of the entry that answers: the most specific one that applies. `percent` is its share
     of the traffic; what was live before keeps the rest. `evidence` is what whoever moved it saw: `metrics`,
-    the rows of the `gate`, and `override` when they were passed over.
+    the rows of the `gate`, and `override` when they were passed over. `signed` says what the signature of the move is
+    worth, None without one.
     """
 
     schema: ClassVar[str] = "mlver.deployed/v1"
@@ -39,6 +44,7 @@ class DeployedResult(Result):
     path: str | None = None
     evidence: Value = None
     percent: int = 100
+    signed: Seal | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def deployed(repo: Repository, stage: str, *, scope: str = "", at: datetime | No
         when = f"at {format_time(at)}" if at else "now"
         begins = f"its ledger begins {entries[0].since:%Y-%m-%d %H:%MZ}"
         raise NegativeAnswer(f"nothing was live on {slot_name(stage, scope)} {when}", hint=begins)
-    return _result(repo, entry)
+    return _result(repo, entry, _signatures(repo, stage))
 
 
 def ledger(repo: Repository, stage: str | None = None, *, scope: str | None = None) -> LedgerResult:
@@ -79,7 +85,12 @@ def ledger(repo: Repository, stage: str | None = None, *, scope: str | None = No
     if stage is None:
         entries = [entry for entry in entries if entry.until is None]
     wanted = [entry for entry in entries if scope is None or entry.scope == scope]
-    return LedgerResult(tuple(_result(repo, entry) for entry in reversed(wanted)))
+    signatures = _signatures(repo, stage)
+    return LedgerResult(tuple(_result(repo, entry, signatures) for entry in reversed(wanted)))
+
+
+def _signatures(repo: Repository, stage: str | None) -> Moves:
+    return Judge(repo, most=_CHECKED).moves(recorded_moves(repo, stage))
 
 
 def _settle(repo: Repository) -> None:
@@ -88,7 +99,7 @@ def _settle(repo: Repository) -> None:
         settle(repo)
 
 
-def _result(repo: Repository, entry: LedgerEntry) -> DeployedResult:
+def _result(repo: Repository, entry: LedgerEntry, signatures: Moves) -> DeployedResult:
     live = entry.live
     return DeployedResult(
         stage=entry.stage,
@@ -103,6 +114,7 @@ def _result(repo: Repository, entry: LedgerEntry) -> DeployedResult:
         path=_path(repo, entry),
         evidence=live.evidence,
         percent=live.percent,
+        signed=signatures.known(entry.move),
     )
 
 

@@ -16,12 +16,14 @@ from mlver.repo.history import all_heads, walk
 from mlver.repo.milestones import chosen, milestones
 from mlver.repo.project import matches
 from mlver.repo.repository import Repository
+from mlver.repo.signing import Judge, Seal
 from mlver.repo.snapshot import changed_paths
 from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
 
 _MANY = 30  # commits above which a brief list is cut
 _BRIEF = 9  # commits then shown, and one line says how many were not
 _NEWEST = 2
+_CHECKED = 30  # signatures: each takes some hundredths of a second
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class LogResult(Result):
     """Commits, newest first. `more` is true when the limit cut the list.
 
     `left` counts those left out of a `brief` list, `milestones` says why of those that are in it: `was live`,
-    `tagged` or `noted`, by id.
+    `tagged` or `noted`, by id. `signed` says what the signatures of those that have one are worth, by id; of a long
+    list those of the newest are checked.
     """
 
     schema: ClassVar[str] = "mlver.log/v1"
@@ -37,6 +40,7 @@ class LogResult(Result):
     more: bool = False
     left: int = 0
     milestones: Mapping[str, str] = field(default_factory=dict)
+    signed: Mapping[str, Seal] = field(default_factory=dict)
 
 
 def log(
@@ -77,15 +81,21 @@ def log(
         if (wanted or kind) and not _touches(repo, commit, wanted or [""], kind):
             continue
         if limit is not None and len(found) == limit:
-            return LogResult(tuple(found), more=True)
+            return LogResult(tuple(found), more=True, signed=_signed(repo, found))
         found.append(commit_info(id, commit, refs))
     if not brief or len(found) <= _MANY:
-        return LogResult(tuple(found))
+        return LogResult(tuple(found), signed=_signed(repo, found))
     known = milestones(repo)
     kept = chosen([commit.id for commit in found], known, _BRIEF, _NEWEST)
     shown = tuple(commit for commit in found if commit.id in kept)
     why = {commit.id.hex(): known[commit.id] for commit in shown if commit.id in known}
-    return LogResult(shown, left=len(found) - len(shown), milestones=why)
+    return LogResult(shown, left=len(found) - len(shown), milestones=why, signed=_signed(repo, shown))
+
+
+def _signed(repo: Repository, commits: Sequence[CommitInfo]) -> dict[str, Seal]:
+    judge = Judge(repo, most=_CHECKED)
+    seals = ((commit.id.hex(), judge.known(commit.id)) for commit in commits)
+    return {id: seal for id, seal in seals if seal is not None}
 
 
 def _range(repo: Repository, revs: Sequence[str], every: bool) -> tuple[list[CommitId], list[CommitId]]:

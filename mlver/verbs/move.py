@@ -219,7 +219,9 @@ def _seals(repo: Repository, move: Move, live: Live) -> list[Fact]:
     made = sign_move(repo, repo.state.id, move.stage, move.scope, live)
     if move.must_count and not (seal := Judge(repo).of_fact(made, live)).holds:
         where = slot_name(move.stage, move.scope)
-        raise Refused(f"your signature does not count for {where}: {seal.why}", hint="docs/guides/signing.md")
+        raise Refused(
+            f"your signature does not count for {where}: {seal.why}", hint="mlver verify says whose keys count"
+        )
     return [made, *([sign_commit(repo, move.commit, repo.commit(move.commit))] if move.mixture else [])]
 
 

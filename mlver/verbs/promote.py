@@ -77,6 +77,8 @@ def promote(
         started=started,
         percent=percent,
         evidence=_evidence(rows, passed_over, skip=skip and not override),
+        sign=_signs(repo, asked.policy, sign, override=override),
+        must_count=asked.policy.require_signed and not override,
         warnings=(*(f"passed over: {_told(row)}" for row in passed_over), *_no_product(asked)),
     )
     standing = [row for row in failed if row not in passed_over]
