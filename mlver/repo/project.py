@@ -10,7 +10,7 @@ from typing import Any
 
 from mlver.errors import UsageError
 from mlver.kinds.base import Spec
-from mlver.repo.section import Section, section, sections
+from mlver.repo.section import Section, place, section, sections
 
 PROJECT_FILE = "mlver.toml"
 _SERVED = ("model", "rules", "config", "code")
@@ -92,30 +92,36 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     except ValueError as error:  # of TOML or UTF-8
         raise UsageError(f"{where}: {error}") from None
     if unknown := sorted(plain.keys() - _TOP):
+        where = place(where, text, unknown[0])
         raise UsageError(f"{where}: unknown entry {unknown[0]!r}", hint=f"known are {', '.join(sorted(_TOP))}")
     artifacts = plain.get("artifact", [])
     if not isinstance(artifacts, list):
-        raise UsageError(f"{where}: artifact must be written [[artifact]]")
+        raise UsageError(f"{place(where, text, 'artifact')}: artifact must be written [[artifact]]")
     return Project(
-        artifacts=tuple(_artifact(entry, f"{where}: artifact {n}") for n, entry in enumerate(artifacts, 1)),
-        directions=_directions(_table(plain, "metrics", where), where),
+        artifacts=tuple(
+            _artifact(entry, f"{place(where, text, 'artifact', nth=n)}: artifact {n}")
+            for n, entry in enumerate(artifacts, 1)
+        ),
+        directions=_directions(_table(plain, "metrics", where, text), where, text),
         lineage={
-            path: _lineage(entry, f"{where}: lineage {path!r}")
-            for path, entry in _table(plain, "lineage", where).items()
+            path: _lineage(entry, f"{place(where, text, 'lineage', path)}: lineage {path!r}")
+            for path, entry in _table(plain, "lineage", where, text).items()
         },
         include={
-            stage: _texts(entry.get("include", list(_SERVED)), f"{where}: stages.{stage}.include")
-            for stage, entry in _table(plain, "stages", where).items()
+            stage: _texts(entry["include"], f"{place(where, text, 'stages', stage)}: stages.{stage}.include")
+            if "include" in entry
+            else _SERVED
+            for stage, entry in _table(plain, "stages", where, text).items()
         },
-        tables={top: sections(_table(plain, top, where), top, where, text) for top in _SECTIONS if top in plain}
+        tables={top: sections(_table(plain, top, where, text), top, where, text) for top in _SECTIONS if top in plain}
         | _policy(plain, where, text),
     )
 
 
-def _table(plain: Mapping[str, Any], name: str, where: str) -> dict[str, dict[str, Any]]:
+def _table(plain: Mapping[str, Any], name: str, where: str, text: str) -> dict[str, dict[str, Any]]:
     table = plain.get(name, {})
     if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):
-        raise UsageError(f"{where}: {name} must be a table of tables")
+        raise UsageError(f"{place(where, text, name)}: {name} must be a table of tables")
     return table
 
 
@@ -123,7 +129,7 @@ def _policy(plain: Mapping[str, Any], where: str, text: str) -> dict[str, dict[s
     if _POLICY not in plain:
         return {}
     if not isinstance(plain[_POLICY], dict):
-        raise UsageError(f"{where}: {_POLICY} must be a table")
+        raise UsageError(f"{place(where, text, _POLICY)}: {_POLICY} must be a table")
     return {_POLICY: {"": section(plain[_POLICY], _POLICY, where, text)}}
 
 
@@ -145,12 +151,13 @@ def _artifact(entry: Any, where: str) -> ArtifactRule:
     return ArtifactRule(entry["path"], kind, Spec(_texts(entry.get("key", []), f"{where}: key"), options))
 
 
-def _directions(table: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, str]:
+def _directions(table: Mapping[str, Mapping[str, Any]], where: str, text: str) -> dict[str, str]:
     found = {}
     for name, entry in table.items():
         direction = entry.get("direction")
         if direction not in (None, "higher", "lower"):
-            raise UsageError(f'{where}: metrics.{name}.direction must be "higher" or "lower"')
+            at = place(where, text, "metrics", name)
+            raise UsageError(f'{at}: metrics.{name}.direction must be "higher" or "lower"')
         if direction:
             found[name] = direction
     return found

@@ -91,9 +91,22 @@ def section(entries: Mapping[str, Any], top: str, file: str, text: str) -> Secti
     return Section(top, f"{file}{_line(re.escape(top), text)}: {top}", entries)
 
 
+def place(file: str, text: str, *names: str, nth: int = 1) -> str:
+    """Return `mlver.toml:12`, where a name stands the `nth` time as a header or a key; the file alone if it does not.
+
+    Several names are a header within a header: `[metrics.recall]`.
+    """
+    path = r"\s*\.\s*".join(map(_quoted, names))
+    found = list(re.finditer(rf"^[ \t]*(?:\[\[?\s*{path}\s*[\].]|{path}\s*[.=])", text, re.MULTILINE))
+    return f"{file}:{text.count(chr(10), 0, found[nth - 1].start()) + 1}" if len(found) >= nth else file
+
+
+def _quoted(name: str) -> str:
+    return rf"(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')"
+
+
 def _where(top: str, name: str, file: str, text: str) -> str:
-    quoted = rf"(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')"
-    line = _line(rf"{re.escape(top)}\s*\.\s*{quoted}", text)
+    line = _line(rf"{re.escape(top)}\s*\.\s*{_quoted(name)}", text)
     return f"{file}{line}: {top}.{name}"
 
 

@@ -206,5 +206,5 @@ def test_a_folder_in_the_place_of_a_head_slot_is_said_when_it_must_be_written(be
 def test_the_command_line_says_it_in_one_line(bench: Bench) -> None:
     bench.write("mlver.toml", "nope = 1")
     done = mlver(bench.root, "status")
-    assert done.returncode == 2 and done.stderr.startswith(b"mlver: mlver.toml: unknown entry 'nope'\n")
+    assert done.returncode == 2 and done.stderr.startswith(b"mlver: mlver.toml:1: unknown entry 'nope'\n")
     assert mlver(bench.root, "log").returncode == 0

@@ -51,3 +51,22 @@ def test_what_is_not_as_asked_is_named_with_file_line_and_entry(ask, says) -> No
 
 def test_a_policy_does_not_change_what_bytes_mean() -> None:
     assert parse_project(TOML) == parse_project(b'[stages.prod]\ninclude = ["model"]')
+
+
+@pytest.mark.parametrize("text, said", [
+    ("a = 1\n", "mlver.toml:3: unknown entry 'a'"),
+    ("[stage.prod]\nafter = 'x'\n", "mlver.toml:3: unknown entry 'stage'"),
+    ("stages = 3\n", "mlver.toml:3: stages must be a table of tables"),
+    ("[stages]\nprod = 3\n", "mlver.toml:3: stages must be a table of tables"),
+    ("policy = 3\n", "mlver.toml:3: policy must be a table"),
+    ("[metrics.auc]\n[metrics.recall]\ndirection = 'up'\n",
+     'mlver.toml:4: metrics.recall.direction must be "higher" or "lower"'),
+    ("artifact = 3\n", "mlver.toml:3: artifact must be written [[artifact]]"),
+    ("[[artifact]]\npath = 'a'\n[[artifact]]\nkind = 'data'\n", "mlver.toml:5: artifact 2: needs a path"),
+    ("[[artifact]]\npath = 'a'\nkey = 3\n", "mlver.toml:3: artifact 1: key: expected a text or a list of texts"),
+    ("[stages.prod]\ninclude = 3\n", "mlver.toml:3: stages.prod.include: expected a text or a list of texts"),
+])  # fmt: skip
+def test_what_is_wrong_with_the_whole_file_says_its_line(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        parse_project(f"# ours\n\n{text}".encode())
+    assert wrong.value.message == said
