@@ -95,7 +95,9 @@ def isolate(repo: Repository, good: str, bad: str, question: Question) -> Isolat
     first, last = of([[], everything])
     for outcome, wanted, id in ((first, GOOD, mixture.good), (last, BAD, mixture.bad)):
         if outcome.verdict != wanted:
-            why = f": {outcome.why}" if outcome.why else "" if outcome.value is None else f": {outcome.value:.6g}"
+            said = "" if question.condition else "the command ended with "
+            value = "" if outcome.value is None else f": {said}{outcome.value:.6g}"
+            why = f": {outcome.why}" if outcome.why else value
             raise NegativeAnswer(f"{id.short} is not {wanted}{why}", hint="choose other ends")
     rests = [[other for other in everything if other != change] for change in everything]
     without = dict(zip(everything, of(rests), strict=True))

@@ -171,8 +171,10 @@ def test_ends_that_are_not_what_they_are_said_to_be_are_named(world: World) -> N
         bisect(world.repo, "HEAD~5", "HEAD", asked(world, None, command=[PYTHON, "-c", "0"]))
     with pytest.raises(UsageError, match="is not newer"):
         bisect(world.repo, "HEAD", "HEAD~5", asked(world))
-    with pytest.raises(NegativeAnswer, match="is not bad"):
+    with pytest.raises(NegativeAnswer, match=r"is not bad: 0\.65"):
         isolate(world.repo, "HEAD~5", "HEAD~2", asked(world))
+    with pytest.raises(NegativeAnswer, match="is not bad: the command ended with 0"):
+        isolate(world.repo, "HEAD~5", "HEAD~2", asked(world, None, command=[PYTHON, "-c", "0"]))
 
 
 def test_nothing_recorded_cannot_be_rebuilt(tmp_path: Path) -> None:
