@@ -100,6 +100,7 @@ def test_cat_shows_rows_that_meet_a_condition(bench: Bench, mlver: Terminal) -> 
     some = mlver("cat", "data/train.csv@HEAD", "--where", "label = 1", "--columns", "patient_id")
     assert some.out.split() == ["patient_id", "P2", "P3"]
     assert mlver("cat", "data/train.csv@HEAD~1", "--where", "label = 1", "--count").out == "1\n"
+    assert mlver("cat", "data/train.csv@HEAD~1", "--where", "label = 1", "--count", "-q").out == "1\n"
     answer = mlver("cat", "data/train.csv", "--where", "label = 1", "--limit", "1", "--json").json
     assert (answer["rows"], answer["columns"]) == ([{"patient_id": "P2", "label": 1}], ["patient_id", "label"])
     assert mlver("cat", "data/train.csv", "--where", "label = 7").out == "no such row\n"

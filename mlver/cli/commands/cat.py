@@ -63,7 +63,7 @@ def cat(
         if where is not None or columns or count or limit is not None:
             names = [name.strip() for given in columns or [] for name in given.split(",")]
             rows = cat_rows(repo, target, where=where, columns=names, limit=limit or head or 20, count=count)
-            session.show(rows, lambda: cat_page(rows), [rows.path])
+            session.show(rows, lambda: cat_page(rows), [rows.path if rows.count is None else rows.count])
             return
         if head is None and "#" not in target and not session.json:
             with output.byte_writer() as write:
