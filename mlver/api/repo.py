@@ -42,6 +42,7 @@ from mlver.verbs.predict import predict_diff
 from mlver.verbs.pull import pull
 from mlver.verbs.push import push
 from mlver.verbs.query import query, query_path, query_schema
+from mlver.verbs.repair import repair
 from mlver.verbs.report import report
 from mlver.verbs.reproduce import reproduce
 from mlver.verbs.restore import restore
@@ -72,9 +73,14 @@ class Repo(Bound):
     """One repository."""
 
     @classmethod
-    def open(cls, path: str | Path = ".", *, author: str | None = None, clock: Clock = system_clock) -> Self:
-        """Open the repository around `path`; UsageError when there is none."""
-        return cls(Repository.open(Path(path).absolute(), actor=author, clock=clock))
+    def open(
+        cls, path: str | Path = ".", *, author: str | None = None, clock: Clock = system_clock, salvage: bool = False
+    ) -> Self:
+        """Open the repository around `path`; UsageError when there is none.
+
+        With `salvage` one too whose newest operation cannot be read: for `fsck` and `repair` alone.
+        """
+        return cls(Repository.open(Path(path).absolute(), actor=author, clock=clock, salvage=salvage))
 
     @classmethod
     def init(
@@ -208,6 +214,7 @@ class Repo(Bound):
     fetch = method(fetch)
     pull = method(pull)
     fsck = method(fsck)
+    repair = method(repair)
     gc = method(gc_verbs.gc)
     gc_why = method(gc_why)
     restore_trash = method(gc_verbs.restore_trash)

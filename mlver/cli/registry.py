@@ -75,6 +75,7 @@ _ALL = (
     Entry("pull", "Fetch, and merge into the branch you are on.", SHARE),
     Entry("verify", "Who signed it, and is every byte as it was signed?", HOUSE),
     Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
+    Entry("repair", "Mend damage, from what is left and from a copy.", HOUSE),
     Entry("gc", "Drop what nothing needs; keep what was ever live.", HOUSE),
     Entry("config", "Show or change settings of this repository.", HOUSE),
     Entry("demo", "Play the night at the clinic on real data.", HOUSE),

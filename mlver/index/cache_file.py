@@ -54,6 +54,22 @@ def delete(path: Path) -> bool:
     return True
 
 
+def is_sound(path: Path) -> bool:
+    """Whether SQLite finds nothing wrong with a file, or another process is at it just now. Reads all of it."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
+        try:
+            for pragma in _PRAGMAS[:2]:
+                db.execute(pragma)
+            return bool(db.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+        finally:
+            db.close()
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.Error:
+        return False
+
+
 def _prepared(path: Path | None, schema: Schema, version: int) -> sqlite3.Connection:
     db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:

@@ -11,26 +11,29 @@ from mlver.render.values import brief, many, number, size
 
 if TYPE_CHECKING:
     from mlver.verbs.config import ConfigResult
-    from mlver.verbs.fsck import FsckResult
+    from mlver.verbs.fsck import FsckResult, Problem
 
 _HURTS = 6
 
 
 def fsck_page(result: FsckResult) -> RenderableType:
     """Each problem with what it hurts; then what was read."""
-    blocks: list[list[RenderableType]] = []
-    for problem in result.problems:
-        label = "warning" if problem.repairable else "bad"
-        block: list[RenderableType] = [line((problem.what, label), f": {problem.detail}", wrap=True)]
-        if problem.repairable:
-            block.append(indented(line("nothing is lost by it")))
-        block += [indented(line(f"hurts {text}", wrap=True)) for text in problem.hurts[:_HURTS]]
-        if len(problem.hurts) > _HURTS:
-            block.append(indented(line((f"… {len(problem.hurts) - _HURTS} more (--json lists all)", "quiet"))))
-        blocks.append(block)
+    blocks = [problem_lines(problem) for problem in result.problems]
     read = f"{many(result.objects, 'object')}, {many(result.commits, 'commit')}, {many(result.packs, 'pack')}"
     verdict: Part = ("ok", "good") if result.ok else (many(len(result.problems), "problem"), "bad")
     return paragraphs(*blocks, line(verdict, f": {read}, {size(result.bytes)} read"))
+
+
+def problem_lines(problem: Problem) -> list[RenderableType]:
+    """One problem, and what it hurts."""
+    label = "warning" if problem.repairable else "bad"
+    block: list[RenderableType] = [line((problem.what, label), f": {problem.detail}", wrap=True)]
+    if problem.repairable:
+        block.append(indented(line("nothing is lost by it")))
+    block += [indented(line(f"hurts {text}", wrap=True)) for text in problem.hurts[:_HURTS]]
+    if len(problem.hurts) > _HURTS:
+        block.append(indented(line((f"… {len(problem.hurts) - _HURTS} more (--json lists all)", "quiet"))))
+    return block
 
 
 def config_page(result: ConfigResult) -> RenderableType:

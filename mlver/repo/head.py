@@ -91,9 +91,14 @@ def write_operation(storage: Storage, operation: Operation) -> tuple[OperationId
 
     Each repeats the whole view, with what was known when each stage moved: large ones are compressed.
     """
+    id, data = operation_bytes(operation)
+    return id, storage.create(f"ops/{id}", data)
+
+
+def operation_bytes(operation: Operation) -> tuple[OperationId, bytes]:
+    """Return the id of an operation, and the bytes of its file."""
     data = encode(operation)
-    id = OperationId.of(data)
-    return id, storage.create(f"ops/{id}", data if len(data) < _FOLDED_FROM else bytes(compress(data)[1]))
+    return OperationId.of(data), data if len(data) < _FOLDED_FROM else bytes(compress(data)[1])
 
 
 def _lawful(operation: Operation) -> Operation:
@@ -150,8 +155,8 @@ def read_slots(storage: Storage) -> tuple[bytes | None, bytes | None]:
 def read_head(storage: Storage, *, salvage: bool = False) -> Head:
     """Return the newest operation. A damaged slot is survived: the operations name what followed.
 
-    Raises Damaged when neither slot can be read, or the newest operation cannot. With `salvage` the
-    one before it is returned then: good for looking at what is left, and for nothing else.
+    Raises Damaged when neither slot can be read, or the newest operation cannot. With `salvage` the newest that
+    can be is returned then: good for looking at what is left and for mending it, and for nothing else.
     """
     slots = read_slots(storage)
     found: list[tuple[int, OperationId]] = []
@@ -164,7 +169,10 @@ def read_head(storage: Storage, *, salvage: bool = False) -> Head:
         except Damaged:
             damaged = key
     if not found:
-        raise Damaged("both head slots are damaged or missing", hint="mlver fsck")
+        if not salvage:
+            raise Damaged("both head slots are damaged or missing", hint="mlver fsck")
+        id, operation = newest_stored(storage)
+        return Head(id, operation, slots, SLOTS[operation.number % 2])
     number, id = max(found)
     if damaged or (len(found) == 1 and number > 0):
         damaged = damaged or SLOTS[(number + 1) % 2]
@@ -172,13 +180,39 @@ def read_head(storage: Storage, *, salvage: bool = False) -> Head:
     try:
         operation = read_operation(storage, id)
     except Damaged:
-        if not salvage or len(found) < len(SLOTS):
+        if not salvage:
             raise
-        number, id = min(found)
-        operation, damaged = read_operation(storage, id), SLOTS[(number + 1) % 2]
+        id, operation = _before_it(storage, found)
+        damaged = SLOTS[(operation.number + 1) % 2]
     if damaged is None and operation.number != number:
         raise Damaged(f"{SLOTS[number % 2]} says operation {number}, and names number {operation.number}")
     return Head(id, operation, slots, damaged)
+
+
+def _before_it(storage: Storage, found: list[tuple[int, OperationId]]) -> tuple[OperationId, Operation]:
+    """Return the operation before one that cannot be read, as the other slot names it, or else the newest stored."""
+    if len(found) == len(SLOTS):
+        with contextlib.suppress(Damaged):
+            return min(found)[1], read_operation(storage, min(found)[1])
+    return newest_stored(storage)
+
+
+def newest_stored(storage: Storage) -> tuple[OperationId, Operation]:
+    """Return the operation with the largest number; Damaged when there is none, or more than one."""
+    newest: list[tuple[OperationId, Operation]] = []
+    for key in storage.list("ops"):
+        try:
+            id = OperationId.parse(key.rpartition("/")[2])
+            operation = read_operation(storage, id)
+        except (MlverError, KeyError):
+            continue
+        if newest and operation.number < newest[0][1].number:
+            continue
+        newest = [*(one for one in newest if one[1].number == operation.number), (id, operation)]
+    if len(newest) != 1:
+        what = "several operations could be the newest" if newest else "no operation can be read"
+        raise Damaged(f"the head is damaged or missing, and {what}", hint="mlver repair --from a copy")
+    return newest[0]
 
 
 def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:

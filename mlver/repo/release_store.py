@@ -123,6 +123,12 @@ def remove(repo: Repository, name: str) -> None:
         durable.remove_tree(store / name)
 
 
+def distrust(repo: Repository, release: Release) -> None:
+    """Forget that a release was ever found whole: it is read before it is believed again."""
+    with contextlib.suppress(FileNotFoundError):
+        durable.remove(store_folder(repo) / f"{release.name}.json")
+
+
 def names_on_disk(repo: Repository) -> list[str]:
     """Return the names of all releases on disk."""
     try:

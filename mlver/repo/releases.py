@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mlver.errors import Damaged, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
-from mlver.repo.release_store import ensure, files_match, names_on_disk, release_of, remove, store_folder
+from mlver.repo.release_store import distrust, ensure, files_match, names_on_disk, release_of, remove, store_folder
 from mlver.repo.settings import ALWAYS
 from mlver.storage import durable
 from mlver.storage.locks import locked
@@ -137,6 +137,22 @@ def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
         except MlverError as error:
             found.append((slot, f"cannot be compared with its commit: {error.message}"))
     return found
+
+
+def mend_release(repo: Repository, slot: Slot) -> None:
+    """Write what one stage serves anew where it is not what its commit says, whatever stat data say; raises MlverError.
+
+    A damaged folder goes to quarantine.
+    """
+    live = _wanted(repo, repo.refresh()).get(slot)
+    if live is None:
+        return
+    release = release_of(repo.snapshot(live.commit), slot[0])
+    if not files_match(repo, release):
+        distrust(repo, release)
+    _ensure_release(repo, slot[0], live, None)
+    if linked(repo, *slot) != live.release:
+        _follow(repo, slot)
 
 
 def prune(repo: Repository) -> tuple[str, ...]:

@@ -92,8 +92,8 @@ class Repository:
         """
         start = _whole(start)
         for folder in (start, *start.parents):
-            bare = is_bare(folder)
-            if bare or has_format(folder / FOLDER):
+            bare = is_bare(folder, salvage)
+            if bare or has_format(folder / FOLDER, salvage):
                 return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage, bare=bare)
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
@@ -322,10 +322,10 @@ class Repository:
         return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
 
 
-def is_bare(folder: Path) -> bool:
+def is_bare(folder: Path, salvage: bool = False) -> bool:
     """Whether a folder is a repository without a work tree. Raises Refused and Damaged as `Repository.open`."""
     looks_it = folder.name != FOLDER and all(os.path.isdir(folder / name) for name in ("packs", "ops"))
-    return looks_it and has_format(folder)
+    return looks_it and has_format(folder, salvage)
 
 
 def _whole(path: Path) -> Path:
@@ -334,8 +334,11 @@ def _whole(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
-def has_format(dot: Path) -> bool:
-    """Whether `dot` is a repository's folder; Refused when it is a newer one's, Damaged when it says something else."""
+def has_format(dot: Path, salvage: bool = False) -> bool:
+    """Whether `dot` is a repository's folder; Refused when it is a newer one's, Damaged when it says something else.
+
+    With `salvage` a folder that holds all the rest is one, though what it says is damaged.
+    """
     if not os.path.isdir(dot):
         return False
     try:
@@ -346,7 +349,9 @@ def has_format(dot: Path) -> bool:
         return True
     if re.fullmatch(rb"mlver repository format \d{1,9}\n", data):
         raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
-    raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}")
+    if salvage and all(os.path.isdir(dot / name) for name in ("packs", "ops")):
+        return True
+    raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}; mlver repair")
 
 
 def _declared(project: Project, path: str) -> str | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from blake3 import blake3
 
@@ -58,14 +57,14 @@ class Problem:
 class StoreReport:
     """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read.
 
-    `sound` holds every object of which a copy is right, as (type, id).
+    `sound` says of every object of which a copy is right, as (type, id), where one lies.
     """
 
     packs: int
     objects: int
     bytes: int
     problems: tuple[Problem, ...]
-    sound: AbstractSet[tuple[int, builtins.bytes]] = frozenset()
+    sound: Mapping[tuple[int, builtins.bytes], Location] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -110,7 +109,7 @@ def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreRep
     for stranger in getattr(storage, "strangers", lambda _: ())(FOLDER):
         problems.append(Problem(stranger, "not a pack; left alone"))
     problems += _verify_lists(storage, sound)
-    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)), sound.keys())
+    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)), sound)
 
 
 def _silent(_: int) -> None:

@@ -28,4 +28,6 @@ def fsck(session: Session) -> int:
     with session.open(salvage=True) as repo, session.progress() as progress:
         result = fsck(repo, progress=progress)
     session.show(result, lambda: fsck_page(result), [problem.what for problem in result.problems])
+    if not result.ok:
+        session.hint("mlver repair -n says what can be mended")
     return 0 if result.ok else Damaged.exit_code
