@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mlver.errors import UnknownRevision
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import EVERYONE
@@ -63,11 +64,13 @@ def check(
     """Return whether the commit `rev` would pass the gate of the stage `against`.
 
     What counts is the gate of today: the mlver.toml of HEAD, or of the revision `policy`. Raises UsageError
-    naming file, line and entry of a gate that makes no sense.
+    naming file, line and entry of a gate that makes no sense, and UnknownRevision for a stage that nobody knows:
+    a name that is mistyped lets nothing through.
     """
     repo.refresh()
     commit = repo.resolve(rev)
     asked = ask(repo, commit, against, scope, percent, policy)
+    _known(repo, asked.today, against)
     rows = gate(repo, asked)
     live = live_now(repo, against, scope)
     datasets = {row.dataset_id: row.dataset for row in rows if row.dataset_id and row.dataset}
@@ -95,6 +98,16 @@ def state_of(rows: tuple[GateRow, ...]) -> str:
     """Return `met` when every row is, `broken` when one is, else `unknown`."""
     states = {row.state for row in rows}
     return BROKEN if BROKEN in states else UNKNOWN if UNKNOWN in states else MET
+
+
+def _known(repo: Repository, today: Snapshot, stage: str) -> None:
+    """Refuse a stage that nobody knows where others have gates; where none has, none is asked for."""
+    written = today.project.tables.get("stages", {})
+    before = {section.entries.get("after") for section in written.values()}
+    known = sorted({*written, *repo.view.stages, *(name for name in before if isinstance(name, str))})
+    if written and stage not in known:
+        hint = f"stages: {', '.join(known)}"
+        raise UnknownRevision(f"no stage {stage}: {PROJECT_FILE} has no [stages.{stage}], nothing is live there", hint)
 
 
 def _warnings(repo: Repository, today: Snapshot, policy: str | None) -> tuple[str, ...]:

@@ -58,6 +58,17 @@ def test_a_metric_holds_is_broken_or_is_not_known(clinic: Clinic) -> None:
     assert result.rows[1].why == "0.375, not >= 0.9" and result.rows[1].n == 8
 
 
+def test_where_gates_are_written_a_stage_nobody_knows_lets_nothing_through(clinic: Clinic) -> None:
+    clinic.bundle("v1", "median", "R1", "first")
+    gate(clinic, 'after = "staging"')
+    with pytest.raises(UsageError, match="no stage pord: ") as wrong:
+        check(clinic.repo, against="pord")
+    assert wrong.value.hint == "stages: prod, staging"
+    assert check(clinic.repo, against="staging").passed
+    promote(clinic.repo, "shadow", reason="to look at it")
+    assert check(clinic.repo, against="shadow").passed
+
+
 def test_a_gate_on_an_unknown_metric_fails_closed_and_the_refusal_is_recorded(clinic: Clinic) -> None:
     clinic.bundle("v1", "median", "R1", "first")
     gate(clinic, 'require = ["recal >= 0.9"]')
