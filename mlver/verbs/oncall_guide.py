@@ -112,7 +112,8 @@ class _Guide:
         return {type: _record(rows) for type, rows in settled.items()}
 
     def _mute(self, row: AlertRow) -> Mute | None:
-        return next((m for m in self._mutes if m.covers(row.type, row.stage, row.scope, moment(row.at))), None)
+        over = [m for m in self._mutes if m.covers(row.type, row.stage, row.scope, moment(row.at))]
+        return max(over, key=lambda mute: mute.end, default=None)
 
     def _silenced(self, waiting: Sequence[AlertRow]) -> tuple[Silenced, ...]:
         found: dict[str, Silenced] = {}

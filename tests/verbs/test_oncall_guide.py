@@ -235,3 +235,11 @@ def test_a_scope_of_its_own_is_rolled_back_alone(night: Night) -> None:
     result = oncall_guide(night.repo)
     assert {one.alert.id: one.now for one in result.alerts} == {"A1": bad, "A2": night.good}
     assert ("mlver rollback prod --scope clinic=C --dry-run") in [command for command, _ in result.next]
+
+
+def test_of_two_mutes_the_one_that_lasts_is_told(night: Night) -> None:
+    mute_alerts(night.repo, "psi", for_=DAY, reason="new scanner")
+    mute_alerts(night.repo, "psi", for_=3 * DAY, reason="again")
+    night.fire("psi.texture", "A3")
+    (muted,) = oncall_guide(night.repo).muted
+    assert muted.reason == "again" and muted.until > night.repo.now() + 2 * DAY
