@@ -62,6 +62,19 @@ def test_a_declared_folder_is_one_table(bench: Bench) -> None:
     assert [change.unit for change in artifact.changes] == ["P0007", "Q1", "Q2"]
 
 
+def test_drift_says_that_it_is_of_the_parts_that_differ(bench: Bench) -> None:
+    bench.write("mlver.toml", DECLARED)
+    lay_out(bench)
+    bench.commit("one")
+    edited = FRAME.copy()
+    edited.loc[:99, "mean area"] += 5000.0
+    bench.write("data/events/part-0.parquet", parquet(edited.iloc[:100]))
+    titles = [detail.title for detail in changes(bench)["data/events/"].details]
+    assert titles[-1] == "drift, in the parts that differ"
+    lay_out(bench, edited.assign(**{"mean area": edited["mean area"] + 1.0}))
+    assert changes(bench)["data/events/"].details[-1].title == "drift"
+
+
 def test_rows_that_move_between_files_are_no_change(bench: Bench) -> None:
     bench.write("mlver.toml", DECLARED)
     lay_out(bench, size=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from mlver.kinds.base import Comparison, Delta, Detail, Units
@@ -11,6 +12,7 @@ from mlver.kinds.tables.pair import Pair, SchemaChange, TableDelta
 from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 
+_CATEGORIES, _DRIFT = "categories", "drift"
 _NAMED = 3  # columns named in the summary line
 _LISTED: Final = 20
 
@@ -40,7 +42,15 @@ def _of_folders(pair: Pair, old: FolderTable, new: FolderTable, counts: dict[str
     if not (counts["rows_added"] or counts["rows_removed"] or counts["rows_changed"] or pair.schema):
         return Comparison("same rows and columns, in other files", counts=counts, same_meaning=True)
     parts = f"{new.same} of {_many(new.read + new.same, 'part')} untouched"
-    return Comparison(f"{_summary(pair, counts)}; {parts}", _details(pair), counts, nameless=not pair.key)
+    details = tuple(_of_parts(detail) if new.same else detail for detail in _details(pair))
+    return Comparison(f"{_summary(pair, counts)}; {parts}", details, counts, nameless=not pair.key)
+
+
+def _of_parts(detail: Detail) -> Detail:
+    """Return a detail that says what it was computed of: a value gone from one part may stand in those not read."""
+    if detail.title not in (_CATEGORIES, _DRIFT):
+        return detail
+    return replace(detail, title=f"{detail.title}, in the parts that differ")
 
 
 def _details(pair: Pair) -> tuple[Detail, ...]:
@@ -120,7 +130,7 @@ def _flips(pair: Pair) -> Detail:
 
 def _categories(pair: Pair) -> Detail:
     rows = tuple((name, what, _listed(values)) for name, what, values in vanished(pair))
-    return Detail("categories", ("column", "change", "values"), rows)
+    return Detail(_CATEGORIES, ("column", "change", "values"), rows)
 
 
 def _listed(values: list[str]) -> str:
@@ -130,7 +140,7 @@ def _listed(values: list[str]) -> str:
 
 def _drift(pair: Pair) -> Detail:
     rows = tuple((d.column, d.nulls_old, d.nulls_new, d.mean_old, d.mean_new, d.psi, d.ks) for d in drifts(pair))
-    return Detail("drift", ("column", "nulls old", "nulls new", "mean old", "mean new", "PSI", "KS"), rows)
+    return Detail(_DRIFT, ("column", "nulls old", "nulls new", "mean old", "mean new", "PSI", "KS"), rows)
 
 
 def _many(count: int, noun: str) -> str:
