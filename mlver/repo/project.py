@@ -13,6 +13,7 @@ from mlver.kinds.base import Spec
 from mlver.repo.section import Section, place, section, sections
 
 PROJECT_FILE = "mlver.toml"
+_ENTRIES = ("path", "kind", "key")
 _SERVED = ("model", "rules", "config", "code")
 _SECTIONS = ("alerts", "commands", "metrics", "people", "rules", "slices", "slo", "stages")
 _POLICY = "policy"
@@ -147,7 +148,10 @@ def _artifact(entry: Any, where: str) -> ArtifactRule:
     kind = entry.get("kind")
     if kind is not None and not isinstance(kind, str):
         raise UsageError(f"{where}: kind must be a text")
-    options = {name: value for name, value in entry.items() if name not in ("path", "kind", "key")}
+    options = {name: value for name, value in entry.items() if name not in _ENTRIES}
+    for name in options:  # what kinds take is theirs to say, but a mistyped `key` would match other rows
+        if meant := next((known for known in _ENTRIES if name.lower().rstrip("s") == known), None):
+            raise UsageError(f"{where}: unknown entry {name!r}", hint=f"did you mean {meant}?")
     return ArtifactRule(entry["path"], kind, Spec(_texts(entry.get("key", []), f"{where}: key"), options))
 
 

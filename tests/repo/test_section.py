@@ -64,6 +64,7 @@ def test_a_policy_does_not_change_what_bytes_mean() -> None:
     ("artifact = 3\n", "mlver.toml:3: artifact must be written [[artifact]]"),
     ("[[artifact]]\npath = 'a'\n[[artifact]]\nkind = 'data'\n", "mlver.toml:5: artifact 2: needs a path"),
     ("[[artifact]]\npath = 'a'\nkey = 3\n", "mlver.toml:3: artifact 1: key: expected a text or a list of texts"),
+    ("[[artifact]]\npath = 'a'\nkeys = ['id']\n", "mlver.toml:3: artifact 1: unknown entry 'keys'"),
     ("[stages.prod]\ninclude = 3\n", "mlver.toml:3: stages.prod.include: expected a text or a list of texts"),
 ])  # fmt: skip
 def test_what_is_wrong_with_the_whole_file_says_its_line(text: str, said: str) -> None:
