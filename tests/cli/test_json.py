@@ -51,7 +51,7 @@ READING = {
     "slo history": ("mlver.slo-history/v1", {"tenures"}),
     "alerts": ("mlver.alerts/v1", {"alerts"}),
     "alerts stats": ("mlver.alert-stats/v1", {"types", "fired", "acted"}),
-    "alerts stats --against drift<1": ("mlver.alert-stats/v1", {"types", "against", "drops"}),
+    "alerts stats --against recall<1": ("mlver.alert-stats/v1", {"types", "against", "drops"}),
     "alerts show A1": ("mlver.alert-show/v1", {"alerts"}),
     "alerts history --acted": ("mlver.alert-history/v1", {"actions", "more"}),
     "alerts mutes": ("mlver.mutes/v1", {"mutes"}),
