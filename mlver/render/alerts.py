@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -17,7 +18,10 @@ _FULL = 3  # so few alerts are told in full
 
 
 def alerts_page(result: AlertsResult, *, full: bool = False) -> RenderableType:
-    """One row per alert; a few alerts asked for by id with all that was done about them."""
+    """One row per alert; a few alerts asked for by id with all that was done about them. Files not read come first."""
+    if result.unread:
+        unread: list[RenderableType] = [line((said, "warning"), wrap=True) for said in result.unread]
+        return paragraphs(unread, alerts_page(replace(result, unread=()), full=full))
     if not result.alerts:
         return line("no alerts")
     if full and len(result.alerts) <= _FULL:

@@ -22,8 +22,10 @@ _WHY = 200
 def guide_page(result: GuideResult) -> RenderableType:
     """Each alert that waits, then what came with the release, then what to type."""
     blocks: list[RenderableType | list[RenderableType] | None] = []
+    if result.unread:
+        blocks.append([line((said, "warning"), wrap=True) for said in result.unread])
     if not result.alerts:
-        blocks.append(line(("no alert waits for anybody", "good")))
+        blocks.append(line(("no alert waits for anybody", "" if result.unread else "good")))
     blocks += [_alert(one, result.at) for one in result.alerts]
     blocks.append(_left(result))
     blocks += [_release(release) for release in result.releases]

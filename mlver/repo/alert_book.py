@@ -7,7 +7,7 @@ from then on (`alert_policy`); that is found out here, whenever it is read, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -45,23 +45,29 @@ if TYPE_CHECKING:
 ALERTS_KIND = "alerts"
 _READ_AS = 2  # raise it when files are read in another way
 _IN_A_FILE = datetime.max.replace(tzinfo=UTC)  # known as long as the file is there, and after every record
+_LOOKED_AT = 4 << 20  # bytes of a file that is read again to say why it holds no alert
 
 
 class AlertBook:
     """Answers questions about alerts, as known now or at the moment `as_of`.
 
-    Without `files` only the fact log counts. A file that cannot be read as alerts has none: `diff` and
-    `show` say why.
+    Without `files` only the fact log counts. A file that cannot be read as alerts has none: `unread` says why.
     """
 
     def __init__(self, repo: Repository, as_of: datetime | None = None, *, files: bool = True) -> None:
         self._repo, self._live, self._as_of = repo, LiveTimes(repo), as_of
         self._spans: dict[tuple[str, str], int | None] = {}
         roots = dict(repo.facts.roots)
+        self._files: Snapshot | None = None
         if files and (commit := _on_line(repo, as_of)) is not None:
-            roots |= _file_roots(repo.snapshot(commit))
+            self._files = repo.snapshot(commit)
+            roots |= _file_roots(self._files)
         self._empty = not roots
         self._table = AlertTable(repo.fact_index, roots, micros(as_of) if as_of else None)
+
+    def unread(self) -> tuple[str, ...]:
+        """Return which files hold no alerts because they are malformed, and why; giants are not looked at again."""
+        return tuple(_unreadable(self._files)) if self._files is not None else ()
 
     def briefs(
         self,
@@ -216,6 +222,15 @@ def _file_roots(snapshot: Snapshot) -> Mapping[bytes, Reader]:
             name = f"alerts {_READ_AS}\0{path}\0{artifact.id}".encode()
             roots[blake3(name).digest()] = _reader(snapshot.source(path))
     return roots
+
+
+def _unreadable(snapshot: Snapshot) -> Iterator[str]:
+    for path, artifact in snapshot.artifacts.items():
+        if artifact.kind == ALERTS_KIND and artifact.size <= _LOOKED_AT:
+            try:
+                read_alerts(snapshot.source(path))
+            except Unreadable as error:
+                yield f"{path}: no alert was read: {str(error).removeprefix(f'{path}: ')}"
 
 
 def _reader(source: BlobSource) -> Reader:

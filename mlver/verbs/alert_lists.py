@@ -22,12 +22,16 @@ _AT_ONCE = 500  # alerts read together
 
 @dataclass(frozen=True)
 class AlertsResult(Result):
-    """Alerts, newest first; `added` counts those that were not known before (import)."""
+    """Alerts, newest first; `added` counts those that were not known before (import).
+
+    `unread` names files of alerts that are malformed, and why: what fired may stand there.
+    """
 
     schema: ClassVar[str] = "mlver.alerts/v1"
     alerts: tuple[Alert, ...]
     added: int = 0
     known_before: int = 0
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def list_alerts(
     if not found and word not in (None, OPEN, *OUTCOMES):
         raise UsageError(f"no alert is in the state {state!r}", hint=f"states are {', '.join((OPEN, *OUTCOMES))}")
     newest = sorted(found, key=_age, reverse=True)
-    return AlertsResult(shown(repo, newest if limit is None else newest[:limit]))
+    return AlertsResult(shown(repo, newest if limit is None else newest[:limit]), unread=book.unread())
 
 
 def _in_state(book: AlertBook, ids: Sequence[str], state: str | None) -> Iterator[AlertRecord]:

@@ -143,7 +143,8 @@ class Silenced:
 class GuideResult(Result):
     """The alerts that wait for somebody, most important first, and what to know about each.
 
-    `more` counts those that were left out, `next` is what to type, as (command, what it does).
+    `more` counts those that were left out, `next` is what to type, as (command, what it does). `unread` names
+    files of alerts that are malformed, and why: what fired may stand there.
     """
 
     schema: ClassVar[str] = "mlver.oncall-guide/v1"
@@ -153,3 +154,4 @@ class GuideResult(Result):
     muted: tuple[Silenced, ...]
     releases: tuple[ReleaseChanges, ...]
     next: tuple[tuple[str, str], ...]
+    unread: tuple[str, ...] = ()

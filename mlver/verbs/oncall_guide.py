@@ -99,7 +99,8 @@ class _Guide:
         alerts = [self._alert(record, known.get(record.type) or _Record()) for record in told]
         more = 0 if ids else len(heard) - len(told)
         releases = tuple(self._releases.values())
-        return GuideResult(self._now, tuple(alerts), more, muted, releases, guide_commands(alerts, releases))
+        typed = guide_commands(alerts, releases)
+        return GuideResult(self._now, tuple(alerts), more, muted, releases, typed, self._book.unread())
 
     def _rank(self, severity: str, record: _Record | None, at: int) -> tuple[bool, float, int]:
         return severity not in CRITICAL, -(record or _Record()).share, -at

@@ -17,6 +17,7 @@ from mlver.repo.facts import append_facts
 from mlver.verbs.alert_stats import wilson
 from mlver.verbs.alerts import act_on_alert, add_alert, alert_stats, import_alerts, list_alerts
 from mlver.verbs.config import set_config
+from mlver.verbs.oncall_guide import oncall_guide
 from mlver.verbs.promote import promote
 from mlver.verbs.undo import undo
 from tests.kit import Bench
@@ -302,3 +303,17 @@ def test_a_severity_that_is_empty_is_refused(bench: Bench) -> None:
     with pytest.raises(UsageError, match="severity is empty"):
         add_alert(bench.repo, "psi", severity=" ")
     assert add_alert(bench.repo, "psi", severity="Page ").alerts[0].severity == "page"
+
+
+def test_a_file_of_alerts_that_is_malformed_is_named_and_not_taken_for_silence(bench: Bench) -> None:
+    bench.write("alerts/good.json", [{"id": "A1", "type": "drift", "at": "2024-04-22T02:00Z"}])
+    bench.write("alerts/week.json", "[{")
+    bench.commit("exported")
+    listed = list_alerts(bench.repo)
+    assert [alert.id for alert in listed.alerts] == ["A1"]
+    (said,) = listed.unread
+    assert said.startswith("alerts/week.json: no alert was read: line 1: not JSON")
+    assert oncall_guide(bench.repo).unread == (said,)
+    bench.write("alerts/week.json", [])
+    bench.commit("exported again")
+    assert list_alerts(bench.repo).unread == ()
