@@ -124,7 +124,7 @@ class Judge:
             signatures = signatures_in(repo.facts.of(SIGNATURE)) if repo.view.facts else []
         self._commits: dict[CommitId, list[Signature]] = {}
         self._moves: dict[tuple[CommitId, str, str], list[Signature]] = {}
-        for one in signatures:
+        for one in sorted(signatures, key=lambda one: one.known):  # the first is the one that came with what it signs
             if one.namespace == COMMIT:
                 self._commits.setdefault(one.commit, []).append(one)
             elif one.namespace == PROMOTION:
@@ -145,7 +145,11 @@ class Judge:
 
     def known(self, id: CommitId) -> Seal | None:
         """Return what `commit` returns, None for one without a signature."""
-        return self.commit(id) if id in self._commits else None
+        return self.commit(id) if self.is_claimed(id) else None
+
+    def is_claimed(self, id: CommitId) -> bool:
+        """Whether there is a signature that says to be of a commit."""
+        return id in self._commits
 
     def moves(self, line: Iterable[Move]) -> Moves:
         """Return the judge of the moves of one stage, given newest first."""
@@ -200,7 +204,7 @@ def _seals(
     meant = [one for one in found if one.of == digest]
     seals = [Seal(BROKEN, key=one.key, why=f"a signature over something else than {what}") for one in found][:1]
     seals = [] if len(meant) == len(found) else seals
-    for one in {one.text: one for one in meant[-_MOST:]}.values():
+    for one in {one.text: one for one in meant[:_MOST]}.values():
         made = check(one.text, namespace, data, signers, at, _identities(person))
         if not made.fits:
             seals.append(Seal(BROKEN, key=one.key, why=f"the signature is not of {what}: {made.why}"))
@@ -260,10 +264,11 @@ class Moves:
 
     def known(self, move: Move | None) -> Seal | None:
         """Return what `seal` returns, None for a move without a signature."""
-        if move is None:
-            return None
-        seal = self.seal(identity(move))
-        return None if seal.state == UNSIGNED and not seal.why else seal
+        return None if move is None or not self.is_claimed(move) else self.seal(identity(move))
+
+    def is_claimed(self, move: Move) -> bool:
+        """Whether there is a signature that says to be of what a move made live."""
+        return identity(move) in self._found or identity(move) in self._other
 
     def seal(self, move: tuple[OperationId, str, str]) -> Seal:
         """Return what the signature of a move is worth."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -16,7 +16,8 @@ from mlver.repo.moves import identity, moves
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.signature_facts import signatures_in
-from mlver.repo.signing import BROKEN, SIGNED, UNSIGNED, Judge, Moves, Seal
+from mlver.repo.signers import Signers
+from mlver.repo.signing import BROKEN, SIGNED, UNCHECKED, UNSIGNED, Judge, Moves, Seal
 from mlver.repo.stage_policy import stage_policy
 from mlver.verbs.common import Progress
 from mlver.verbs.verify_rests import Rests, Wrong
@@ -100,7 +101,7 @@ class _Verification:
         else:
             bad = [row for row in rows if not row.seal.holds]
         self.rests.read_blobs()
-        read, signers = self.rests.commits, self.judge.signers
+        read, signers = self.rests.commits, self._signers()
         return VerifyResult(
             ok=not bad and not self.rests.wrong,
             rows=tuple(rows),
@@ -108,7 +109,7 @@ class _Verification:
             signers=signers.where,
             passed_over=signers.passed_over,
             commits=len(read),
-            unsigned=sum(self.judge.known(id) is None for id in read),
+            unsigned=sum(not self.judge.is_claimed(id) for id in read),
             objects=self.rests.objects,
             bytes=self.rests.bytes,
             operations=len(self.log),
@@ -122,6 +123,20 @@ class _Verification:
         except Damaged as error:
             self.rests.note("operation log", error.message, "who moved what before it, and everything signed since")
         return found
+
+    def _signers(self) -> Signers:
+        try:
+            return self.judge.signers
+        except Damaged as error:
+            self.rests.note("list of signers", error.message, "whose keys count")
+            return Signers(None, "cannot be told")
+
+    def _sealed(self, ask: Callable[[], Seal]) -> Seal:
+        """Return what a signature is worth; where what it takes to tell is damaged, that nobody can tell."""
+        try:
+            return ask()
+        except Damaged as error:
+            return Seal(UNCHECKED, why=error.message)
 
     def _target(self, target: str) -> list[Verified]:
         move = self._live(target)
@@ -140,7 +155,7 @@ class _Verification:
         rows = [row for row in rows if row.required or row.seal.state != UNSIGNED]
         current = {identity(move) for move in now}
         for move in self.line:
-            if move.live is not None and (identity(move) in current or self.moves.known(move) is not None):
+            if move.live is not None and (identity(move) in current or self.moves.is_claimed(move)):
                 rows.append(self._move(move))
         return rows
 
@@ -160,20 +175,23 @@ class _Verification:
 
     def _required(self, stage: str) -> tuple[bool, bool]:
         """Whether a stage wants its commits signed, and its promotions."""
-        policy = stage_policy(self.repo.head_snapshot().project, stage)
+        try:
+            policy = stage_policy(self.repo.head_snapshot().project, stage)
+        except Damaged:  # nobody can tell
+            return True, True
         return policy.signed, policy.require_signed
 
     def _commit(self, name: str, id: CommitId, *, required: bool) -> list[Verified]:
         commit = self.rests.commits.get(id)
         if commit is None:  # named as damage already
             return []
-        seal = self.judge.commit(id)
+        seal = self._sealed(lambda: self.judge.commit(id))
         return [Verified("commit", name, id, commit.subject, commit.author, commit.time, seal, required)]
 
     def _move(self, move: Move) -> Verified:
         live = move.live
         assert live is not None
-        seal = self.moves.seal(identity(move))
+        seal = self._sealed(lambda: self.moves.seal(identity(move)))
         if seal.holds and (wrong := misplaced(self.moves, self.line, move, self.numbers)):
             seal = Seal(BROKEN, seal.by, seal.key, wrong)
         commit = self.rests.commits.get(live.commit)

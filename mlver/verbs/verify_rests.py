@@ -65,8 +65,8 @@ class Rests:
                 self._content(commit, name)
 
     def facts(self, head: FactBatchId | None) -> list[Fact]:
-        """Return the facts of the log, as far as it can be read."""
-        pending, seen, found = [head] if head else [], set[FactBatchId](), list[Fact]()
+        """Return the facts of the log, as far as it can be read, oldest first."""
+        pending, seen, found = [head] if head else [], set[FactBatchId](), list[FactBatch]()
         while pending:
             id = pending.pop()
             if id in seen:
@@ -74,9 +74,9 @@ class Rests:
             seen.add(id)
             batch = self._load(FactBatch, id, "the fact log: signatures, metrics, alerts, notes")
             if batch is not None:
-                found += batch.facts
+                found.append(batch)
                 pending.extend(batch.parents)
-        return found
+        return [fact for batch in reversed(found) for fact in batch.facts]
 
     def read_blobs(self) -> None:
         """Read every file that was named so far, and hash it."""
