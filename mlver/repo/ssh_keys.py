@@ -27,7 +27,7 @@ _QUIET = {"LC_ALL": "C", "TZ": "UTC"}
 _SECONDS = 30.0  # for a check, which takes milliseconds
 _FINGERPRINT = re.compile(r"with \S+ key (SHA256:[A-Za-z0-9+/=]{10,100})\s*$")
 _PATTERN = frozenset("*?!")
-_MOST_NAMES = 20  # of one key that are tried
+_MOST_NAMES, _LONGEST_NAME = 20, 1000  # of one key that are tried
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def _principals(done: subprocess.CompletedProcess[bytes], identities: Sequence[s
     plain = [name for name in names if not _PATTERN & set(name)]
     likely = [name for name in plain if any(is_known(name, identity) for identity in identities)]
     tried = [*likely, *(identities if len(plain) < len(names) else ()), *plain]
-    return list(dict.fromkeys(name for name in tried if name.isprintable()))[:_MOST_NAMES], ""
+    fit = (name for name in tried if name.isprintable() and len(name) <= _LONGEST_NAME)
+    return list(dict.fromkeys(fit))[:_MOST_NAMES], ""
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -146,6 +146,9 @@ def test_a_pattern_in_a_list_stands_for_whoever_says_to_have_made_it(tmp_path: P
     clinic.act("Ana <ana@clinic.example>", key="ana")
     clinic.signed("one")
     assert state(clinic)[0][:2] == ("signed", "ana@clinic.example")
+    clinic.act(f"Ana{'a' * 200_000} <ana{'a' * 200_000}@clinic.example>", key="ana")
+    clinic.signed("by a name of 400 kB")
+    assert state(clinic)[0][0] == "untrusted"
     clinic.act("Ana <ana@elsewhere.example>", key="ana")
     clinic.signed("two")
     assert state(clinic)[0][0] == "untrusted"
