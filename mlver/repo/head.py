@@ -204,7 +204,7 @@ def newest_stored(storage: Storage) -> tuple[OperationId, Operation]:
         try:
             id = OperationId.parse(key.rpartition("/")[2])
             operation = read_operation(storage, id)
-        except (MlverError, KeyError):
+        except (Damaged, UsageError):  # of another error it would not be known what is there
             continue
         if newest and operation.number < newest[0][1].number:
             continue
@@ -222,7 +222,7 @@ def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
         try:
             candidate = OperationId.parse(key.rpartition("/")[2])
             parent = read_operation(storage, candidate).parent
-        except (MlverError, ValueError):
+        except (Damaged, UsageError):
             continue  # a damaged operation is fsck's to report; it cannot be the newest
         if parent is not None:
             children.setdefault(parent, []).append(candidate)

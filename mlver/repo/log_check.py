@@ -50,10 +50,10 @@ def operation_ids(storage: Storage) -> list[OperationId]:
 
 
 def readable(storage: Storage, id: OperationId) -> Operation | None:
-    """Return an operation, None when it cannot be read."""
+    """Return an operation, None when it is missing or damaged; LocalIO when the disk refuses, which tells neither."""
     try:
         return read_operation(storage, id)
-    except (MlverError, KeyError):
+    except Damaged:
         return None
 
 
@@ -90,12 +90,12 @@ def _before(repo: Repository, check: LogCheck, operation: Operation, seen: set[O
     if before is None:
         _lost(repo, check, id)
         rest = [one for one in operation_ids(repo.storage) if one not in seen]
-        found = [(one, op) for one in rest if (op := readable(repo.storage, one)) and op.number == number - 1]
-        if len(found) != 1:
+        older = [(op.number, one, op) for one in rest if (op := readable(repo.storage, one)) and op.number < number]
+        newest = [one for one in older if one[0] == max(number for number, _, _ in older)]
+        if len(newest) != 1:
             return None
-        id, before = found[0]
+        number, id, before = newest[0]
         seen.add(id)
-        number -= 1
     if before.number != number:
         what = f"operation {id.short} is number {before.number}, before number {operation.number}"
         check.problems.append(("operation log", what, (_LOG,), False))
@@ -137,8 +137,10 @@ def _awaited(repo: Repository) -> set[OperationId]:
 
 
 def head_problems(repo: Repository) -> Iterator[Finding]:
-    """Check both slots. One that is damaged costs nothing as long as the other is whole."""
+    """Check `format` and both slots. One that is damaged costs nothing as long as the other is whole."""
     state = repo.state
+    if repo.format_damaged:
+        yield "format", "does not say what it must", (), True
     for key, data in zip(SLOTS, read_slots(repo.storage), strict=True):
         if data is None:
             if key == SLOTS[0] or state.operation.number > 0:

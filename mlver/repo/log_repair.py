@@ -32,6 +32,7 @@ from mlver.store.rescue import Patience, find_flip
 
 _FORMAT = "format"
 _OPERATION = 1 << 28  # bytes
+_ANEW = "written anew from the operations"
 Say = Callable[[str, str], None]  # what was mended, and how
 
 
@@ -56,9 +57,9 @@ class LogRepair:
             self.repo.state = read_head(self._storage, salvage=True)
 
     def _mend_format(self) -> None:
-        data = self._storage.read(_FORMAT)
-        if data != FORMAT:
-            self._replace(_FORMAT, data, FORMAT, "says what it is again")
+        if self.repo.format_damaged:
+            with suppress(KeyError):
+                self._replace(_FORMAT, self._storage.read(_FORMAT), FORMAT, "says again what it must")
 
     # -- operations ----------------------------------------------------------------------------
 
@@ -138,8 +139,11 @@ class LogRepair:
             else:
                 head: Head = read_head(self._storage)
                 id, operation = head.id, head.operation
-        except (Damaged, RemoteError):
-            return False  # which operation is the newest cannot be told
+        except (Damaged, RemoteError):  # which operation is the newest cannot be told
+            if self._dry_run and self.saved:  # but it could, were they stored
+                for n in bad:
+                    self._say(SLOTS[n], _ANEW)
+            return False
         for n in bad:
             self._mend_slot(n, slots[n], id, operation)
         return True
@@ -156,11 +160,10 @@ class LogRepair:
                 self._storage.move(key, self._aside(key, data))
 
     def _swap(self, key: str, data: bytes | None, good: bytes) -> None:
-        how = "written anew from the operations"
         if data is not None:
-            self._replace(key, data, good, how)
+            self._replace(key, data, good, _ANEW)
             return
-        self._say(key, how)
+        self._say(key, _ANEW)
         if not self._dry_run:
             self._storage.compare_and_swap(key, None, good)
 

@@ -157,6 +157,14 @@ class Repository:
     def actor(self, name: str) -> None:
         self._actor = name
 
+    @property
+    def format_damaged(self) -> bool:
+        """Whether the line that says what this is does not; only a repository opened with `salvage` can be so."""
+        try:
+            return self.storage.read("format") != FORMAT
+        except KeyError:
+            return True
+
     # -- state ---------------------------------------------------------------------------------
 
     @property

@@ -64,16 +64,17 @@ class _Repair:
         self.carried = 0
 
     def run(self) -> RepairResult:
-        """Mend the log first: it leads to everything else."""
+        """Mend caches before they are asked, then the log: it leads to everything else."""
+        self._mend_caches()
         source = self.there.storage if self.there is not None else None
         log = LogRepair(self.repo, source, self.patience, self._say, dry_run=self.dry_run)
         log.run()
         found = self._mend_objects()
         self._mend_releases()
-        self._mend_caches()
         if self.dry_run:
             left = self._would_be_left(log, found)
         else:
+            self.repo.store.index.rebuild()
             left = fsck_result(self.repo, examine(self.repo, self.progress)).problems
         return RepairResult(
             ok=not left,
@@ -167,8 +168,6 @@ class _Repair:
                 self._say(f"cache/{path.name}", "was damaged; it is made anew when it is needed")
                 if not self.dry_run:
                     delete(path)
-        if not self.dry_run:
-            self.repo.store.index.rebuild()
 
     # -- a dry run -----------------------------------------------------------------------------
 
@@ -182,6 +181,7 @@ class _Repair:
             and problem.what != "operation log"
             and pack_name(problem.what.partition(" at byte ")[0]) not in found.store.damaged
             and not _is_object(problem, found)
+            and not any(id.short in problem.detail for id in log.saved)
         ]
         left += [
             Problem("operation log", f"operation {id.short} cannot be read", ("the history of stages before it",))
