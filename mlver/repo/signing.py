@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from mlver.errors import MlverError, UsageError
+from mlver.errors import Damaged, MlverError, UsageError
 from mlver.objects.commit import Commit
 from mlver.objects.encoding import encode
 from mlver.objects.ids import CommitId, OperationId
@@ -121,7 +121,7 @@ class Judge:
     ) -> None:
         self._repo, self._left, self._strict = repo, most, strict
         if signatures is None:
-            signatures = signatures_in(repo.facts.of(SIGNATURE)) if repo.view.facts else []
+            signatures = _on_record(repo)
         self._commits: dict[CommitId, list[Signature]] = {}
         self._moves: dict[tuple[CommitId, str, str], list[Signature]] = {}
         for one in sorted(signatures, key=lambda one: one.known):  # the first is the one that came with what it signs
@@ -188,6 +188,14 @@ class Judge:
         found, commit = self._commits.get(id, []), self._repo.commit(id)
         seals = _seals(found, COMMIT, encode(commit), signers, commit.time, commit.author, "")
         return any(seal.holds for seal in seals)
+
+
+def _on_record(repo: Repository) -> list[Signature]:
+    """Return all signatures; none when the fact log is damaged, so that history can be read all the same."""
+    try:
+        return signatures_in(repo.facts.of(SIGNATURE)) if repo.view.facts else []
+    except Damaged:
+        return []
 
 
 def _seals(
