@@ -26,7 +26,7 @@ def repair_page(result: RepairResult) -> RenderableType:
         done.append(line((f"… {len(result.mended) - _LISTED} more (--json lists all)", "quiet")))
     if result.untangled:
         done.append(line(f"{many(result.untangled, 'object')} {would}put right without a copy"))
-    done += [line(f"{many(count, 'object')} {would}copied from {name}") for name, count in result.taken.items()]
+    done += [line(f"{many(n, 'object')} {would}copied from {name}", wrap=True) for name, n in result.taken.items()]
     if result.quarantine:
         packs = f"{many(len(result.quarantine), 'damaged pack')} {would}set aside"
         done.append(line(f"{packs}, {many(result.carried, 'sound object')} of {_it(result)} written anew"))
