@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlver.verbs.verify import Verified, VerifyResult
 
 _SHOWN, _HURTS = 40, 6
+_NOUNS = {"promote": "promotion"}
 
 
 def verify_page(result: VerifyResult) -> RenderableType:
@@ -35,7 +36,7 @@ def _row(row: Verified) -> list[RenderableType]:
     if row.action == "commit":
         head: list[Part] = [("commit ", "quiet"), (row.commit.short, "id"), f" {row.subject}"]
     else:
-        head = [(f"{row.action} of ", "quiet"), (row.name, "stage"), " to ", (row.commit.short, "id")]
+        head = [(f"{_NOUNS.get(row.action, row.action)} of ", "quiet"), (row.name, "stage"), " to ", (row.commit.short, "id")]
     made = f"{when(row.time)}, {who(row.person)}: "
     seal = row.seal
     if not seal.holds:

@@ -27,7 +27,6 @@ from mlver.repo.signature_facts import (
     signatures_in,
 )
 from mlver.repo.signers import Signers, trusted_signers
-from mlver.repo.ssh_keys import check, sign
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -96,6 +95,8 @@ def _sign(
     scope: str = "",
     on: OperationId | None = None,
 ) -> Signature:
+    from mlver.repo.ssh_keys import check, sign  # here, so that reading history does not pay for it
+
     text = sign(signing_key(repo), namespace, data)
     made = check(text, namespace, data, None, repo.now())
     if not made.fits or made.fingerprint is None:
@@ -208,6 +209,8 @@ def _seals(
     what: str,
 ) -> list[Seal]:
     """Judge each signature of one thing. Those over other bytes need no program to be found out."""
+    from mlver.repo.ssh_keys import check
+
     digest = digest_of(data)
     meant = [one for one in found if one.of == digest]
     seals = [Seal(BROKEN, key=one.key, why=f"a signature over something else than {what}") for one in found][:1]
