@@ -36,7 +36,12 @@ def _row(row: Verified) -> list[RenderableType]:
     if row.action == "commit":
         head: list[Part] = [("commit ", "quiet"), (row.commit.short, "id"), f" {row.subject}"]
     else:
-        head = [(f"{_NOUNS.get(row.action, row.action)} of ", "quiet"), (row.name, "stage"), " to ", (row.commit.short, "id")]
+        head = [
+            (f"{_NOUNS.get(row.action, row.action)} of ", "quiet"),
+            (row.name, "stage"),
+            " to ",
+            (row.commit.short, "id"),
+        ]
     made = f"{when(row.time)}, {who(row.person)}: "
     seal = row.seal
     if not seal.holds:
