@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import Conflict, NegativeAnswer, Refused, UsageError
+from mlver.errors import Conflict, MlverError, NegativeAnswer, Refused, UsageError
 from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
@@ -23,7 +23,7 @@ from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
-from mlver.repo.signing import COMMITS, sign_commit, signing_key, wants_signature
+from mlver.repo.signing import COMMITS, Judge, sign_commit, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.transaction import again, transact
 from mlver.repo.treebuild import put_tree
@@ -158,9 +158,19 @@ class _Commit:
             files=len(after.artifacts),
             bytes_read=self.read,
             bytes_stored=stored,
-            warnings=oddities(self.before, after, changes),
+            warnings=(*oddities(self.before, after, changes), *self._doubts(id)),
             dry_run=dry_run,
         )
+
+    def _doubts(self, id: CommitId | None) -> tuple[str, ...]:
+        """Say now what `verify` would say later of a signature just made."""
+        if id is None or not self.signed:
+            return ()
+        try:
+            seal = Judge(self.repo).commit(id)
+        except MlverError as error:  # the commit is made, whatever becomes of looking at it
+            return (f"the signature was not checked: {error.message}",)
+        return () if seal.holds else (f"the signature does not count here: {seal.why}",)
 
     def _refuse_unresolved(self, merging: Merging, work: Snapshot) -> None:
         if left := left_to_resolve(self.repo, merging, work):

@@ -16,6 +16,7 @@ from mlver.repo.signature_facts import COMMIT, PROMOTION, digest_of, signature_f
 from mlver.repo.transaction import record_facts, transact
 from mlver.verbs.branch import set_ref, switch
 from mlver.verbs.check import check
+from mlver.verbs.commit import commit
 from mlver.verbs.config import set_config
 from mlver.verbs.deployed import deployed, ledger
 from mlver.verbs.log import log
@@ -107,7 +108,8 @@ def test_a_good_signature_counts_beside_bad_ones(clinic: Signed) -> None:
 def test_a_key_on_no_list_and_a_key_of_somebody_else_do_not_count(tmp_path: Path, keys: Keys) -> None:
     clinic = Signed(tmp_path / "w", keys, keys.line("ana") + keys.line("bob"))
     clinic.act("ana", key="mallory")
-    clinic.signed("by mallory")
+    clinic.write("config/pipeline.json", {"impute": "by mallory"})
+    assert commit(clinic.repo, sign=True).warnings == ("the signature does not count here: its key is on no list",)
     assert state(clinic)[0] == ("untrusted", None, "its key is on no list")
     clinic.act("ana", key="bob")
     clinic.signed("by bob, who says to be ana")
