@@ -13,6 +13,7 @@ from mlver.objects.ids import ObjectId, OperationId
 from mlver.repo.condemning import alone, set_aside, settle_condemned
 from mlver.repo.generation import Trash, collection_of, in_trash
 from mlver.repo.head import read_head
+from mlver.repo.local_copies import local_copies
 from mlver.repo.log_repair import LogRepair
 from mlver.repo.releases import damaged_releases, mend_release, slot_name
 from mlver.repo.remote import Remote, open_remote, remote_of
@@ -40,8 +41,9 @@ def repair(
 
     Head slots are written anew from the operations, releases from their commits, caches from everything. Of damaged
     packs, all that is good goes into new ones, objects with one flipped bit put right, and the old file into
-    quarantine with a note. What is missing then is copied from `source`, a remote by name or the folder of another
-    repository, each object checked against its id. Safe beside other commands; once killed, run it again.
+    quarantine with a note. What is missing then is taken from files of the work tree and of releases, and from
+    `source`, a remote by name or the folder of another repository; each object is checked against its id. Safe
+    beside other commands; once killed, run it again.
     Conflict when gc or another repair runs, RemoteError when there is no repository in `source`.
     """
     with nullcontext() if dry_run else alone(repo), ExitStack() as open_:
@@ -108,8 +110,15 @@ class _Repair:
             if not wanted and not (found.store.damaged and number == 0):
                 break
             tried.update(wanted)
+            disk = local_copies(self.repo, found.harm)
+            places = [disk, *sources] if disk is not None else sources
             mending = StoreRepair(
-                self.repo.store, found.store, found.harm, sources, self.patience, dry_run=self.dry_run
+                self.repo.store,
+                found.store,
+                found.harm,
+                places,
+                self.patience,
+                dry_run=self.dry_run,
             )
             mending.run(wanted)
             self._count(mending)
