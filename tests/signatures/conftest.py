@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlver.verbs.config import set_config
 from mlver.verbs.promote import promote
 from mlver.verbs.run import run
 from mlver.verbs.verify import verify
@@ -46,3 +47,12 @@ def _live(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Signed:
 def live(tmp_path: Path, _live: Signed) -> Signed:
     """A signed commit with a lineage, live and signed to be."""
     return Signed.copy(_live, tmp_path / "live")
+
+
+@pytest.fixture
+def own(clinic: Signed, tmp_path: Path) -> Path:
+    """A list that the user's setting names; it is empty."""
+    path = tmp_path / "own"
+    path.write_text("")
+    set_config(clinic.repo, "signing.allowed_signers", str(path))
+    return path

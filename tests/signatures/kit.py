@@ -16,6 +16,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.signature_facts import COMMIT, SIGNATURE, Signature, digest_of, signature_fact, signatures_in
 from mlver.repo.transaction import record_facts
 from mlver.verbs.config import set_config
+from mlver.verbs.verify import verify
 from tests.kit import Ticking
 from tests.verbs.stages import Clinic
 
@@ -97,3 +98,10 @@ class Signed(Clinic):
         fact = signature_fact(replace(signature, **changed))  # type: ignore[arg-type]
         record_facts(self.repo, "forged", [fact])
         return fact
+
+
+def state(bench: Clinic, *targets: str) -> list[tuple[str, str | None, str]]:
+    """What `verify` says of each signature: state, by whom, why; and that it is ok only when all hold."""
+    result = verify(bench.repo, targets)
+    assert result.ok == (not result.damage and all(row.seal.holds for row in result.rows))
+    return [(row.seal.state, row.seal.by, row.seal.why) for row in result.rows]
