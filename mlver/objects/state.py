@@ -124,7 +124,7 @@ class Operation:
     """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`.
 
     `joined` are moves of stages that came from another repository with this operation, oldest first.
-    `condemned` is set by gc alone: the names of packs that nothing may rely on from this operation on.
+    `condemned` is set by gc and repair alone: packs, by name, that nothing may rely on from this operation on.
     `collected` is the newest operation before this one that has it.
     """
 
