@@ -6,10 +6,12 @@ import os
 import pwd
 import re
 import stat as statmod
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from glob import escape
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +41,8 @@ FORMAT = b"mlver repository format 1\n"
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
 # what is left where making a bare one was cut short
+_SNAPSHOTS = 1024  # kept in memory
+_WITH_UNITS = 8  # of these; units of tables are large, and a long walk must not keep them all
 _OF_A_BARE = frozenset({"packs", "ops", "cache", "head.0", "lock", "config.toml"})
 
 
@@ -73,7 +77,7 @@ class Repository:
         self._actor = actor
         self.state: Head = read_head(self.storage, salvage=salvage)
         self._commits: dict[CommitId, Commit] = {}
-        self._snapshots: dict[CommitId, Snapshot] = {}
+        self._snapshots: OrderedDict[CommitId, Snapshot] = OrderedDict()
 
     @classmethod
     def open(
@@ -228,10 +232,16 @@ class Repository:
 
     def snapshot(self, commit: CommitId) -> Snapshot:
         """Return the artifacts of a commit."""
-        if commit not in self._snapshots:
+        found = self._snapshots.pop(commit, None)
+        if found is None:
             artifacts = tree_artifacts(self.store, self.commit(commit).tree)
-            self._snapshots[commit] = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit)
-        return self._snapshots[commit]
+            found = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit)
+            if len(self._snapshots) >= _SNAPSHOTS:
+                self._snapshots.popitem(last=False)
+        self._snapshots[commit] = found  # the last used stand last
+        for id in islice(reversed(self._snapshots), _WITH_UNITS, _WITH_UNITS + 1):
+            self._snapshots[id].forget_units()
+        return found
 
     def head_snapshot(self) -> Snapshot:
         """Return the artifacts of HEAD; an empty snapshot before the first commit."""

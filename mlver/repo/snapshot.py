@@ -137,6 +137,10 @@ class Snapshot:
                 self._units.popitem(last=False)
         return self._units[slot]
 
+    def forget_units(self) -> None:
+        """Let go of units; they are read again when asked for."""
+        self._units.clear()
+
 
 def artifact_spec(project: Project, path: str, kind: str, key: tuple[str, ...] = ()) -> Spec:
     """Return key columns and options of one artifact; `key` overrides those of mlver.toml."""
