@@ -23,7 +23,7 @@ Metrics = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def night(tmp_path_factory: pytest.TempPathFactory) -> whole.Whole:
-    """The night, played in full. Its tests stand in one xdist group, so that it is played once."""
+    """The night, played in full; tests/conftest.py keeps all tests of this folder in one process."""
     return whole.play(tmp_path_factory.mktemp("night"))
 
 

@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import mlver
 from mlver.demo.night import NIGHT
 from tests.demo.test_the_night import digests, units
 from tests.demo.whole import AT_THE_PAGE, Whole
-
-pytestmark = pytest.mark.xdist_group("night")
 
 
 def test_the_three_causes_have_an_author_and_a_reason_each(night: Whole) -> None:

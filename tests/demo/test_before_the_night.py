@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.demo.whole import Whole, git
-
-pytestmark = pytest.mark.xdist_group("night")
 
 
 def test_a_git_repository_around_it_is_left_alone(night: Whole) -> None:

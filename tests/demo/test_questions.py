@@ -9,8 +9,6 @@ import pytest
 from mlver.demo.night import NIGHT
 from tests.demo.whole import Whole
 
-pytestmark = pytest.mark.xdist_group("night")
-
 
 def commit(night: Whole, rev: str) -> str:
     found: str = night.ask(f"show {rev}")["commit"]["id"]

@@ -18,8 +18,6 @@ import mlver
 from mlver.demo.night import LABELS3, LIVE3, NIGHT
 from tests.demo.whole import AT_THE_PAGE, Whole
 
-pytestmark = pytest.mark.xdist_group("night")
-
 
 def digests(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file())

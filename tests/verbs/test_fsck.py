@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mlver.errors import Damaged
+from mlver.errors import Damaged, LocalIO
+from mlver.store.frames import TYPES
+from mlver.testing import faulty_calls
 from mlver.verbs.fsck import fsck
 from mlver.verbs.log import log
+from mlver.verbs.metrics import add_metrics
 from tests.kit import Bench
 
 
@@ -85,3 +91,30 @@ def test_fsck_changes_nothing(bench: Bench) -> None:
     before = {p: p.read_bytes() for p in bench.root.rglob("*") if p.is_file() and "cache" not in p.parts}
     fsck(bench.repo)
     assert before == {p: p.read_bytes() for p in bench.root.rglob("*") if p.is_file() and "cache" not in p.parts}
+
+
+def test_behind_a_lost_link_of_the_fact_log_the_links_before_it_are_named_too(bench: Bench) -> None:
+    heads = []
+    for value in (0.1, 0.2, 0.3):
+        add_metrics(bench.repo, "HEAD", {"recall": value})
+        heads.append(bench.repo.view.facts)
+    for head in heads[1:]:
+        place = bench.repo.store.index.find(TYPES["facts"], head)[0]
+        (bench.root / f".mlver/packs/{place.pack}.pack").unlink()
+    result = fsck(bench.reopen())
+    assert {one.id for one in result.lost} == set(heads[1:])
+
+
+def test_a_disk_that_refuses_is_not_taken_for_a_damaged_pack(bench: Bench) -> None:
+    counted = list(_unread_packs(bench, None))
+    assert len(counted) == 1 and counted[0] == {}
+    for at in range(1, 60, 3):
+        for damaged in _unread_packs(bench, at):
+            assert damaged == {}, f"open {at}"
+
+
+def _unread_packs(bench: Bench, at: int | None) -> Iterator[dict[str, list[str]]]:
+    """Verify with the `at`-th opening of a file refused; yield what is called damaged, unless it was refused whole."""
+    with faulty_calls(at, errno.ENOMEM, ("open",)) as rig, contextlib.suppress(LocalIO):
+        yield bench.repo.store.verify().damaged
+    assert rig.fired or at is None or len(rig.log) < at
