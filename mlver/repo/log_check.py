@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged, MlverError
-from mlver.objects.ids import CommitId, OperationId
+from mlver.objects.ids import CommitId, FactBatchId, OperationId
 from mlver.objects.state import Operation
 from mlver.repo.head import SLOTS, parse_slot, read_operation, read_slots
 from mlver.repo.releases import slot_name
@@ -28,12 +28,14 @@ _LOG = "the history of stages and undo before it"
 class LogCheck:
     """Every commit the operations name, with a name for people; those that must be there; and what is wrong.
 
-    `owed` are those that were live, and what was named since gc ran last: others may be gone. `bad` are the
-    operations that are needed and cannot be read, `stray` files that are damaged and needed by nothing.
+    `owed` are those that were live, and what was named since gc ran last: others may be gone. `facts` are the
+    heads of the fact log since then. `bad` are the operations that are needed and cannot be read, `stray` files
+    that are damaged and needed by nothing.
     """
 
     starts: dict[CommitId, str] = field(default_factory=dict)
     owed: set[CommitId] = field(default_factory=set)
+    facts: dict[FactBatchId, None] = field(default_factory=dict)
     bad: list[OperationId] = field(default_factory=list)
     stray: list[OperationId] = field(default_factory=list)
     problems: list[Finding] = field(default_factory=list)
@@ -114,6 +116,8 @@ def _note(check: LogCheck, operation: Operation, recent: bool) -> None:
     for name, id in names:
         check.starts.setdefault(id, name)
     check.owed |= {id for _, id in (names if recent else live)}
+    if recent and view.facts is not None:
+        check.facts[view.facts] = None
 
 
 def _lost(repo: Repository, check: LogCheck, id: OperationId) -> None:

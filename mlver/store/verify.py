@@ -222,7 +222,8 @@ def _verify_lists(storage: Storage, sound: dict[tuple[int, bytes], Location]) ->
             copy_chunks(blob, chunks, find, load, storage, lambda _: None)
         except (Damaged, LocalIO, KeyError) as error:
             message = error.args[0] if isinstance(error, KeyError) else error.message
-            yield Problem(key, f"blob {blob}: {message}", place.row.offset, LIST, blob, lost=True)
+            unread = not isinstance(error, Damaged)
+            yield Problem(key, f"blob {blob}: {message}", place.row.offset, LIST, blob, lost=True, unread=unread)
             wrong.append((type_, id))
     for one in wrong:
         del sound[one]

@@ -96,6 +96,8 @@ def examine(repo: Repository, progress: Progress | None = None) -> Examination:
     starts = {id: name for id, name in log.starts.items() if id in log.owed or harm.stored(id) or id in report.lost}
     commits = harm.survey(starts)
     harm.survey_view(repo.view)
+    for head in log.facts:  # behind one that is lost, older operations name those before it
+        harm.survey_facts(head, "the fact log")
     return Examination(report, log, harm, commits)
 
 
