@@ -211,7 +211,8 @@ def newest_stored(storage: Storage) -> tuple[OperationId, Operation]:
         newest = [*(one for one in newest if one[1].number == operation.number), (id, operation)]
     if len(newest) != 1:
         what = "several operations could be the newest" if newest else "no operation can be read"
-        raise Damaged(f"the head is damaged or missing, and {what}", hint="copy .mlver/ops from a backup, then mlver repair")
+        hint = "copy .mlver/ops from a backup, then mlver repair"
+        raise Damaged(f"the head is damaged or missing, and {what}", hint=hint)
     return newest[0]
 
 
