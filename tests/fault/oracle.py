@@ -169,8 +169,9 @@ def read_files(dot: Path) -> dict[str, bytes]:
 
 
 def _whole(place: Place, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> bool:
-    now = after.get(place.file, b"")
-    return before[place.file][place.start : place.end] == now[place.start : place.end]
+    """Whether a frame is as it was, in its own file or in one that was overwritten with the bytes of that."""
+    frame = before[place.file][place.start : place.end]
+    return any(data[place.start : place.end] == frame for name, data in after.items() if name.startswith("packs/"))
 
 
 def _unfold(data: bytes) -> bytes:
