@@ -40,6 +40,10 @@ class Bisection(Generic[_T]):
         """The commits that may be the first bad one, oldest first."""
         return [id for n, id in enumerate(self._order) if self._left >> n & 1]
 
+    def place(self, id: _T) -> int:
+        """Return where a commit stands, parents before children; -1 for one that was good from the start."""
+        return self._number.get(id, -1)
+
     def tell(self, id: _T, verdict: str) -> None:
         """Say what came of trying a commit: `good`, `bad` or `skip` (it could not be tried)."""
         self._known[id] = verdict

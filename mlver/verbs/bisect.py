@@ -191,7 +191,7 @@ def _search(
         bad=last,
         candidates=len(between),
         found=tuple(_about(repo, id) for id in found),
-        trials=tuple(sorted(trials.values(), key=lambda trial: _place(repo, trial.commit))),
+        trials=tuple(sorted(trials.values(), key=lambda trial: search.place(trial.commit))),
         command=command,
     )
 
@@ -223,10 +223,6 @@ def _value(trial: Trial, text: str) -> str:
     if trial.value is None:
         return ""
     return f": {'the command ended with ' if text == _BY_EXIT else ''}{trial.value:.6g}"
-
-
-def _place(repo: Repository, id: CommitId) -> tuple[datetime, str]:
-    return repo.commit(id).time, id.hex()
 
 
 def _about(repo: Repository, id: CommitId) -> FirstBad:

@@ -62,3 +62,8 @@ def test_what_cannot_be_tried_leaves_open_only_what_it_must(count, data) -> None
 def test_thousands_of_commits_are_no_burden() -> None:
     found, steps = search(line(5000), 4999, lambda n: BAD if n >= 1234 else GOOD)
     assert (found, steps <= 14) == ([1234], True)
+
+
+def test_places_follow_history_and_not_names() -> None:
+    search = Bisection({"z": ["base"], "a": ["z"], "m": ["a"]}, "m")
+    assert sorted(["m", "a", "base", "z"], key=search.place) == ["base", "z", "a", "m"]
