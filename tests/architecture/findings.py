@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 SURROUNDINGS = {
     "sys.argv", "sys.stdin", "sys.stdout", "sys.stderr",
@@ -39,9 +40,15 @@ WRITING_METHODS = {
 }  # fmt: skip
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a module, worked out once."""
+    return ast.parse(source)
+
+
 def uses_surroundings(source: str) -> list[str]:
     """Reads of argv, the environment, the working directory or the user; prints and prompts."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     found = [(line, name) for line, name in _names(tree) if name in SURROUNDINGS]
     found += [(node.lineno, f"{name}()") for node, name in _builtin_calls(tree) if name in SURROUNDING_BUILTINS]
     found += [(node.lineno, f".{name}()") for node, name in _method_calls(tree) if name in SURROUNDING_METHODS]
@@ -50,7 +57,7 @@ def uses_surroundings(source: str) -> list[str]:
 
 def may_execute(source: str) -> list[str]:
     """Imports and calls that can run code out of the bytes they are given."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     found = [(line, name) for line, name in _imports(tree) if name.split(".")[0] in EXECUTING_MODULES]
     found += [(line, name) for line, name in _names(tree) if name in EXECUTING_CALLS]
     found += [(node.lineno, f"{name}()") for node, name in _builtin_calls(tree) if name in EXECUTING_BUILTINS]
@@ -59,7 +66,7 @@ def may_execute(source: str) -> list[str]:
 
 def writes_files(source: str) -> list[str]:
     """Calls that create, change, move or remove files and folders."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     found = [(line, name) for line, name in _names(tree) if name in WRITING_CALLS or _writes_by_module(name)]
     found += [(node.lineno, f".{name}()") for node, name in _method_calls(tree) if _method_writes(node, name)]
     found += [
@@ -72,7 +79,7 @@ def writes_files(source: str) -> list[str]:
 
 def lacks_docstrings(source: str) -> list[str]:
     """The module, and each public class and function of it, that says nothing of itself."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     found = [] if ast.get_docstring(tree) else [(1, "the module")]
     for node in tree.body:
         named = isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
@@ -84,7 +91,7 @@ def lacks_docstrings(source: str) -> list[str]:
 def long_functions(source: str, limit: int) -> list[str]:
     """Functions and methods of more than `limit` lines, counted from `def` to their last line."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > limit:
