@@ -56,6 +56,7 @@ class Whole:
     outside: Path
     answers: list[tuple[str, Any]]
     patients: Patients = field(default_factory=lambda: deal(SEED))
+    _referred: dict[Path, dict[str, int]] = field(default_factory=dict)
 
     def said(self, start: str) -> list[Any]:
         """Return the answers to the commands that begin so, in the order in which they were given."""
@@ -77,7 +78,12 @@ class Whole:
         return where
 
     def answers_of(self, bundle: Path, data: str = "data/live/w3.csv") -> dict[str, int]:
-        """Return whom the model and the rules in a folder refer: patient -> 0 or 1."""
+        """Return whom the model and the rules in a folder refer: patient -> 0 or 1; worked out once a folder."""
+        if bundle not in self._referred:
+            self._referred[bundle] = self._serve(bundle, data)
+        return self._referred[bundle]
+
+    def _serve(self, bundle: Path, data: str) -> dict[str, int]:
         code = (
             "import sys, json, pandas as pd; sys.path.insert(0, '.'); from triage import decide;"
             "t = pd.read_csv(sys.argv[1]); print(json.dumps(dict(zip(t.patient_id, map(int, decide(t))))))"
