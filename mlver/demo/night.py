@@ -41,9 +41,9 @@ class Night:
         for name in names:
             world.edit(folder or self.player.folder, name, self.seed)
 
-    def blamed(self, target: str) -> str:
+    def blamed(self, target: str, *options: str) -> str:
         """The commit, in short, that last changed a unit, or removed it."""
-        return str(self.player.ask_json(f"blame '{target}'")["units"][0]["commit"])[:10]
+        return str(self.player.ask_json(" ".join(["blame", f"'{target}'", *options]))["units"][0]["commit"])[:10]
 
     def flipped_patient(self) -> str:
         """A patient of clinic C whose label is the wrong way round."""

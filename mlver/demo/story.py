@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 
 from mlver.demo import check_installed
-from mlver.demo.night import NIGHT as NIGHT
 from mlver.demo.night import Night
 from mlver.demo.player import Player
 from mlver.errors import Refused

@@ -111,7 +111,7 @@ class Experiments:
             is_exp = _plain(name) != name or name == on
             if name == self.main_line or not (is_exp or name in self._repo.view.branches):
                 continue
-            own.append((name, list(_until(self._repo, tip, self._main if is_exp else merged))))
+            own.append((name, list(ancestors(self._repo, [tip], self._main if is_exp else merged))))
         claimed: dict[CommitId, str] = {}
         for name, ids in sorted(own, key=lambda pair: (len(pair[1]), pair[0] not in self._repo.view.branches, pair[0])):
             for id in ids:
@@ -162,16 +162,6 @@ def _first_parents(repo: Repository, start: CommitId) -> Iterator[CommitId]:
         yield current
         parents = repo.commit(current).parents
         current = parents[0] if parents else None
-
-
-def _until(repo: Repository, tip: CommitId, stop: Collection[CommitId]) -> Iterator[CommitId]:
-    pending, seen = [tip], set(stop)
-    while pending:
-        id = pending.pop()
-        if id not in seen:
-            seen.add(id)
-            yield id
-            pending.extend(repo.commit(id).parents)
 
 
 def _brings_something(repo: Repository, commit: Commit) -> bool:

@@ -47,9 +47,9 @@ def _child_counts(repo: Repository, heads: Iterable[CommitId], hidden: set[Commi
     return counts
 
 
-def ancestors(repo: Repository, heads: Iterable[CommitId]) -> Iterator[CommitId]:
-    """Yield `heads` and all their ancestors, each once, in no particular order."""
-    pending, seen = list(heads), set()
+def ancestors(repo: Repository, heads: Iterable[CommitId], stop: Iterable[CommitId] = ()) -> Iterator[CommitId]:
+    """Yield `heads` and all their ancestors, each once, in no particular order; nothing from `stop` on."""
+    pending, seen = list(heads), set(stop)
     while pending:
         id = pending.pop()
         if id not in seen:

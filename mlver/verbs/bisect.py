@@ -170,7 +170,7 @@ def _search(
     before = set(ancestors(repo, [first]))
     if last in before:
         raise UsageError(f"{bad} is not newer than {good}", hint="mlver bisect --good OLD --bad NEW")
-    between = {id: repo.commit(id).parents for id in ancestors(repo, [last]) if id not in before}
+    between = {id: repo.commit(id).parents for id in ancestors(repo, [last], before)}
     search, trials = Bisection(between, last), dict[CommitId, Trial]()
 
     def tell(commit: CommitId) -> str:

@@ -227,16 +227,9 @@ def test_the_store_stays_within_three_work_trees(night: Whole) -> None:
 def test_the_same_dates_give_the_same_ids(night: Whole, tmp_path: Path) -> None:
     from mlver.demo.acts import february
     from mlver.demo.night import Night
-    from tests.demo.whole import SEED, Recorder, git
+    from tests.demo.whole import SEED, begin
 
-    folder = tmp_path / "clinic"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    (folder / "README").write_text("the clinic\n")
-    git(folder, "add", "README")
-    git(folder, "commit", "-qm", "first")
-    (folder / "README").write_text("the clinic, edited and not committed\n")
-    recorder = Recorder(folder, tmp_path / "asleep")
+    recorder = begin(tmp_path)
     february.play(Night(recorder, SEED, whole=False))
     made = [document["commit"] for command, document in recorder.answers if command.startswith("mlver commit")]
     assert made == [document["commit"] for document in night.said("commit")[:3]]

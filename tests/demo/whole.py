@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlver.demo import story
-from mlver.demo.night import NIGHT
+from mlver.demo.night import LIVE3, NIGHT
 from mlver.demo.patients import Patients, deal
 from mlver.demo.player import Player
 
@@ -77,19 +77,19 @@ class Whole:
         shutil.copytree(self.asleep if asleep else self.folder, where, symlinks=True)
         return where
 
-    def answers_of(self, bundle: Path, data: str = "data/live/w3.csv") -> dict[str, int]:
-        """Return whom the model and the rules in a folder refer: patient -> 0 or 1; worked out once a folder."""
+    def answers_of(self, bundle: Path) -> dict[str, int]:
+        """Return whom of week 3 the bundle in a folder refers: patient -> 0 or 1; worked out once a folder."""
         if bundle not in self._referred:
-            self._referred[bundle] = self._serve(bundle, data)
+            self._referred[bundle] = self._serve(bundle)
         return self._referred[bundle]
 
-    def _serve(self, bundle: Path, data: str) -> dict[str, int]:
+    def _serve(self, bundle: Path) -> dict[str, int]:
         code = (
             "import sys, json, pandas as pd; sys.path.insert(0, '.'); from triage import decide;"
             "t = pd.read_csv(sys.argv[1]); print(json.dumps(dict(zip(t.patient_id, map(int, decide(t))))))"
         )
         done = subprocess.run(
-            [sys.executable, "-B", "-c", code, str(self.folder / data)], cwd=bundle, capture_output=True, text=True
+            [sys.executable, "-B", "-c", code, str(self.folder / LIVE3)], cwd=bundle, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         found: dict[str, int] = json.loads(done.stdout)
@@ -105,6 +105,13 @@ class Whole:
 
 def play(outside: Path) -> Whole:
     """Play the whole night in a folder of its own below `outside`, inside a git repository with work in it."""
+    recorder = begin(outside)
+    story.play(recorder, SEED, whole=True)
+    return Whole(recorder.folder, recorder.asleep, outside, recorder.answers)
+
+
+def begin(outside: Path) -> Recorder:
+    """Return who plays, in a new git repository with a file that was edited and not committed."""
     folder = outside / "clinic"
     folder.mkdir()
     git(folder, "init", "-q")
@@ -112,9 +119,7 @@ def play(outside: Path) -> Whole:
     git(folder, "add", "README")
     git(folder, "commit", "-qm", "first")
     (folder / "README").write_text("the clinic, edited and not committed\n")
-    recorder = Recorder(folder, outside / "asleep")
-    story.play(recorder, SEED, whole=True)
-    return Whole(folder, recorder.asleep, outside, recorder.answers)
+    return Recorder(folder, outside / "asleep")
 
 
 def git(folder: Path, *words: str) -> str:

@@ -11,6 +11,7 @@ from mlver.cli import complete, exp_views
 from mlver.cli.command import verb
 from mlver.cli.exp_app import Idea, Metric, On, app
 from mlver.cli.options import RECORDED
+from mlver.cli.running import Inputs, Outputs, Parameters, SkipSame, StepName, Words
 from mlver.cli.session import Session
 from mlver.errors import UsageError
 
@@ -121,7 +122,7 @@ def verdict(
 )
 def run(
     session: Session,
-    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="What to run.")],
+    command: Words,
     idea: Annotated[
         str | None, typer.Option("--idea", metavar="TEXT", help="What it is about.", rich_help_panel=RECORDED)
     ] = None,
@@ -129,21 +130,11 @@ def run(
         str | None,
         typer.Option("--hypothesis", metavar="TEXT", help="What you expect, and why.", rich_help_panel=RECORDED),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call this step.", rich_help_panel=RECORDED)
-    ] = None,
-    inputs: Annotated[
-        list[str] | None, typer.Option("--in", metavar="PATH", help="It reads this.", autocompletion=complete.path)
-    ] = None,
-    outputs: Annotated[
-        list[str] | None, typer.Option("--out", metavar="PATH", help="It writes this.", autocompletion=complete.path)
-    ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
-    ] = None,
-    skip_same: Annotated[
-        bool, typer.Option("--skip-same", help="Do not run it when the very same was run already.")
-    ] = False,
+    name: StepName = None,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    param: Parameters = None,
+    skip_same: SkipSame = False,
 ) -> int:
     """Run a command and commit what came of it on this branch.
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
 
-import typer
-
-from mlver.cli import complete
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import RECORDED
+from mlver.cli.running import Inputs, Outputs, Parameters, SkipSame, StepName, Words
 from mlver.cli.session import Session
 
 app = new_app()
@@ -27,22 +23,12 @@ app = new_app()
 )
 def run(
     session: Session,
-    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="What to run.")],
-    inputs: Annotated[
-        list[str] | None, typer.Option("--in", metavar="PATH", help="It reads this.", autocompletion=complete.path)
-    ] = None,
-    outputs: Annotated[
-        list[str] | None, typer.Option("--out", metavar="PATH", help="It writes this.", autocompletion=complete.path)
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call this step.", rich_help_panel=RECORDED)
-    ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
-    ] = None,
-    skip_same: Annotated[
-        bool, typer.Option("--skip-same", help="Do not run it when the very same was run already.")
-    ] = False,
+    command: Words,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    name: StepName = None,
+    param: Parameters = None,
+    skip_same: SkipSame = False,
 ) -> int:
     """Run a command and record what it read, what it wrote and where.
 

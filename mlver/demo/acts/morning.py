@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlver.demo.night import EVALUATE, MEASURE, NIGHT, RECORD, STATIC, TRAIN, Night
 
 
 def play(night: Night) -> None:
     """Find the causes, fix them forward, and release v4."""
-    _causes(night)
-    _forward(night)
+    guilty = {unit: night.blamed(unit) for unit in ("config/pipeline.json#impute", "rules/rules.json#R2")}
+    _causes(night, guilty)
+    _forward(night, guilty)
     if night.whole:
         _gate(night)
     _release(night)
 
 
-def _causes(night: Night) -> None:
+def _causes(night: Night, guilty: Mapping[str, str]) -> None:
     player = night.player
     player.scene("22 April, 09:30: three causes", date=f"{NIGHT}T09:30Z", author="ana")
     player.run("mlver blame 'config/pipeline.json#impute'")
     player.run("mlver blame rules/rules.json --deleted")
     player.run(f"mlver blame 'data/train.csv#{night.flipped_patient()}' --column label")
     player.say("Each change had a reason, and each looked harmless on its own.")
-    for unit in ("config/pipeline.json#impute", "rules/rules.json#R2", "data/train.csv@night"):
-        if "@" not in unit:
-            player.run(f"mlver incident link INC-1 --cause '{unit}@{night.blamed(unit)}'")
-            continue
-        label = player.ask_json(f"blame '{unit}#{night.flipped_patient()}' --column label")["units"][0]
-        player.run(f"mlver incident link INC-1 --cause {label['commit'][:10]} --text 'labels of clinic C flipped'")
+    for unit, commit in guilty.items():
+        player.run(f"mlver incident link INC-1 --cause '{unit}@{commit}'")
+    label = night.blamed(f"data/train.csv#{night.flipped_patient()}", "--column label")
+    player.run(f"mlver incident link INC-1 --cause {label} --text 'labels of clinic C flipped'")
 
 
-def _forward(night: Night) -> None:
+def _forward(night: Night, guilty: Mapping[str, str]) -> None:
     player = night.player
     player.scene("22 April, 10:00: fixed forward", date=f"{NIGHT}T10:00Z", author="cleo")
-    for unit in ("config/pipeline.json#impute", "rules/rules.json#R2"):
-        player.run(f"mlver revert {night.blamed(unit)} --why INC-1 --ticket INC-1 -- '{unit}'")
+    for unit, commit in guilty.items():
+        player.run(f"mlver revert {commit} --why INC-1 --ticket INC-1 -- '{unit}'")
     player.say("Only these two units went back. Cleo's max_iter, made in the same days and the same file, stays.")
     night.edit("labels_w2_fixed")
     player.run("mlver diff")
