@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from mlver.errors import MlverError
 from mlver.repo.repository import Repository
+from tests import warm
 from tests.kit import Bench
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -81,9 +81,9 @@ def frozen(root: Path) -> Repository:
 
 
 def mlver(root: Path, *words: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a real command line in `root`; it must answer, without a traceback and without acting on a terminal."""
+    """Run a command line in `root`; it must answer, without a traceback and without acting on a terminal."""
     env = {**os.environ, "PYTHONPATH": str(SOURCE), "MLVER_AUTHOR": "ana", **environment}
-    done = subprocess.run([sys.executable, "-m", "mlver", *words], cwd=root, capture_output=True, timeout=120, env=env)
+    done = subprocess.run([*warm.mlver(), *words], cwd=root, capture_output=True, timeout=120, env=env)
     assert b"Traceback" not in done.stderr and b"unexpected error" not in done.stderr, done.stderr.decode()
     for output in (done.stdout, done.stderr):
         assert not any(bad in output for bad in (b"\x1b", b"\r", "\u202e".encode()))

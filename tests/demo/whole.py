@@ -1,4 +1,4 @@
-"""The whole night, played once by real commands that answer in JSON, for the tests that look at what came of it."""
+"""The whole night, played once by commands that answer in JSON, for the tests that look at what came of it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mlver.demo import story
 from mlver.demo.night import LIVE3, NIGHT
 from mlver.demo.patients import Patients, deal
 from mlver.demo.player import Player
+from tests import warm
 
 SEED = 46
 AT_THE_PAGE = f"{NIGHT}T03:07Z"
@@ -33,6 +34,10 @@ class Recorder(Player):
         super().__init__(folder, pause=False, stream=io.StringIO())
         self.asleep = asleep
         self.answers: list[tuple[str, Any]] = []
+
+    def _arguments(self, command: str) -> list[str]:
+        program, *words = shlex.split(command)
+        return [*warm.mlver(), *words] if program == "mlver" else super()._arguments(command)
 
     def run(self, command: str, *, code: int = 0, folder: Path | None = None) -> str:
         if command.startswith(_BEFORE_ROLLBACK):
@@ -66,7 +71,7 @@ class Whole:
 
     def ask(self, command: str, *, folder: Path | None = None, code: int = 0, **environment: str) -> Any:
         """Return the JSON answer of a command given now."""
-        words = [sys.executable, "-m", "mlver", "--json", *shlex.split(command)]
+        words = [*warm.mlver(), "--json", *shlex.split(command)]
         surroundings = {**os.environ, "PATH": _path(), **environment}
         done = subprocess.run(words, cwd=folder or self.folder, env=surroundings, capture_output=True, text=True)
         assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 AUTHOR, DATE = "Ana <ana@clinic.example>", "2024-02-05T09:00Z"
@@ -59,10 +63,13 @@ def _of_block(lines: list[str], first: int) -> list[Command]:
     return found
 
 
-def run(page: str, folder: Path) -> list[str]:
-    """Run a page's commands in `folder`; return what is wrong, one text per command that is."""
+def run(page: str, folder: Path, *, installed: bool = False) -> list[str]:
+    """Run a page's commands in `folder`; return what is wrong, one text per command that is.
+
+    With `installed`, each `mlver` is a process that starts from nothing, as a reader's is; else a warm one.
+    """
     todo = commands(page)
-    bin_folder = _programs(folder / "bin")
+    bin_folder = _programs(folder / "bin", (sys.executable, "-m", "mlver") if installed else warm.mlver())
     (folder / "reader").mkdir()
     script = "exec 2>&1\n" + "".join(f"{c.text}\nprintf '{_BETWEEN}%d\\n' $?\n" for c in todo)
     done = subprocess.run(
@@ -112,12 +119,12 @@ def _trim(lines: list[str]) -> list[str]:
     return kept.split("\n") if kept else []
 
 
-def _programs(folder: Path) -> Path:
+def _programs(folder: Path, mlver: Sequence[str]) -> Path:
     """Make `mlver` and `python` of this environment and this source tree callable by name."""
     folder.mkdir(parents=True)
-    for name, arguments in (("mlver", "-m mlver "), ("python", ""), ("python3", "")):
+    for name, words in (("mlver", mlver), ("python", [sys.executable]), ("python3", [sys.executable])):
         program = folder / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         program.chmod(0o755)
     return folder
 
