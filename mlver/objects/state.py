@@ -125,7 +125,8 @@ class Operation:
 
     `joined` are moves of stages that came from another repository with this operation, oldest first.
     `condemned` is set by gc and repair alone: packs, by name, that nothing may rely on from this operation on.
-    `collected` is the newest operation before this one that has it.
+    `collected` is the newest operation before this one that has it. `twin` tells apart operations that are the same
+    in all else: two people may type the same within a second, and each must be able to take back its own.
     """
 
     number: int
@@ -139,6 +140,7 @@ class Operation:
     joined: tuple[Move, ...] = ()
     condemned: tuple[str, ...] | None = None
     collected: OperationId | None = None
+    twin: int = 0
 
 
 @dataclass(frozen=True)

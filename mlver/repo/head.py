@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xxhash import xxh3_64_hexdigest
 
@@ -93,6 +93,18 @@ def write_operation(storage: Storage, operation: Operation) -> tuple[OperationId
     """
     id, data = operation_bytes(operation)
     return id, storage.create(f"ops/{id}", data)
+
+
+def _write_own(storage: Storage, operation: Operation) -> tuple[OperationId, Operation]:
+    """Store an operation that is nobody else's; return its id, and the operation as it was stored.
+
+    One that is there already is somebody's who may take it back at any moment: ours becomes its twin.
+    """
+    while True:
+        id, fresh = write_operation(storage, operation)
+        if fresh:
+            return id, operation
+        operation = replace(operation, twin=operation.twin + 1)
 
 
 def operation_bytes(operation: Operation) -> tuple[OperationId, bytes]:
@@ -234,26 +246,23 @@ def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
     return id
 
 
-def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> OperationId | None:
+def swap_head(storage: Storage, seen: Head | None, operation: Operation) -> tuple[OperationId, Operation] | None:
     """Store `operation` and make it the head if nobody else moved it since `seen`; None if somebody did.
 
-    An operation that lost the race is removed again, so that it can never be taken for a later one.
+    Returns the operation as it was stored. One that lost the race is removed again, so that it can never be
+    taken for a later one.
     """
-    id, fresh = write_operation(storage, operation)
+    id, operation = _write_own(storage, operation)
     slot = operation.number % 2
     expected = seen.slots[slot] if seen else None
     try:
         swapped = storage.compare_and_swap(SLOTS[slot], expected, slot_bytes(operation.number, id))
     except (LocalIO, RemoteError, Conflict):
         with contextlib.suppress(MlverError, KeyError):  # the disk that refused may refuse this too
-            _drop(storage, id, fresh)
+            storage.delete(f"ops/{id}")
         raise
     if swapped:
-        return id
-    _drop(storage, id, fresh)
-    return None
-
-
-def _drop(storage: Storage, id: OperationId, fresh: bool) -> None:
-    if fresh:
+        return id, operation
+    with contextlib.suppress(KeyError):
         storage.delete(f"ops/{id}")
+    return None

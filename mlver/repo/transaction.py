@@ -91,9 +91,9 @@ def record(store: ObjectStore, build: Callable[[Head], Operation | None]) -> Hea
             if gone == _GONE:
                 raise Collected(f"gc has removed {lost}", hint="mlver gc --restore, while the trash has it")
             continue
-        if id := swap_head(storage, head, operation):
+        if made := swap_head(storage, head, operation):
             with recorded():
-                return read_head(storage) if head.recovered else _after(head, id, operation)
+                return read_head(storage) if head.recovered else _after(head, *made)
     raise Conflict("the repository's state keeps changing", hint="try again in a moment")
 
 

@@ -11,7 +11,7 @@ from mlver.errors import Damaged
 from mlver.objects.encoding import encode
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Operation, View
-from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_operation, read_slots, swap_head
+from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_operation, read_slots, swap_head, write_operation
 from mlver.storage.memory import MemoryStorage
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -43,6 +43,31 @@ def test_of_two_writers_that_saw_the_same_head_exactly_one_wins(storage: MemoryS
     assert first and second is None
     assert read_head(storage).operation.command == "first"
     assert len(list(storage.list("ops"))) == 7, "the loser leaves no operation behind"
+
+
+def test_of_two_writers_of_the_very_same_operation_none_takes_the_others_away(storage: MemoryStorage) -> None:
+    seen = read_head(storage)
+    same = _operation(seen, "tag v1")
+    others: list[object] = []
+
+    def while_i_wait(key: str, expected: bytes | None, new: bytes) -> bool:  # as one who types the same a moment later
+        storage.compare_and_swap = swap  # type: ignore[method-assign]
+        others.append(swap_head(storage, seen, same))
+        return swap(key, expected, new)
+
+    swap, storage.compare_and_swap = storage.compare_and_swap, while_i_wait  # type: ignore[method-assign]
+    assert swap_head(storage, seen, same) is None and others != [None]
+    assert read_head(storage).operation.command == "tag v1"
+    assert len(list(storage.list("ops"))) == 7, "the loser leaves no operation behind"
+
+
+def test_an_operation_that_a_crash_left_is_not_taken_for_ones_own(storage: MemoryStorage) -> None:
+    seen = read_head(storage)
+    left = _operation(seen, "tag v1")
+    write_operation(storage, left)
+    made = swap_head(storage, seen, left)
+    assert made and made[1] == replace(left, twin=1) == read_head(storage).operation
+    assert read_operation(storage, made[0]) == made[1]
 
 
 def test_a_writer_that_slept_through_many_operations_loses(storage: MemoryStorage) -> None:
