@@ -1,8 +1,9 @@
 """Files below a folder that others may change: no name is ever followed through a link.
 
-Every folder on the way is opened by handle with `O_NOFOLLOW`, one name at a time, and what is made
-or removed is named relative to the last handle. So a folder that is swapped for a link while we
-work cannot lead a write outside of the root.
+What is made or removed is named relative to the handle of its folder, and the way to that folder is
+walked without following links: by the kernel itself where there is `openat2`, elsewhere by opening
+one name at a time with `O_NOFOLLOW`. So a folder that is swapped for a link while we work cannot lead
+a write outside of the root.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from mlver.storage.durable import NewFile, close_quietly, local_io, show
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)
+# what is then found out, or done, one name at a time: which part it was, and folders that are to be made
+_STEP_BY_STEP = (*_IN_THE_WAY, errno.EXDEV, errno.ENAMETOOLONG, errno.ENOSYS, errno.EAGAIN)
 
 
 class Beneath:
@@ -34,6 +37,8 @@ class Beneath:
         self.root = root
         self._sync = sync
         self._open: list[tuple[str, int]] = []  # the folders down to the one used last, with their handles
+        self._kernel = True  # until it says that it cannot
+        self._last: tuple[list[str], int] | None = None  # the folder it opened last
         try:
             self._root = durable.os_calls.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -42,6 +47,7 @@ class Beneath:
     def close(self) -> None:
         """Release the handles."""
         self._leave(0)
+        self._let_go()
         close_quietly(self._root)
 
     def __enter__(self) -> Self:
@@ -152,6 +158,32 @@ class Beneath:
 
     def _folder(self, parts: list[str], *, make: bool) -> int:
         """Return the handle of a folder. FileNotFoundError, _Blocked, other OSErrors."""
+        if not parts:
+            return self._root
+        if self._last and self._last[0] == parts:
+            return self._last[1]
+        if self._kernel:
+            try:
+                return self._by_kernel(parts)
+            except OSError as error:
+                if error.errno not in _STEP_BY_STEP and not (make and error.errno == errno.ENOENT):
+                    raise
+                self._kernel = error.errno != errno.ENOSYS
+        return self._walk(parts, make)
+
+    def _by_kernel(self, parts: list[str]) -> int:
+        fd = durable.os_calls.open_beneath("/".join(parts), _FOLDER, dir_fd=self._root)
+        self._let_go()
+        self._last = parts, fd
+        return fd
+
+    def _let_go(self) -> None:
+        if self._last:
+            close_quietly(self._last[1])
+            self._last = None
+
+    def _walk(self, parts: list[str], make: bool) -> int:
+        """Go down one name at a time, and make folders where `make` says so."""
         common = 0
         while common < min(len(parts), len(self._open)) and self._open[common][0] == parts[common]:
             common += 1
@@ -159,7 +191,7 @@ class Beneath:
         for depth in range(common, len(parts)):
             above = self._open[-1][1] if self._open else self._root
             self._open.append((parts[depth], self._enter(above, parts, depth, make)))
-        return self._open[-1][1] if self._open else self._root
+        return self._open[-1][1]
 
     def _enter(self, above: int, parts: list[str], depth: int, make: bool) -> int:
         name = parts[depth]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlver.storage import openat2
 
 if TYPE_CHECKING:
     from os import _ScandirIterator as ScandirIterator
@@ -39,6 +42,14 @@ class OsCalls:
     symlink = staticmethod(os.symlink)
     unlink = staticmethod(os.unlink)
     flock = staticmethod(fcntl.flock)
+
+    @staticmethod
+    def open_beneath(path: str, flags: int, *, dir_fd: int) -> int:
+        """Open what lies below a folder, through no link; OSError, of ENOSYS where the kernel cannot see to that."""
+        call = openat2.opener()
+        if call is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), path)
+        return call(os.fsencode(path), flags, dir_fd)
 
     @staticmethod
     def advise(fd: int, start: int, length: int) -> None:
