@@ -26,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "tests" / "warm_client.py"
-_LEFT_OUT = ("mlver.__main__", "mlver.demo", "mlver.testing", "mlver.repo.predictor.loading")
+_LEFT_OUT = ("mlver.__main__", "mlver.demo", "mlver.testing", "mlver.repo.predictor")
 _BESIDES = (
     "pyarrow.compute",
     "pyarrow.csv",
@@ -152,7 +152,7 @@ def _become(streams: list[int], words: list[str], folder: str, environment: dict
     utf8: dict[str, Any] = {"encoding": "utf-8", "closefd": False}
     sys.stdin = open(0, errors="surrogateescape", **utf8)
     sys.stdout = open(1, "w", errors="surrogateescape", **utf8)
-    sys.stderr = open(2, "w", errors="backslashreplace", **utf8)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", **utf8)
     code: object = 1
     try:
         entry()
