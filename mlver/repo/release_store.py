@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat as statmod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlver.errors import Damaged, LocalIO, MlverError, OutcomeUnknown
+from mlver.errors import Damaged, LocalIO, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.encoding import dump_canonical, load_plain
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
@@ -25,11 +25,12 @@ from mlver.repo.materialise import RELEASE_MODES, Progress, write_artifacts
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.worktree import hash_stream, link_text, open_regular
 from mlver.storage import durable
-from mlver.storage.locks import locked
+from mlver.storage.swap import carry_off, turn
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+LOCK = "lock"  # of the folder of releases: those who change it take turns
 _NAME_LENGTH = 16  # hex digits; the manifest holds the whole id
 
 
@@ -42,9 +43,13 @@ class ReleaseId(ObjectId):
 
 @dataclass(frozen=True)
 class Release:
-    """What a stage serves of a commit, sorted by path."""
+    """What a stage serves of a commit, sorted by path.
+
+    `named` is the name it got before some of it was redacted; it keeps that.
+    """
 
     artifacts: tuple[Artifact, ...]
+    named: str | None = None
 
     @cached_property
     def id(self) -> ReleaseId:
@@ -54,7 +59,7 @@ class Release:
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return self.id.hex()[:_NAME_LENGTH]
+        return self.named or self.id.hex()[:_NAME_LENGTH]
 
     @property
     def bytes(self) -> int:
@@ -67,6 +72,18 @@ def release_of(snapshot: Snapshot, stage: str) -> Release:
     project = snapshot.project
     served = (a for path, a in snapshot.artifacts.items() if project.serves(stage, path, a.kind))
     return Release(tuple(sorted(served, key=lambda artifact: artifact.path.encode())))
+
+
+def as_served(repo: Repository, snapshot: Snapshot, stage: str, name: str | None) -> Release:
+    """Return what `stage` serves of a commit under a name: without what was redacted since."""
+    release, gone = release_of(snapshot, stage), repo.redactions()
+    if not gone:
+        return release
+    left = tuple(a for a in release.artifacts if (found := gone.get(a.id)) is None or found.replacement is not None)
+    put_in = {tombstone.replacement for tombstone in gone.values()}
+    if left == release.artifacts and not any(artifact.id in put_in for artifact in left):
+        return release
+    return Release(left, name)
 
 
 def store_folder(repo: Repository) -> Path:
@@ -95,7 +112,7 @@ def ensure(repo: Repository, release: Release, progress: Progress | None = None)
         return 0
     store = store_folder(repo)
     durable.make_dirs(store)
-    with locked(_lock(repo)):
+    with turn(store / LOCK):
         if files_match(repo, release):
             _write_manifest(repo, release)
             return 0
@@ -104,7 +121,7 @@ def ensure(repo: Repository, release: Release, progress: Progress | None = None)
         durable.make_dirs(temp)
         files = release.artifacts
         written = write_artifacts(repo.store, files, temp, modes=RELEASE_MODES, sync=True, progress=progress)
-        with locked(_lock(repo)):
+        with turn(store / LOCK):
             _publish(repo, release, temp)
     except OutcomeUnknown as error:  # known well enough: nobody is served from here yet
         raise LocalIO(f"the release was not written: {error.message}", hint="try again") from error
@@ -114,19 +131,37 @@ def ensure(repo: Repository, release: Release, progress: Progress | None = None)
     return written
 
 
-def remove(repo: Repository, name: str) -> None:
-    """Remove a release from disk. Its manifest goes first: a folder without one is never trusted."""
+def remove(repo: Repository, name: str, still: Callable[[], bool]) -> bool:
+    """Remove a release from disk if `still` holds when nobody can count on it any more; whether it was removed.
+
+    Its manifest goes first: a folder without one is never trusted.
+    """
     store = store_folder(repo)
+    if not still():
+        return False
     with contextlib.suppress(FileNotFoundError):
         durable.remove(store / f"{name}.json")
-    with contextlib.suppress(FileNotFoundError):
-        durable.remove_tree(store / name)
+    gone = carry_off(store / name, still)
+    if gone is None:
+        return False
+    durable.fsync_dir(store)
+    durable.remove_tree(gone.parent)
+    return True
 
 
 def distrust(repo: Repository, release: Release) -> None:
     """Forget that a release was ever found whole: it is read before it is believed again."""
     with contextlib.suppress(FileNotFoundError):
         durable.remove(store_folder(repo) / f"{release.name}.json")
+
+
+def release_files(repo: Repository, name: str) -> dict[str, BlobId] | None:
+    """Return the paths and blobs of a release on disk, as it was written; None when that is not known."""
+    try:
+        plain = load_plain(durable.read_file(store_folder(repo) / f"{name}.json"))
+        return {path: BlobId.parse(blob) for path, blob, *_ in plain["files"]}
+    except (FileNotFoundError, LocalIO, Damaged, UsageError, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def names_on_disk(repo: Repository) -> list[str]:
@@ -136,10 +171,6 @@ def names_on_disk(repo: Repository) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(name for name in names if len(name) == _NAME_LENGTH and "." not in name)
-
-
-def _lock(repo: Repository) -> Path:
-    return store_folder(repo) / "lock"
 
 
 def _publish(repo: Repository, release: Release, temp: Path) -> None:
@@ -152,10 +183,16 @@ def _publish(repo: Repository, release: Release, temp: Path) -> None:
     if os.path.lexists(target):
         if is_whole(repo, release):
             return  # somebody else has just written the same release
-        quarantine = repo.dot / "quarantine"
-        durable.make_dirs(quarantine)
-        durable.move(target, quarantine / f"release-{release.name}-{os.urandom(4).hex()}")
-    durable.move(temp, target)
+        if broken := carry_off(target, lambda: not is_whole(repo, release)):
+            quarantine = repo.dot / "quarantine"
+            durable.make_dirs(quarantine)
+            durable.move(broken, quarantine / f"release-{release.name}-{os.urandom(4).hex()}")
+            durable.remove_tree(broken.parent)
+    try:
+        durable.move(temp, target)
+    except LocalIO:
+        if not files_match(repo, release):
+            raise
     _write_manifest(repo, release)
 
 

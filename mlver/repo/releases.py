@@ -13,16 +13,27 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
-from mlver.repo.release_store import distrust, ensure, files_match, names_on_disk, release_of, remove, store_folder
+from mlver.repo.release_store import (
+    LOCK,
+    Release,
+    as_served,
+    distrust,
+    ensure,
+    files_match,
+    names_on_disk,
+    remove,
+    store_folder,
+)
 from mlver.repo.settings import ALWAYS
 from mlver.storage import durable
-from mlver.storage.locks import locked
+from mlver.storage.swap import carry_off, swap_link, take_away, turn
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -132,7 +143,7 @@ def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
             found.append((slot, "the link is not where the operation log says"))
             continue
         try:
-            if not files_match(repo, release_of(repo.snapshot(live.commit), slot[0])):
+            if not files_match(repo, _release(repo, slot[0], live)):
                 found.append((slot, f"the files of release {live.release} are not those of commit {live.commit.short}"))
         except MlverError as error:
             found.append((slot, f"cannot be compared with its commit: {error.message}"))
@@ -147,7 +158,7 @@ def mend_release(repo: Repository, slot: Slot) -> None:
     live = _wanted(repo, repo.refresh()).get(slot)
     if live is None:
         return
-    release = release_of(repo.snapshot(live.commit), slot[0])
+    release = _release(repo, slot[0], live)
     if not files_match(repo, release):
         distrust(repo, release)
     _ensure_release(repo, slot[0], live, None)
@@ -168,13 +179,10 @@ def prune(repo: Repository) -> tuple[str, ...]:
         return ()
     seen, kept = _recent(repo, idle, keep)
     doomed = [name for name in sorted(idle - kept) if name in seen or not _fresh(repo, name)]
-    with locked(store_folder(repo) / "lock"):
-        live = {entry.release for entry in _wanted(repo, repo.refresh()).values()}
-        doomed = [name for name in doomed if name not in live]
-        for name in doomed:
-            remove(repo, name)
+    with turn(store_folder(repo) / LOCK):
+        gone = [name for name in doomed if remove(repo, name, partial(_is_idle, repo, name))]
     _sweep(repo)
-    return tuple(doomed)
+    return tuple(gone)
 
 
 def _recent(repo: Repository, idle: set[str], keep: int) -> tuple[set[str], set[str]]:
@@ -229,8 +237,23 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
+def live_from_disk(repo: Repository) -> dict[Slot, Live]:
+    """Return what is live now and served from this copy of the repository."""
+    return _wanted(repo, repo.refresh())
+
+
+def remove_idle(repo: Repository, name: str) -> bool:
+    """Remove a release that is not live; whether it is gone."""
+    with turn(store_folder(repo) / LOCK):
+        return remove(repo, name, partial(_is_idle, repo, name))
+
+
+def _release(repo: Repository, stage: str, live: Live) -> Release:
+    return as_served(repo, repo.snapshot(live.commit), stage, live.release)
+
+
 def _ensure_release(repo: Repository, stage: str, live: Live, progress: Progress | None) -> None:
-    release = release_of(repo.snapshot(live.commit), stage)
+    release = _release(repo, stage, live)
     if release.name != live.release:
         raise Damaged(f"release {live.release} does not follow from commit {live.commit.short}", hint="mlver fsck")
     ensure(repo, release, progress)
@@ -240,17 +263,28 @@ def _follow(repo: Repository, slot: Slot) -> list[Slot]:
     """Swap the link of one slot to what the newest operation says, if that is on disk."""
     link = link_path(repo, *slot)
     durable.make_dirs(store_folder(repo))
-    with locked(store_folder(repo) / "lock"):
-        live = _wanted(repo, repo.refresh()).get(slot)
-        if live is None:
-            with contextlib.suppress(FileNotFoundError):
-                durable.remove(link)
-            return [slot]
-        if live.release is None or not (store_folder(repo) / live.release).is_dir():
+    with turn(store_folder(repo) / LOCK):
+        name = _released(repo, slot)
+        if name is None:
+            if old := carry_off(link, lambda: _released(repo, slot) is None):
+                durable.remove_tree(old.parent)
+                durable.fsync_dir(link.parent)
+            return [] if os.path.lexists(link) else [slot]
+        take_away(store_folder(repo) / name)  # who found it idle before cannot remove it any more
+        if not (store_folder(repo) / name).is_dir():
             return []  # moved or pruned meanwhile: the next round sees to it
         durable.make_dirs(link.parent)
-        durable.replace_symlink(link, f"../../.store/{live.release}")
-        return [slot]
+        return [slot] if swap_link(link, f"../../.store/{name}", lambda: _released(repo, slot) == name) else []
+
+
+def _released(repo: Repository, slot: Slot) -> str | None:
+    """Return the release that a slot is to serve, as the newest operation has it."""
+    live = _wanted(repo, repo.refresh()).get(slot)
+    return live.release if live is not None else None
+
+
+def _is_idle(repo: Repository, name: str) -> bool:
+    return all(live.release != name for live in _wanted(repo, repo.refresh()).values())
 
 
 def _fresh(repo: Repository, name: str) -> bool:

@@ -47,12 +47,15 @@ class NewFile:
     With `sync=False` nothing is fsynced: for the work tree and for caches. The temporary file is
     locked while it is open, so that `sweep` can tell a file in use from one left by a crash. `at` is
     an open handle of `folder`: names are then looked up in it, whatever the path has become since.
+    `name` is told in the temporary name: others may then take the file away (see `swap`).
     """
 
-    def __init__(self, folder: Path, *, sync: bool = True, at: int | None = None) -> None:
+    def __init__(self, folder: Path, *, sync: bool = True, at: int | None = None, name: str = "") -> None:
         self._folder, self._at = folder, at
         self._sync = sync
-        self._temp = self._named(folder / (TEMP_PREFIX + os.urandom(8).hex()))
+        self.temp_name = TEMP_PREFIX + (f"{name}-" if name else "") + os.urandom(8).hex()
+        self._temp = self._named(folder / self.temp_name)
+        self._may_vanish = bool(name)
         self._length = self._pushed = 0
         self._fd: int | None = None
         try:
@@ -99,19 +102,21 @@ class NewFile:
     def commit(self, path: Path, *, mode: int = 0o644, replace: bool = True) -> bool:
         """Make the file appear whole as `path`, in the folder it was begun in.
 
-        False when `replace` is not wanted and `path` exists already: it is left as it is.
-        LocalIO when it failed; OutcomeUnknown when a replaced file may not survive a power cut.
+        False when `replace` is not wanted and `path` exists already: it is left as it is; and when others took
+        the file away. LocalIO when it failed; OutcomeUnknown when a replaced file may not survive a power cut.
         """
         try:
             self._settle(mode)
             new = self._publish(self._named(path), replace)
         except OSError as error:
+            if self._may_vanish and isinstance(error, FileNotFoundError):
+                return False
             raise local_io(error, path, "write") from error
         finally:
             self.abort()
         if self._sync:
             try:
-                _sync_folder(self._folder) if self._at is None else os_calls.fsync(self._at)
+                sync_folder(self._folder) if self._at is None else os_calls.fsync(self._at)
             except OSError as error:
                 if replace:
                     raise unsure(error, path) from error
@@ -247,29 +252,9 @@ def make_dirs(path: Path, *, sync: bool = True) -> None:
 def fsync_dir(path: Path) -> None:
     """Make the names in a folder durable. LocalIO."""
     try:
-        _sync_folder(path)
+        sync_folder(path)
     except OSError as error:
         raise local_io(error, path, "fsync") from error
-
-
-def replace_symlink(path: Path, target: str, *, sync: bool = True) -> None:
-    """Make `path` a symbolic link to `target`, swapping whatever file or link is there atomically.
-
-    LocalIO when it failed; OutcomeUnknown when the swap happened and may not survive a power cut.
-    """
-    temp = path.parent / (TEMP_PREFIX + os.urandom(8).hex())
-    try:
-        os_calls.symlink(target, temp)
-        os_calls.rename(temp, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os_calls.unlink(temp)
-        raise local_io(error, path, "link") from error
-    if sync:
-        try:
-            _sync_folder(path.parent)
-        except OSError as error:
-            raise unsure(error, path) from error
 
 
 def move(path: Path, to: Path, *, sync: bool = True) -> None:
@@ -277,9 +262,9 @@ def move(path: Path, to: Path, *, sync: bool = True) -> None:
     try:
         os_calls.rename(path, to)
         if sync:
-            _sync_folder(to.parent)
+            sync_folder(to.parent)
             if path.parent != to.parent:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -291,7 +276,7 @@ def remove(path: Path, *, sync: bool = True) -> None:
     try:
         os_calls.unlink(path)
         if sync:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -340,7 +325,8 @@ def _empty(path: Path) -> None:
             os_calls.unlink(item)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable. OSError."""
     fd = os_calls.open(path, _FOLDER)
     try:
         os_calls.fsync(fd)

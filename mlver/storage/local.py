@@ -15,7 +15,7 @@ from mlver.storage import durable
 from mlver.storage.base import Writer
 from mlver.storage.durable import Bytes, NewFile, local_io
 from mlver.storage.keys import check_folder, check_key, is_key
-from mlver.storage.locks import locked
+from mlver.storage.swap import swap_file, turn
 
 LOCK = "lock"
 IMMUTABLE = 0o444
@@ -145,20 +145,20 @@ class LocalStorage:
     def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
         path = self.path(key)
         self.folder(key.rpartition("/")[0])
-        with locked(self.root / LOCK):
+
+        def read() -> bytes | None:
             try:
-                current: bytes | None = self.read(key)
+                return self.read(key)
             except KeyError:
-                current = None
-            if current != expected:
-                return False
-            return durable.write_file(path, new)
+                return None
+
+        return swap_file(path, expected, new, read, self.root / LOCK)
 
     def move(self, key: str, to: str) -> None:
         if not self.exists(key):
             raise KeyError(key)
         self.folder(check_key(to).rpartition("/")[0])
-        with locked(self.root / LOCK):
+        with turn(self.root / LOCK):
             if self.exists(to):
                 raise Conflict(f"cannot move {key}: {to} exists")
             try:

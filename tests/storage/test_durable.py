@@ -9,6 +9,7 @@ import pytest
 
 from mlver.errors import LocalIO, OutcomeUnknown
 from mlver.storage import durable
+from mlver.storage.swap import swap_link
 from mlver.testing import Killed, faulty_calls
 
 
@@ -66,7 +67,6 @@ def test_without_sync_nothing_is_fsynced(tmp_path: Path) -> None:
     with faulty_calls(only=("fsync",)) as rig:
         durable.write_file(tmp_path / "a", b"one", sync=False)
         durable.make_dirs(tmp_path / "x" / "y", sync=False)
-        durable.replace_symlink(tmp_path / "l", "a", sync=False)
         durable.move(tmp_path / "a", tmp_path / "b", sync=False)
         durable.remove(tmp_path / "b", sync=False)
     assert rig.log == []
@@ -123,7 +123,7 @@ def test_a_new_file_the_disk_did_not_confirm_has_failed(tmp_path: Path) -> None:
 
 def test_a_swapped_link_the_disk_did_not_confirm_is_of_unknown_outcome(tmp_path: Path) -> None:
     with faulty_calls(1, errno.EIO, only=("fsync",)), pytest.raises(OutcomeUnknown):
-        durable.replace_symlink(tmp_path / "current", "a")
+        swap_link(tmp_path / "current", "a")
     assert (tmp_path / "current").readlink() == Path("a")
 
 
@@ -163,7 +163,7 @@ def test_a_file_system_without_links_still_keeps_what_is_there(tmp_path: Path) -
 
 STEPS: list[tuple[str, Callable[[Path], object]]] = [
     ("replace", lambda folder: durable.write_file(folder / "file", b"new")),
-    ("link", lambda folder: durable.replace_symlink(folder / "link", "new")),
+    ("link", lambda folder: swap_link(folder / "link", "new")),
     ("move", lambda folder: durable.move(folder / "file", folder / "other")),
     ("remove", lambda folder: durable.remove(folder / "file")),
 ]

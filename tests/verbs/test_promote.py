@@ -15,6 +15,7 @@ from mlver.repo.release_store import release_of
 from mlver.repo.releases import pinned, settle, unsettled
 from mlver.repo.repository import Repository
 from mlver.storage import durable
+from mlver.storage.swap import swap_link
 from mlver.testing import faulty_calls
 from mlver.verbs.config import set_config
 from mlver.verbs.deployed import deployed, ledger
@@ -274,7 +275,7 @@ def test_a_release_that_another_process_is_about_to_record_is_left_alone(clinic:
 def test_a_link_that_was_not_moved_is_moved_by_the_next_command(night: tuple) -> None:
     clinic, ids = night
     v1 = release_of(clinic.repo.snapshot(ids["v1"]), "prod").name
-    durable.replace_symlink(link_of(clinic), f"../../.store/{v1}")
+    swap_link(link_of(clinic), f"../../.store/{v1}")
     assert unsettled(clinic.repo) == ("prod",) and status(clinic.repo).unsettled == ("prod",)
     assert os.readlink(link_of(clinic)).endswith(v1)  # looking moved nothing
     assert deployed(clinic.repo, "prod").commit == ids["bad"]

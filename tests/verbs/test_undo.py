@@ -131,7 +131,7 @@ def test_a_release_that_is_gone_is_written_again_by_an_undo(night: tuple) -> Non
     rollback(clinic.repo, "prod")
     from mlver.repo.release_store import remove
 
-    remove(clinic.repo, name)
+    assert remove(clinic.repo, name, lambda: True)
     undo(clinic.repo)
     assert served(link_of(clinic))["models/triage.joblib"] == b"the bad model"
     assert clinic.repo.resolve("prod") == ids["bad"]
