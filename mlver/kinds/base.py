@@ -35,6 +35,11 @@ class Unreadable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(one_line(reason))  # libraries quote what they stumbled over
 
+    @property
+    def known(self) -> Mapping[str, Value]:
+        """What was seen of the file all the same, as `Kind.summary` would say it."""
+        return {}
+
 
 class CannotEdit(Unreadable):
     """The kind cannot write these changes into these bytes; `str()` says why in a few words, for people.

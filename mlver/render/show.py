@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _FACTS = 12
 _ARTIFACTS = 20
 _LOADING = {  # what a model's verdict means for whoever loads the file
-    "unknown": "names classes mlver does not know; nothing was run",
-    "runs code": "runs code when loaded",
+    "unknown": "unknown: no proof that loading it only makes data; nothing was run",
+    "runs code": "runs code; nothing was run here",
 }
 _PROFILE = ("type", "nulls", "distinct", "min", "mean", "max")  # of a column; --json has all
 

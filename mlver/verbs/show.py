@@ -168,8 +168,9 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
                 f"{path} is not readable as {kind.name}: {reason}", hint=f"mlver cat {shlex.quote(path)}"
             ) from None
         artifact = snapshot.find(path)
-        value: Value = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
+        value: dict[str, Value] = {"size": artifact.size, "id": str(artifact.id), "unreadable": str(reason)}
         text = f"not readable as {kind.name}: {reason}"
+        value |= dict(reason.known)
         return ShowUnitResult(path, None, kind.name, info, value, text, id=_blob(artifact), size=artifact.size)
     if unit is None:
         summary = dict(kind.summary(units))

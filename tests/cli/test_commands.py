@@ -220,12 +220,13 @@ def test_a_model_is_shown_with_what_loading_it_would_do(mlver: Terminal, bench: 
     from sklearn.linear_model import LogisticRegression
 
     bench.write("models/m.pkl", pickle.dumps(LogisticRegression()))
-    bench.write("models/data.pkl", pickle.dumps({"w": [1.0, 2.0]}))
+    bench.write("models/data.json", {"w": [1.0, 2.0]})
     bench.write("models/bad.pkl", b"cos\nsystem\n(S'true'\ntR.")
-    told = {name: mlver("show", f"models/{name}.pkl").out for name in ("m", "data", "bad")}
-    assert re.search(r"loading it +names classes mlver does not know; nothing was run\n", told["m"])
+    told = {name: mlver("show", f"models/{name}").out for name in ("m.pkl", "data.json", "bad.pkl")}
+    told = {name.partition(".")[0]: text for name, text in told.items()}
+    assert re.search(r"loading it +unknown: no proof that loading it only makes data", told["m"])
     assert re.search(r"loading it +plain data\n", told["data"])
-    assert re.search(r"loading it +runs code when loaded\n", told["bad"])
+    assert re.search(r"loading it +runs code; nothing was run here\n", told["bad"])
     assert mlver("show", "models/m.pkl", "--json").json["value"]["verdict"] == "unknown"
 
 

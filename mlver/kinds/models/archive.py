@@ -91,10 +91,15 @@ class Archive:
 
     def part(self, name: str) -> Source:
         """Return a member as a file; Unreadable when it is not there or broken."""
+        part = self.peek(name)
+        self._used.add(name)
+        return part
+
+    def peek(self, name: str) -> Source:
+        """Return a member as `part` does; `rest` still tells it."""
         info = self._members.get(name)
         if info is None:
             raise Unreadable(f"the archive has no member {name[:100]!r}")
-        self._used.add(name)
         if name not in self._parts:
             stored = info.compress_type == zipfile.ZIP_STORED
             self._parts[name] = self._stored(info) if stored else MemorySource(name, self._unpack(info))

@@ -24,7 +24,8 @@ def compare_models(old: Units | None, new: Units | None, delta: Delta) -> Compar
     if old is None or new is None:
         return _one_sided(old, new)
     safety = _safety(new)
-    if not delta:
+    rated = _rated(old, new)
+    if not delta and not rated:
         return Comparison(SAME, details=safety, same_meaning=True)
     moves, silent = _moves(old, new, delta)
     changed, added, removed = _rest(old, new, delta)
@@ -51,7 +52,7 @@ def compare_models(old: Units | None, new: Units | None, delta: Delta) -> Compar
     if (missing := _loaded(new, "missing") or _loaded(old, "missing")) and isinstance(missing, str):
         parts.append(f"not shown: {missing}")
     details = (*safety, *_importance(old, new), *_table(moves, silent))
-    return Comparison(f"{_headline(old, new)}: {', '.join(parts)}", details, counts)
+    return Comparison(f"{_headline(old, new)}: {', '.join([*rated, *parts])}", details, counts)
 
 
 def _one_sided(old: Units | None, new: Units | None) -> Comparison:
@@ -62,6 +63,12 @@ def _one_sided(old: Units | None, new: Units | None) -> Comparison:
     line = f"{'new' if old is None else 'removed'}: {said.get('class') or 'model'}, {size_text(said)}".rstrip(", ")
     counts = {key: said[key] for key in ("arrays", "parameters", "trees", "elements") if type(said.get(key)) is int}
     return Comparison(line, _safety(units) if new is not None else (), counts)
+
+
+def _rated(old: Units, new: Units) -> list[str]:
+    """Return what is to be said of the verdict, which comes before all else; nothing when it is as it was."""
+    before, after = _loaded(old, "verdict"), _loaded(new, "verdict")
+    return [] if before is None or after is None or before == after else [f"loading it: {before} → {after}"]
 
 
 def _headline(old: Units, new: Units) -> str:

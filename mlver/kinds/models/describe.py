@@ -10,6 +10,7 @@ from mlver.kinds.models.paths import ROOT_CLASS, join
 from mlver.kinds.models.trees import is_tree
 
 _COUNTED = (("trees", "tree"), ("layers", "layer"), ("nodes", "node"))
+_IMPORTS = 40
 _STEPS = ("steps", "transformer_list", "transformers")
 
 
@@ -34,6 +35,8 @@ def facts(units: Units) -> Mapping[str, Value]:
     said["elements"] = sum(_count(value["shape"]) for value in arrays)
     if loaded is not None:
         said["verdict"] = loaded.verdict
+        if loaded.imports:
+            said["imports"] = [*loaded.imports[:_IMPORTS], *_more(len(loaded.imports) - _IMPORTS)]
         if loaded.running:
             said["runs"] = list(loaded.running[:20])
         if loaded.oddities:
@@ -41,6 +44,10 @@ def facts(units: Units) -> Mapping[str, Value]:
         if loaded.missing:
             said["missing"] = loaded.missing
     return said
+
+
+def _more(count: int) -> list[str]:
+    return [f"{count} more"] if count > 0 else []
 
 
 def is_array(value: Value) -> bool:

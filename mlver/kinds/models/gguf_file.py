@@ -17,6 +17,7 @@ from mlver.kinds.models.loaded import Loaded
 from mlver.kinds.models.parts import payload
 from mlver.kinds.models.paths import key_text
 from mlver.kinds.models.stream import Stream
+from mlver.kinds.models.symbols import PLAIN, UNKNOWN
 from mlver.kinds.models.walk import Walker
 
 MAGIC: Final = b"GGUF"
@@ -72,7 +73,10 @@ def read_gguf(source: Source) -> Loaded:
             facts[key.partition(".")[2]] = given[key]
     architecture = facts.get("architecture")
     title = f"GGUF {architecture}" if isinstance(architecture, str) and len(architecture) < 60 else "GGUF"
-    return Loaded("gguf", walker.units, walker.arrays, title=title, facts=facts)
+    template = next((key for key in given if "template" in key.lower()), None)  # Jinja, which programs run
+    odd = (f"a template, which programs run: {template[:100]}",) if template else ()
+    verdict = UNKNOWN if template else PLAIN
+    return Loaded("gguf", walker.units, walker.arrays, verdict, oddities=odd, title=title, facts=facts)
 
 
 class _File:

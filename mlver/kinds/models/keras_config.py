@@ -18,7 +18,7 @@ from mlver.kinds.models.symbols import RUNS, UNKNOWN, is_data, runs_code
 from mlver.kinds.models.values import Call, Pairs, Symbol
 from mlver.kinds.models.walk import Walker
 
-_LAMBDAS: Final = ("Lambda", "__lambda__")
+_LAMBDAS: Final = ("Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer")  # the last two load other files
 _FRAME: Final = ("module", "class_name", "config", "registered_name", "shared_object_id")
 
 
@@ -53,10 +53,9 @@ class Config:
         running = tuple(sorted(name for name in self.names if runs_code(name) or _lambda(name)))
         unlisted = tuple(sorted(name for name in self.names if not is_data(name) and name not in running))
         verdict = RUNS if running else UNKNOWN
-        plain = {} if self.names else {"verdict": "plain data"}
         return Loaded(
-            form, walker.units, walker.arrays, plain.get("verdict", verdict), running, unlisted, (), title, facts,
-            missing=missing,
+            form, walker.units, walker.arrays, verdict, running, unlisted, (), title, facts,
+            missing=missing, imports=tuple(self.names),
         )  # fmt: skip
 
     def _thing(self, thing: Any, depth: int) -> Any:
@@ -76,6 +75,8 @@ class Config:
         if len(name) > MAX_NAME:
             raise Unreadable("a name longer than 4 KiB")
         self.names[name] = None
+        if isinstance(thing["config"], str):  # `function` and the like: the name is what the configuration says
+            self.names[clean(f"{module}.{thing['config']}")[:MAX_NAME]] = None
         if thing["class_name"] == "__tuple__" and isinstance(thing["config"], list):
             return self._list(thing["config"], depth)
         registered = thing.get("registered_name")

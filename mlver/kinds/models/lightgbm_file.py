@@ -16,6 +16,7 @@ import blake3
 from mlver.kinds.base import Source, Unreadable, Value, read_all
 from mlver.kinds.models.limits import MAX_UNITS
 from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.symbols import PLAIN
 from mlver.kinds.models.walk import Walker
 from mlver.kinds.models.xgboost_file import shares
 
@@ -70,7 +71,7 @@ def read_lightgbm(source: Source) -> Loaded:
     model, walker = parse_text(text), Walker()
     model.add_to(walker, "")
     facts: dict[str, Value] = {"objective": model.header.get("objective", ""), "trees": len(model.trees)}
-    return Loaded("lightgbm text", walker.units, {}, title="LightGBM", facts=facts, importance=model.importance)
+    return Loaded("lightgbm text", walker.units, {}, PLAIN, title="LightGBM", facts=facts, importance=model.importance)
 
 
 def parse_text(text: str) -> TextModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -20,7 +21,9 @@ from mlver.kinds.models import (
     xgboost_file,
 )
 from mlver.kinds.models.archive import Archive, is_zip
-from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.loaded import Loaded, UnreadableModel
+from mlver.kinds.models.plain import checked, names_code
+from mlver.kinds.models.symbols import PLAIN, UNKNOWN
 from mlver.kinds.models.walk import Walker
 
 _OTHERS: Final = {
@@ -41,7 +44,16 @@ _HEAD: Final = 4096
 
 
 def load(source: Source) -> Loaded:
-    """Return what is in the file; Unreadable with the reason when it is no model this module reads."""
+    """Return what is in the file; UnreadableModel with the reason when it is no model this module reads."""
+    try:
+        return checked(source, _load(source))
+    except UnreadableModel:
+        raise
+    except Unreadable as reason:
+        raise UnreadableModel(str(reason)) from reason
+
+
+def _load(source: Source) -> Loaded:
     if source.size == 0:
         raise Unreadable("the file is empty")
     with source.open() as stream:
@@ -71,7 +83,7 @@ def _by_head(source: Source, head: bytes, suffix: str) -> Loaded:
         return xgboost_file.read_ubj(source)
     if safetensors_file.looks_like_safetensors(head) or suffix == ".safetensors":
         units, arrays = safetensors_file.read_safetensors(source)
-        return Loaded("safetensors", units, arrays)
+        return Loaded("safetensors", units, arrays, PLAIN)
     if torch_file.is_legacy(head):
         raise Unreadable(torch_file.LEGACY)
     if suffix in _DOCUMENTS or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
@@ -97,4 +109,6 @@ def _load_document(source: Source) -> Loaded:
         return xgboost_file.xgboost_model(thing, "xgboost json")
     walker = Walker()
     walker.walk(thing)
-    return Loaded("document", walker.units, walker.arrays)
+    found = Loaded("document", walker.units, walker.arrays, PLAIN)
+    key = names_code(thing)
+    return found if key is None else replace(found, verdict=UNKNOWN, oddities=(f"names what to call or run: {key}",))

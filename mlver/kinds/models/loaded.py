@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mlver.kinds.base import Value
+from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData
-from mlver.kinds.models.symbols import PLAIN
+from mlver.kinds.models.symbols import UNKNOWN
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What one model file holds. `verdict` is of loading it with its own library; `running` the names behind it.
+
+    `imports` are all names it would import, `unlisted` those that are neither known to make data nor to run code.
 
     `title` says what the model is where no class does (`XGBoost`, `state dict`). `facts` are numbers
     and words worth showing (`trees`, `layers`, `opset`). `importance` works out the share each
@@ -23,7 +25,7 @@ class Loaded:
     format: str
     units: Mapping[str, Value]
     arrays: Mapping[str, ArrayData]
-    verdict: str = PLAIN
+    verdict: str = UNKNOWN
     running: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
     oddities: tuple[str, ...] = ()
@@ -31,3 +33,21 @@ class Loaded:
     facts: Mapping[str, Value] = field(default_factory=dict)
     importance: Callable[[], Mapping[str, float]] | None = None
     missing: str = ""
+    imports: tuple[str, ...] = ()
+
+
+class UnreadableModel(Unreadable):
+    """A model file that could not be read to its end, and what was seen of it before that.
+
+    Loading it would have imported `imports` before it failed, so `verdict` is that of what was read: UNKNOWN or RUNS.
+    """
+
+    def __init__(self, reason: str, verdict: str = UNKNOWN, imports: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.imports = imports
+
+    @property
+    def known(self) -> Mapping[str, Value]:
+        """See `Unreadable.known`: the verdict, and what was imported before the end."""
+        return {"verdict": self.verdict, **({"imports": list(self.imports[:40])} if self.imports else {})}

@@ -38,7 +38,10 @@ def read_onnx(source: Source) -> Loaded:
     facts |= {key: walker.units[key] for key in ("producer",) if key in walker.units}
     if outside:
         facts["external"] = outside[:20]
-    odd = tuple(f"a weights file outside of its folder: {name[:100]}" for name in outside if _leaves(name))
+    odd = tuple(
+        f"weights in another file{', outside of its folder' if _leaves(name) else ''}: {name[:100]}" for name in outside
+    )
+    odd += ("parts that are not read",) if model.unread else ()
     custom = sorted(name for name in model.domains if name not in _STANDARD)
     verdict = UNKNOWN if custom or odd else PLAIN
     return Loaded("onnx", walker.units, walker.arrays, verdict, (), tuple(custom), odd, title="ONNX model", facts=facts)
@@ -60,6 +63,7 @@ class _Model:
         self.domains: set[str] = set()
         self.outside: set[str] = set()
         self.nodes = self.graphs = 0
+        self.unread = False
 
     def read(self, given: Field) -> None:
         """Add the units of a `ModelProto`."""
@@ -197,6 +201,8 @@ class _Model:
         self.domains.add(domain or "ai.onnx")
         own = name or next((text for text in said["outputs"] if text), "") or said.get("op", "")
         op = str(said.get("op", "?"))
+        if op.startswith("Py"):  # of ONNX Runtime: calls Python
+            self.domains.add(f"{domain or 'ai.onnx'}.{op}")
         path = prefix + _path(own)
         value = {"class": f"{domain}.{op}" if domain and domain != "ai.onnx" else op}
         for word in ("inputs", "outputs"):
@@ -219,6 +225,7 @@ class _Model:
 
     def _other(self, path: str, part: Field) -> None:
         """Add what this reader gives no names to (functions, training) by its bytes."""
+        self.unread = True
         raw: Any = self.messages.bytes(part) if part.wire == 2 else part.value
         self.walker.walk(raw, path)
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlver.kinds.base import Source
+from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.boosters import Boosters
 from mlver.kinds.models.joblib_file import WRAPPER
 from mlver.kinds.models.known import KNOWN
-from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.loaded import Loaded, UnreadableModel
 from mlver.kinds.models.paths import DISCARDED, TRAILING
 from mlver.kinds.models.pickle_vm import Machine, Trace
 from mlver.kinds.models.reader import Reader
@@ -31,6 +31,13 @@ def read_pickle(source: Source) -> Loaded:
     return replace(found, facts={**found.facts, "trees": walker.trees}, importance=walker.importance)
 
 
+def is_pickle(source: Source) -> bool:
+    """Whether a file starts as pickles of protocol 2 and later do."""
+    with source.open() as stream:
+        head = stream.read(2)
+    return head[:1] == b"\x80" and head[1:] in (b"\2", b"\3", b"\4", b"\5")
+
+
 def unpickled(
     source: Source,
     trace: Trace,
@@ -38,12 +45,18 @@ def unpickled(
     known: Mapping[str, Callable[[Any], Any]] = KNOWN,
     persistent: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Add the units of a pickle to `walker`, and return what it describes; see `Machine` for the rest."""
-    with source.open() as stream:
-        reader = Reader(source, stream)
-        root = Machine(reader, trace, known=known, persistent=persistent).run()
-        count, digest = reader.rest()
-    walker.walk(root)
+    """Add the units of a pickle to `walker`, and return what it describes; see `Machine` for the rest.
+
+    UnreadableModel when it cannot be read to its end: what stands before would have happened by then.
+    """
+    try:
+        with source.open() as stream:
+            reader = Reader(source, stream)
+            root = Machine(reader, trace, known=known, persistent=persistent).run()
+            count, digest = reader.rest()
+        walker.walk(root)
+    except Unreadable as reason:
+        raise UnreadableModel(str(reason), verdict(trace.names, trace.calls_result), tuple(trace.names)) from reason
     lost = _lost(trace.dropped, root)
     if lost:
         walker.walk(lost, DISCARDED)
@@ -60,10 +73,11 @@ def traced(form: str, walker: Walker, trace: Trace) -> Loaded:
         form,
         walker.units,
         walker.arrays,
-        verdict(trace.names, trace.calls_result, bool(trace.oddities)),
+        verdict(trace.names, trace.calls_result),
         tuple(sorted(filter(runs_code, trace.names))),
         tuple(sorted(name for name in trace.names if not is_data(name) and not runs_code(name))),
         tuple(trace.oddities),
+        imports=tuple(trace.names),
     )
 
 

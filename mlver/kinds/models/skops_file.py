@@ -49,10 +49,11 @@ def read_skops(archive: Archive) -> Loaded:
         "skops",
         walker.units,
         walker.arrays,
-        verdict(names, False, False),
+        verdict(names, False),
         tuple(sorted(filter(runs_code, names))),
         tuple(sorted(name for name in names if not is_data(name) and not runs_code(name))),
         facts=facts,
+        imports=tuple(names),
     )
     found = gathered(found)
     return replace(found, facts={**found.facts, **facts})

@@ -1,7 +1,8 @@
-"""What the names in a pickle are worth: plain data, unknown, or code that runs when it is loaded.
+"""The three verdicts on loading a model file, and what the names in one are worth.
 
 There is no verdict "safe": lists of dangerous names are never complete, so a name that is on no
-list at all is "unknown".
+list at all is "unknown". What only a file can be whose format has no way to name something to import or
+call is "plain data": a pickle never is, whatever it imports; see docs/design/models.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 PLAIN: Final = "plain data"
 UNKNOWN: Final = "unknown"
 RUNS: Final = "runs code"
+VERDICTS: Final = (PLAIN, UNKNOWN, RUNS)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -50,7 +52,9 @@ _RUNNING_MODULES: Final = _words(
     bdb timeit profile cProfile trace webbrowser urllib http requests httpx aiohttp ftplib smtplib telnetlib
     poplib imaplib nntplib asyncio multiprocessing _winapi threading _thread signal inspect gc _testcapi pip
     ensurepip venv site setuptools distutils pkg_resources pydoc doctest idlelib lib2to3 commands popen2
-    tempfile linecache antigravity this tkinter sqlite3 atexit faulthandler resource fcntl mmap
+    tempfile linecache antigravity this tkinter sqlite3 atexit faulthandler resource fcntl mmap ssl httplib
+    urllib2 xmlrpc wsgiref mailcap pyrepl _pyrepl _xxsubinterpreters _interpreters _posixshmem _osx_support
+    py_compile compileall modulefinder jinja2 mako fabric paramiko invoke pexpect plumbum jsonpickle
     """
 )
 _RUNNING: Final = _words(
@@ -64,13 +68,20 @@ _RUNNING: Final = _words(
     types.LambdaType joblib.load joblib.numpy_pickle.load numpy.load numpy.save numpy.fromfile
     pandas.read_pickle pandas.io.pickle.read_pickle pandas.eval torch.load torch.serialization.load
     logging.config.dictConfig logging.config.fileConfig uuid._popen uuid._get_command_stdout yaml.load
-    yaml.unsafe_load torch.storage._load_from_bytes
+    yaml.unsafe_load yaml.full_load torch.storage._load_from_bytes pandas.read_csv pandas.io.parsers.readers.read_csv
+    pandas.DataFrame.to_pickle pandas.DataFrame.query pandas.DataFrame.eval pandas.io.common.get_handle
+    numpy.savetxt numpy.loadtxt numpy.genfromtxt numpy.memmap builtins.help copyreg.pickle copyreg.add_extension
+    pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.unlink keras.models.load_model
+    keras.saving.load_model keras.utils.get_file keras.src.utils.file_utils.get_file
+    keras.config.enable_unsafe_deserialization sympy.sympify
     """
 )
 _RUNNING_PREFIXES: Final = (
     "numpy.testing.", "numpy.distutils.", "numpy.f2py.", "numpy.ctypeslib.", "torch.hub.", "torch._inductor.",
     "torch._dynamo.", "torch.utils.", "torch.package.", "torch.jit.", "scipy.weave.", "joblib.externals.",
-    "pandas.core.computation.",
+    "pandas.core.computation.", "torch.fx.", "torch.library.", "torch.distributed.", "torch.multiprocessing.",
+    "torch.ops.", "torch.classes.", "mlflow.projects.", "sympy.core.sympify.", "sympy.parsing.", "numpy.lib.npyio.",
+    "numpy.lib._npyio_impl.", "numpy.lib.format.",
 )  # fmt: skip
 
 
@@ -110,12 +121,9 @@ def is_data(path: str) -> bool:
     return path in _DATA
 
 
-def verdict(names: Iterable[str], calls_result: bool, odd: bool) -> str:
-    """Return what loading the file would do, as far as its names tell: PLAIN, UNKNOWN or RUNS.
+def verdict(names: Iterable[str], calls_result: bool) -> str:
+    """Return what loading a file that names things to import would do, as far as the names tell: UNKNOWN or RUNS.
 
-    `calls_result`: something other than a name is called; `odd`: the stream does what no pickler writes.
+    `calls_result`: something other than a name is called.
     """
-    names = list(names)
-    if calls_result or any(map(runs_code, names)):
-        return RUNS
-    return PLAIN if not odd and all(map(is_data, names)) else UNKNOWN
+    return RUNS if calls_result or any(map(runs_code, names)) else UNKNOWN

@@ -9,6 +9,7 @@ Layout: `torch/serialization.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,10 +20,10 @@ from mlver.kinds.models.dtypes import DType, checked_shape
 from mlver.kinds.models.known import KNOWN, NO
 from mlver.kinds.models.limits import INFLATE_FLOOR
 from mlver.kinds.models.loaded import Loaded
-from mlver.kinds.models.pickle_file import traced, unpickled
+from mlver.kinds.models.pickle_file import is_pickle, traced, unpickled
 from mlver.kinds.models.pickle_vm import Trace
 from mlver.kinds.models.strided import strided
-from mlver.kinds.models.symbols import RUNS
+from mlver.kinds.models.symbols import RUNS, runs_code, verdict
 from mlver.kinds.models.torch_walk import ORDERED, TorchWalker, entries
 from mlver.kinds.models.values import Call, Pairs, Symbol, Tagged
 
@@ -72,6 +73,7 @@ def read_torch(archive: Archive) -> Loaded:
     root = unpickled(archive.part(name), trace, walker, known, file.storage)
     found = traced("pytorch", walker, trace)
     code = _code(archive, file.prefix)
+    found = _with_others(found, archive, name)
     archive.leave_out(*(file.prefix + extra for extra in _UNNAMED))
     for member, value in archive.rest().items():
         walker.put(f"__members__.{member.removeprefix(file.prefix)}", value)
@@ -172,6 +174,23 @@ def _code(archive: Archive, prefix: str) -> tuple[str, ...]:
     """Return the names of TorchScript's source files, which are run when the model is."""
     found = [name.removeprefix(prefix) for name in archive.names() if name.startswith(f"{prefix}code/")]
     return tuple(sorted(name for name in found if name.endswith(".py")))
+
+
+def _with_others(found: Loaded, archive: Archive, main: str) -> Loaded:
+    """Return `found` with what other pickles in the archive import: `torch.jit.load` reads them, too."""
+    names: dict[str, None] = {}
+    calls = False
+    for member in archive.names():
+        if member == main or not (member.endswith(".pkl") or is_pickle(archive.peek(member))):
+            continue
+        trace = Trace()
+        with suppress(Unreadable):  # what was read of it counts
+            unpickled(archive.peek(member), trace, TorchWalker(), persistent=lambda pid: pid)
+        names |= trace.names
+        calls = calls or trace.calls_result
+    running = tuple(dict.fromkeys([*found.running, *filter(runs_code, names)]))
+    worst = RUNS if verdict(names, calls) == RUNS else found.verdict
+    return replace(found, verdict=worst, running=running, imports=tuple(dict.fromkeys([*found.imports, *names])))
 
 
 def _root_class(root: Any) -> list[str]:

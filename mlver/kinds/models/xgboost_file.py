@@ -20,6 +20,7 @@ from mlver.kinds.base import Source, Unreadable, Value, read_all
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.dtypes import DType
 from mlver.kinds.models.loaded import Loaded
+from mlver.kinds.models.symbols import PLAIN
 from mlver.kinds.models.ubjson import parse_ubjson
 from mlver.kinds.models.walk import Walker
 
@@ -65,7 +66,7 @@ def xgboost_model(thing: dict[str, Any], form: str) -> Loaded:
     if isinstance(version, list):
         facts["library"] = f"XGBoost {'.'.join(map(str, version))}"
     importance = model.importance if model.trees else None
-    return Loaded(form, walker.units, walker.arrays, title="XGBoost", facts=facts, importance=importance)
+    return Loaded(form, walker.units, walker.arrays, PLAIN, title="XGBoost", facts=facts, importance=importance)
 
 
 def settings(thing: dict[str, Any]) -> Any:

@@ -180,7 +180,7 @@ def test_a_pickled_lightgbm_model_shows_its_trees() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (text()[:2000], "end of trees"),
+        (text()[: text().index(b"\n", 2000) + 1], "end of trees"),
         (text().replace(b"Tree=3", b"Tree=4"), "numbered"),
         (text().replace(b"num_class=1\n", b"num_class=1\nnum_class=2\n", 1), "twice"),
         (text().replace(b"tree_sizes=", b"tree_sizes=9 "), "more or fewer trees"),

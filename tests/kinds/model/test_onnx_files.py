@@ -126,7 +126,7 @@ def test_weights_in_another_file_are_named() -> None:
         "shape": [2, 2], "dtype": "float32", "external": "weights.bin", "offset": 64, "length": 16,
     }  # fmt: skip
     assert KIND.summary(units)["external"] == ["weights.bin"]
-    assert units.verdict == "plain data"
+    assert units.verdict == "unknown"
 
 
 def test_weights_outside_of_the_folder_are_no_plain_data() -> None:

@@ -250,7 +250,7 @@ def test_a_summary_says_what_the_model_is() -> None:
     assert KIND.summary(read(joblib_bytes(making.columns())))["class"] == (
         "Pipeline(ColumnTransformer(StandardScaler, OneHotEncoder), LogisticRegression)"
     )
-    assert KIND.summary(read(joblib_bytes({"w": np.ones(3)})))["verdict"] == "plain data"
+    assert KIND.summary(read(joblib_bytes({"w": np.ones(3)})))["verdict"] == "unknown"
 
 
 def test_a_json_model_is_read_by_dotted_paths() -> None:

@@ -65,10 +65,10 @@ def test_views_of_one_storage_in_any_order_are_their_own_values() -> None:
     assert units.get("grad")["class"] == "torch.Tensor (requires grad)"
 
 
-def test_a_state_dict_is_plain_data_with_dotted_names() -> None:
+def test_a_state_dict_has_dotted_names() -> None:
     units = read(file("state_dict.pt"), "models/s.pt")
     summary = KIND.summary(units)
-    assert (summary["class"], summary["format"], summary["verdict"]) == ("state dict", "pytorch", "plain data")
+    assert (summary["class"], summary["format"], summary["verdict"]) == ("state dict", "pytorch", "unknown")
     assert summary["elements"] == 32
     assert units.get("0.weight")["shape"] == [3, 4]
     assert units.get("_metadata")["entries"] == 6
@@ -83,7 +83,7 @@ def test_a_checkpoint_has_its_optimizer_beside_its_weights() -> None:
     assert said["model_state_dict.0.weight"] == read(file("state_dict.pt"), "s.pt").get("0.weight")
     assert said["device"] == {"device": "cpu"}
     assert said["size"] == [4, 3]
-    assert units.verdict == "plain data"
+    assert units.verdict == "unknown"
     assert KIND.summary(units)["class"] == "checkpoint"
 
 
