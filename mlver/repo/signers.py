@@ -24,15 +24,14 @@ from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.tree import FILE_TYPES, LINK
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.snapshot import find_in_tree
+from mlver.repo.whole_policy import SIGNERS, whole_policy
 from mlver.storage import durable
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 SETTING = "signing.allowed_signers"
-ENTRY = "allowed_signers"
 _LARGEST = 1 << 20  # bytes of a list
-_POLICY_ENTRIES = (ENTRY,)
 
 # whether a commit is signed by somebody on the list with these bytes
 Vouched = Callable[[CommitId, bytes], bool]
@@ -53,8 +52,7 @@ class Signers:
 
 def signers_path(project: Project) -> str | None:
     """Return the path that `[policy]` names; UsageError naming file, line and entry of what makes no sense."""
-    project.policy.known(_POLICY_ENTRIES)
-    return project.policy.text(ENTRY)
+    return whole_policy(project).allowed_signers
 
 
 def trusted_signers(repo: Repository, vouched: Vouched) -> Signers:
@@ -96,7 +94,7 @@ def _versioned(repo: Repository, vouched: Vouched) -> Signers:
         else:
             passed.append(id)
     if counts is None or since is None:
-        return Signers(None, f"no list: neither {SETTING} nor [policy] {ENTRY} in {PROJECT_FILE}")
+        return Signers(None, f"no list: neither {SETTING} nor [policy] {SIGNERS} in {PROJECT_FILE}")
     return Signers(reader.read(counts[1]), f"{counts[0]} of commit {since.short}", since, tuple(passed))
 
 

@@ -15,6 +15,7 @@ require_signed = true       # so is the promotion, by whoever promotes
 percents = [5, 25, 100]     # shares of the traffic, in this order
 environment = "requirements.txt"  # what serves; models were trained with the same versions
 fallback = "models/fallback.json"
+models = "plain data"       # of what verdict models may be; both this and `promote` of [policy] hold
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from dataclasses import dataclass
 from mlver.repo.conditions import Condition, parse_condition
 from mlver.repo.project import PROJECT_FILE, Project
 from mlver.repo.section import Section
+from mlver.repo.whole_policy import verdicts_of, whole_policy
 
 COMPLETE = "complete"
 _KNOWN = (
     "include", "require", "after", "approvers", "second_person", "automation", "no_open_alerts", "lineage", "fresh",
-    "no_leakage", "signed", "require_signed", "percents", "environment", "fallback",
+    "no_leakage", "signed", "require_signed", "percents", "environment", "fallback", "models",
 )  # fmt: skip
 
 
@@ -52,19 +54,22 @@ class StagePolicy:
     percents: tuple[int, ...] = ()
     environment: str | None = None
     fallback: str | None = None
+    models: tuple[str, ...] = ()  # verdicts that may go live, empty: all
 
     @property
     def asks(self) -> bool:
         """Whether it asks for anything at all."""
         plain = (self.second_person, self.no_open_alerts, self.lineage, self.fresh, self.no_leakage, self.signed)
-        return any(plain) or bool(self.require or self.after or self.approvers or self.percents or self.environment)
+        return any(plain) or bool(
+            self.require or self.after or self.approvers or self.percents or self.environment or self.models
+        )
 
 
 def stage_policy(project: Project, stage: str) -> StagePolicy:
     """Return what `stage` asks for; UsageError naming file, line and entry of what makes no sense."""
     section = project.sections("stages").get(stage)
     if section is None:
-        return StagePolicy(stage, f"{PROJECT_FILE}: stages.{stage}")
+        return StagePolicy(stage, f"{PROJECT_FILE}: stages.{stage}", models=whole_policy(project).promote)
     section.known(_KNOWN)
     texts = section.texts("require")
     return StagePolicy(
@@ -84,11 +89,13 @@ def stage_policy(project: Project, stage: str) -> StagePolicy:
         percents=_percents(section),
         environment=section.text("environment"),
         fallback=section.text("fallback"),
+        models=_models(section, project),
     )
 
 
 def check_policies(project: Project) -> None:
-    """Raise UsageError naming the first stage whose section makes no sense."""
+    """Raise UsageError naming the first stage, or the entry of `[policy]`, that makes no sense."""
+    whole_policy(project)
     for stage in project.sections("stages"):
         stage_policy(project, stage)
 
@@ -103,6 +110,11 @@ def _after(section: Section, project: Project) -> str | None:
         other = project.sections("stages").get(before)
         before = other.text("after") if other else None
     return after
+
+
+def _models(section: Section, project: Project) -> tuple[str, ...]:
+    own, whole = verdicts_of(section, "models"), whole_policy(project).promote
+    return tuple(word for word in own if word in whole) if own and whole else own or whole
 
 
 def _lineage(section: Section) -> bool:

@@ -24,6 +24,7 @@ from mlver.repo.staleness import stale_in
 from mlver.repo.steps import ASSUMED, MODEL
 from mlver.repo.tenures import Health
 from mlver.verbs.gate_leakage import judge_leakage
+from mlver.verbs.gate_models import judge_models
 from mlver.verbs.lineage import lineage
 
 ORDER = "order"
@@ -34,8 +35,8 @@ class GateRow:
     """One requirement of a stage, and whether a commit has it: `met`, `broken` or `unknown`, and why.
 
     `name` is `metric`, `order`, `percent`, `approver`, `second person`, `alerts`, `lineage`, `fresh`, `leakage`,
-    `signed`, `signature` or `environment`. A condition on a metric also says what was compared: of which slice, on
-    which version of which dataset, with which limit.
+    `signed`, `signature`, `environment` or `models`. A condition on a metric also says what was compared: of which
+    slice, on which version of which dataset, with which limit.
     """
 
     name: str
@@ -89,6 +90,7 @@ def gate(repo: Repository, asked: Asked) -> tuple[GateRow, ...]:
         (policy.signed, _signed),
         (policy.require_signed, _signable),
         (policy.environment is not None, _environment),
+        (bool(policy.models), _models),
     ]
     return (*rows, *(check(repo, asked) for wanted, check in checks if wanted))
 
@@ -256,6 +258,11 @@ def _environment(repo: Repository, asked: Asked) -> GateRow:
     except UsageError as error:
         return replace(row, state=UNKNOWN, why=error.message)
     return replace(row, state=BROKEN, why=_differences(wrong)) if wrong else row
+
+
+def _models(repo: Repository, asked: Asked) -> GateRow:
+    state, why = judge_models(repo, asked.commit, asked.policy.stage, asked.policy.models)
+    return GateRow("models", f"models are {' or '.join(asked.policy.models)}", state, why)
 
 
 def trained_with(repo: Repository, commit: CommitId, snapshot: Snapshot) -> Mapping[str, str]:

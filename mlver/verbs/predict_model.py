@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import Refused, UnknownRevision, UsageError
 from mlver.kinds.base import Unreadable
+from mlver.kinds.verdicts import PLAIN, RUNS
 from mlver.objects.ids import BlobId
 from mlver.repo.snapshot import Snapshot
 
@@ -85,12 +86,12 @@ def _checked(side: Snapshot, path: str, trust: bool) -> ChosenModel:
     if not isinstance(units, ModelUnits):
         raise UsageError(f"{where} is no model", hint="--model PATH")
     loaded = units.loaded
-    if loaded.verdict == "runs code":
+    if loaded.verdict == RUNS:
         named = f" ({', '.join(loaded.running[:3])})" if loaded.running else ""
         raise Refused(f"{where} runs code when loaded{named}; it is never loaded here", hint="mlver show " + path)
     if loaded.format not in _FORMATS and not loaded.format.startswith(_FORMATS):
         raise UsageError(f"{where} is {loaded.format}, which is not run here", hint=_SERVE)
-    if loaded.verdict != "plain data" and not trust:
+    if loaded.verdict != PLAIN and not trust:
         raise UsageError(
             f"{where} is {loaded.verdict}: its names are no proof that it only computes",
             hint="--trust runs it behind walls: mlver show " + path + " tells what it is made of",

@@ -56,7 +56,9 @@ def unpickled(
             count, digest = reader.rest()
         walker.walk(root)
     except Unreadable as reason:
-        raise UnreadableModel(str(reason), verdict(trace.names, trace.calls_result), tuple(trace.names)) from reason
+        rated, running = verdict(trace.names, trace.calls_result), list(filter(runs_code, trace.names))
+        said = f"{reason}; before that it runs code: {', '.join(running[:3])}" if running else str(reason)
+        raise UnreadableModel(said, rated, tuple(trace.names)) from reason
     lost = _lost(trace.dropped, root)
     if lost:
         walker.walk(lost, DISCARDED)

@@ -11,10 +11,9 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterable
 from typing import Final
 
-PLAIN: Final = "plain data"
-UNKNOWN: Final = "unknown"
-RUNS: Final = "runs code"
-VERDICTS: Final = (PLAIN, UNKNOWN, RUNS)
+from mlver.kinds.verdicts import PLAIN, RUNS, UNKNOWN
+
+__all__ = ["PLAIN", "RUNS", "UNKNOWN", "canonical", "is_data", "runs_code", "verdict"]
 
 
 def _words(text: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlver.kinds.models.rating import rate
-from mlver.kinds.models.symbols import VERDICTS
+from mlver.kinds.verdicts import VERDICTS
 from tests.kinds.byte_source import ByteSource
 from tests.kinds.model import shapes
 

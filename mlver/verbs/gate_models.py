@@ -1,0 +1,37 @@
+"""The part of a gate that asks what loading the models of a release would do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mlver.kinds.verdicts import PLAIN, VERDICTS
+from mlver.objects.ids import CommitId
+from mlver.objects.tree import LINK
+from mlver.repo.conditions import BROKEN, MET
+from mlver.repo.release_store import release_of
+from mlver.repo.repository import Repository
+
+
+def judge_models(repo: Repository, commit: CommitId, stage: str, allowed: Collection[str]) -> tuple[str, str]:
+    """Return MET when every model that `stage` would serve of `commit` has a verdict of `allowed`, else BROKEN and why.
+
+    Looked at is every file of the release that a loader of models could take for one, whatever kind it is said to
+    be. A symbolic link is no file, and its target could be anything: it counts as what is not allowed.
+    """
+    from mlver.kinds.models.rating import Rating, rate
+
+    if set(allowed) == set(VERDICTS):
+        return MET, ""
+    snapshot = repo.snapshot(commit)
+    found: list[tuple[str, Rating]] = []
+    for artifact in release_of(snapshot, stage).artifacts:
+        link = artifact.type == LINK
+        rating = Rating("unknown", "a link") if link else rate(snapshot.source(artifact.path), artifact.kind)
+        if rating is not None and rating.verdict not in allowed:
+            found.append((artifact.path, rating))
+    if not found:
+        return MET, ""
+    path, worst = max(found, key=lambda one: VERDICTS.index(one[1].verdict) if one[1].verdict != PLAIN else -1)
+    why = f" ({worst.why})" if worst.why else ""
+    more = f"; {len(found) - 1} more" if len(found) > 1 else ""
+    return BROKEN, f"{path} is {worst.verdict}{why}{more}"

@@ -1,0 +1,138 @@
+"""`[policy] promote` and `[stages.NAME] models`: what a release may hold, as loaders would take it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from mlver.errors import UsageError
+from mlver.verbs.check import check
+from mlver.verbs.commit import commit
+from mlver.verbs.deployed import ledger
+from mlver.verbs.diff import diff
+from mlver.verbs.diff_result import ArtifactDiff
+from mlver.verbs.promote import NotLetThrough, promote
+from tests.kinds.model.shapes import PLAIN_PICKLE, npy, safetensors
+from tests.verbs.stages import Clinic
+
+PLAIN = '[policy]\npromote = "plain data"\n'
+NOT_RUN = '[policy]\npromote = ["plain data", "unknown"]\n'
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    return Clinic(tmp_path / "clinic")
+
+
+def rows(bench: Clinic, stage: str = "prod") -> list[tuple[str, str, str]]:
+    return [(row.requirement, row.state, row.why) for row in check(bench.repo, "HEAD", against=stage).rows]
+
+
+def test_only_plain_data_goes_live_where_the_policy_says_so(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN)
+    clinic.write("models/m.safetensors", safetensors())
+    clinic.write("rules/rules.json", [{"id": "R1", "if": "x > 3", "then": "drop"}])
+    clinic.commit("numbers alone")
+    assert rows(clinic) == [("models are plain data", "met", "")]
+    promote(clinic.repo, "prod")
+    clinic.write("models/late.pkl", pickle.dumps({"a": 1}))
+    clinic.commit("a pickle")
+    with pytest.raises(NotLetThrough, match=r"models/late\.pkl is unknown") as caught:
+        promote(clinic.repo, "canary")
+    assert caught.value.exit_code == 1
+    assert promote(clinic.repo, "canary", dry_run=True).refused == (
+        "models are plain data: models/late.pkl is unknown (pickle can name code)",
+    )
+
+
+def test_a_policy_may_refuse_only_what_runs_code(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", NOT_RUN)
+    clinic.write("models/m.pkl", pickle.dumps({"a": 1}))
+    clinic.commit("a pickle")
+    assert rows(clinic) == [("models are plain data or unknown", "met", "")]
+    clinic.write("models/n.pkl", PLAIN_PICKLE)
+    clinic.commit("a payload")
+    assert rows(clinic)[0][1:] == ("broken", "models/n.pkl is runs code (os.system)")
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "kind"),
+    [
+        ("models/weights", PLAIN_PICKLE, "config"),
+        ("config/params.json", pickle.dumps([1]), "config"),
+        ("models/x.bin", PLAIN_PICKLE, "code"),
+        ("models/x.npy", npy([1, None], allow_pickle=True), "config"),
+        ("models/x.safetensors", b"", "model"),
+    ],
+)
+def test_no_name_and_no_kind_hides_a_model(clinic: Clinic, path: str, data: bytes, kind: str) -> None:
+    clinic.write("mlver.toml", f'{PLAIN}[[artifact]]\npath = "{path}"\nkind = "{kind}"\n')
+    clinic.write(path, data or safetensors()[:-3])
+    clinic.commit("hidden")
+    assert [row[1] for row in rows(clinic)] == ["broken"]
+
+
+def test_a_link_is_no_plain_data(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN)
+    clinic.write("models/m.json", {"a": 1})
+    os.symlink("m.json", clinic.root / "models" / "n.json")
+    (clinic.root / ".mlver" / "config.toml").write_text('symlinks = "store"\n')
+    commit(clinic.reopen(), "a link")
+    assert rows(clinic)[0][1:] == ("broken", "models/n.json is unknown (a link)")
+
+
+def test_what_is_not_served_is_not_asked_about(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN)
+    clinic.write("models/m.json", {"a": 1})
+    clinic.write("data/x.npz", PLAIN_PICKLE)
+    clinic.commit("data")
+    assert rows(clinic)[0][1] == "met"
+
+
+def test_stage_and_policy_both_hold(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", f'{NOT_RUN}[stages.prod]\nmodels = "plain data"\n')
+    clinic.write("models/m.pkl", pickle.dumps({"a": 1}))
+    clinic.commit("a pickle")
+    assert rows(clinic, "prod")[0][:2] == ("models are plain data", "broken")
+    promote(clinic.repo, "canary")
+    done = promote(clinic.repo, "prod", override=True, reason="INC-7: no other model there is")
+    assert done.warnings[0].startswith("passed over: models are plain data: models/m.pkl is unknown")
+    kept = ledger(clinic.repo, "prod").entries[0].evidence
+    assert kept["override"] == "override"
+    assert json.dumps(kept["gate"]).count("models/m.pkl") == 1
+
+
+def test_a_mistyped_policy_lets_nothing_through(clinic: Clinic) -> None:
+    clinic.write("models/m.json", {"a": 1})
+    for text, word in (
+        ('[policy]\npromote = "safe"\n', "no verdict on a model is called 'safe'"),
+        ('[policy]\npromote = "unknown"\n', "must name 'plain data'"),
+        ("[policy]\npromote = true\n", "expected a text"),
+        ("[policy]\npromotes = []\n", "unknown entry 'promotes'"),
+        ('[stages.prod]\nmodels = "plain"\n', "no verdict on a model is called 'plain'"),
+    ):
+        clinic.write("mlver.toml", text)
+        clinic.commit("a policy") if text else None
+        with pytest.raises(UsageError, match=word) as caught:
+            promote(clinic.repo, "prod")
+        assert caught.value.message.startswith("mlver.toml:1: ")
+
+
+def _artifact(bench: Clinic) -> ArtifactDiff:
+    return diff(bench.repo, "HEAD~1", "HEAD").artifacts[0]
+
+
+def test_a_diff_says_first_that_the_verdict_changed(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", '[[artifact]]\npath = "models/m"\nkind = "model"\n')
+    clinic.write("models/m", b'{"a": 1}')
+    clinic.commit("numbers")
+    clinic.write("models/m", PLAIN_PICKLE)
+    clinic.commit("a payload")
+    assert "loading it: plain data → runs code" in _artifact(clinic).summary
+    clinic.write("models/m", PLAIN_PICKLE[:-1])
+    clinic.commit("a payload, and then it breaks")
+    assert "before that it runs code: os.system" in (_artifact(clinic).unreadable or "")
