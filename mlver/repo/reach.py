@@ -7,10 +7,11 @@ from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
-from mlver.objects.commit import Commit, Derivation, GitState
+from mlver.objects.commit import Commit, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, TreeId
 from mlver.objects.state import FactBatch
 from mlver.objects.tree import Entry
+from mlver.repo.recorded import check_named, read_derivation
 from mlver.repo.snapshot import read_tree
 from mlver.store.frames import TYPES
 from mlver.store.object_store import ObjectStore
@@ -73,7 +74,7 @@ class Shipment:
     def add_derivation(self, id: DerivationId) -> None:
         """Ask for a derivation with its environment and patch."""
         if self._transfer.add(id):
-            derivation = self._source.get_object(Derivation, id)
+            derivation = read_derivation(self._source, id)
             if derivation.environment is not None:
                 self._transfer.add(derivation.environment)
             self._add_patch(derivation.git)
@@ -84,6 +85,7 @@ class Shipment:
         if commit.environment is not None:
             self._transfer.add(commit.environment)
         self._add_patch(commit.git)
+        check_named(id, commit)
         for derivation in commit.derivations.values():
             self.add_derivation(derivation)
         before = self._source.get_object(Commit, commit.parents[0]).tree if commit.parents else None

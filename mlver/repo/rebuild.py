@@ -10,6 +10,7 @@ from mlver.errors import NegativeAnswer
 from mlver.objects.commit import Derivation
 from mlver.objects.ids import BlobId, DerivationId
 from mlver.repo.programs import Ran
+from mlver.repo.recorded import read_derivation
 from mlver.repo.scratch import Scratch
 from mlver.repo.steps import METRICS
 
@@ -50,7 +51,7 @@ def steps(repo: Repository, recorded: Iterable[DerivationId], *, metrics: bool =
     found: list[Derivation] = []
     written: set[str] = set()
     for id in dict.fromkeys(recorded):
-        one = repo.store.get_object(Derivation, id)
+        one = read_derivation(repo.store, id)
         paths = {output.path for output in one.outputs if metrics or output.kind != METRICS}
         if one.command and paths and not paths & written:
             found.append(one)

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import BinaryIO
 
-from mlver.errors import Damaged, Refused, UnknownRevision
+from mlver.errors import Damaged, Redacted, Refused, UnknownRevision
 from mlver.kinds import registry
-from mlver.kinds.base import Kind, Source, Spec, Units
+from mlver.kinds.base import Kind, Source, Spec, Units, Unreadable
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import TREE, Entry, Tree
-from mlver.repo.names import check_name
+from mlver.repo.names import MAX_DEPTH, MAX_PATH, check_name
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.store.object_store import ObjectStore
 
 _UNITS_KEPT = 64
+_LISTED = 50_000  # entries of a walk; below that nothing can hurt
+_REPEATED = 50  # times one stored entry may be listed in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,11 @@ class Snapshot:
         """The mlver.toml of this snapshot."""
         if PROJECT_FILE not in self.artifacts:
             return Project()
-        with self.source(PROJECT_FILE).open() as stream:
-            return parse_project(stream.read(), PROJECT_FILE)
+        try:
+            with self.source(PROJECT_FILE).open() as stream:
+                return parse_project(stream.read(), PROJECT_FILE)
+        except Redacted:
+            return Project()
 
     def spec(self, path: str, key: tuple[str, ...] = ()) -> Spec:
         """Key columns and options of one artifact; `key` overrides those of mlver.toml."""
@@ -129,10 +134,13 @@ class Snapshot:
         return registry.get_any(self.find(path).kind)
 
     def units(self, path: str, key: tuple[str, ...] = ()) -> Units:
-        """Return the units of one artifact or folder; raises `Unreadable` when its bytes are not its kind's."""
+        """Return the units of one artifact or folder; raises `Unreadable` when its bytes are gone or not its kind's."""
         slot = (path, key)
         if slot not in self._units:
-            self._units[slot] = self.kind(path).units(self.content(path), self.spec(path, key))
+            try:
+                self._units[slot] = self.kind(path).units(self.content(path), self.spec(path, key))
+            except Redacted as error:  # there is nothing to compare, and the reason is shown
+                raise Unreadable(error.message) from None
             if len(self._units) > _UNITS_KEPT:
                 self._units.popitem(last=False)
         return self._units[slot]
@@ -152,16 +160,41 @@ def artifact_spec(project: Project, path: str, kind: str, key: tuple[str, ...] =
 
 
 def walk_tree(store: ObjectStore, root: TreeId) -> Iterator[tuple[str, Entry]]:
-    """Yield (path, entry) of every file below `root`, each name passed by the gate."""
+    """Yield (path, entry) of every file below `root`, each name passed by the gate.
+
+    Damaged for a tree that is deeper than any may be, and for one that lists the same few folders over and over.
+    """
     pending = [("", root)]
+    visits = Visits()
     while pending:
         prefix, id = pending.pop()
-        for entry in read_tree(store, id).entries:
+        tree = read_tree(store, id)
+        visits.add(id, len(tree.entries), prefix)
+        for entry in tree.entries:
             if entry.type == TREE:
                 assert isinstance(entry.id, TreeId)
                 pending.append((prefix + entry.name + "/", entry.id))
             else:
                 yield prefix + entry.name, entry
+
+
+class Visits:
+    """Tells a tree that people made from one that a few bytes blow up: by depth, and by how often folders repeat."""
+
+    def __init__(self) -> None:
+        self._seen: set[TreeId] = set()
+        self._listed = self._stored = 0
+
+    def add(self, id: TreeId, entries: int, prefix: str) -> None:
+        """Count a visit of folder `id`, at `prefix` (empty, or ending in a slash); Damaged when it is too much."""
+        self._listed += 1 + entries
+        if id not in self._seen:
+            self._seen.add(id)
+            self._stored += 1 + entries
+        if self._listed > _LISTED and self._listed > _REPEATED * self._stored:
+            raise Damaged(f"tree {id.short} repeats: {self._stored} entries stand for {self._listed} and more")
+        if prefix.count("/") >= MAX_DEPTH or len(prefix) > MAX_PATH:
+            raise Damaged(f"tree {id.short} lies deeper than any folder may: {prefix[:80]}")
 
 
 def read_tree(store: ObjectStore, id: TreeId) -> Tree:
@@ -210,12 +243,14 @@ def changed_paths(
 ) -> Iterator[tuple[str, Entry | None, Entry | None]]:
     """Yield (path, old entry, new entry) of every file that differs; equal folders are not read."""
     pending: list[tuple[str, TreeId | None, TreeId | None]] = [("", old, new)]
+    sides = (Visits(), Visits())
     while pending:
         prefix, a, b = pending.pop()
         if a == b:
             continue
-        left = {e.name: e for e in read_tree(store, a).entries} if a else {}
-        right = {e.name: e for e in read_tree(store, b).entries} if b else {}
+        left, right = (
+            _entries(store, id, prefix, visits) if id else {} for id, visits in zip((a, b), sides, strict=True)
+        )
         for name in sorted(left.keys() | right.keys()):
             old_entry, new_entry = left.get(name), right.get(name)
             if old_entry == new_entry:
@@ -226,6 +261,12 @@ def changed_paths(
             files = [e if e and e.type != TREE else None for e in (old_entry, new_entry)]
             if any(files):
                 yield prefix + name, files[0], files[1]
+
+
+def _entries(store: ObjectStore, id: TreeId, prefix: str, visits: Visits) -> dict[str, Entry]:
+    tree = read_tree(store, id)
+    visits.add(id, len(tree.entries), prefix)
+    return {entry.name: entry for entry in tree.entries}
 
 
 def _tree_id(id: BlobId | TreeId | None) -> TreeId | None:

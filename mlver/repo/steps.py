@@ -8,6 +8,7 @@ from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.history import ancestors
 from mlver.repo.past import Past
+from mlver.repo.recorded import read_derivation
 from mlver.repo.recording import assumed_inputs
 
 ASSUMED = "assumed"
@@ -60,7 +61,7 @@ def recorded(past: Past, commit: CommitId, path: str, blob: BlobId) -> tuple[Der
     id = past.repo.commit(commit).derivations.get(path)
     if id is None:
         return None
-    derivation = past.repo.store.get_object(Derivation, id)
+    derivation = read_derivation(past.repo.store, id)
     return (id, derivation) if any(one.id == blob for one in derivation.outputs) else None
 
 

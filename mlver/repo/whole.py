@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlver.errors import Damaged
-from mlver.objects.commit import Commit, Derivation, GitState
+from mlver.objects.commit import Commit, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch, Operation, View
 from mlver.objects.tree import Tree
@@ -17,6 +17,7 @@ from mlver.repo.generation import collection_of
 from mlver.repo.head import Head
 from mlver.repo.history import view_heads
 from mlver.repo.reach import Before
+from mlver.repo.recorded import check_named, read_derivation
 from mlver.store.object_store import ObjectStore
 
 
@@ -101,11 +102,13 @@ class _Walk:
 def children(store: ObjectStore, id: ObjectId) -> list[ObjectId]:
     """Return what an object names and cannot be without; Damaged when it is missing itself."""
     if isinstance(id, CommitId):
-        return _of_commit(store.get_object(Commit, id))
+        commit = store.get_object(Commit, id)
+        check_named(id, commit)
+        return _of_commit(commit)
     if isinstance(id, TreeId):
         return [entry.id for entry in store.get_object(Tree, id).entries]
     if isinstance(id, DerivationId):
-        derivation = store.get_object(Derivation, id)
+        derivation = read_derivation(store, id)
         made_in = [derivation.environment] if derivation.environment is not None else []
         return [*made_in, *_patch(derivation.git)]
     if isinstance(id, FactBatchId):

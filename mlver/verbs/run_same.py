@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlver.kinds.base import Value
-from mlver.objects.commit import Derivation
 from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.history import all_heads
 from mlver.repo.metric_facts import MetricValue, metric_values
+from mlver.repo.recorded import read_derivation
 from mlver.repo.recording import named, plain_parameters
 from mlver.repo.repository import Repository
 
@@ -58,7 +58,7 @@ def same_run(
             if id in seen:
                 continue
             seen.add(id)
-            one = repo.store.get_object(Derivation, id)
+            one = read_derivation(repo.store, id)
             if (one.command, dict(one.parameters)) != wanted or not one.inputs or one.exit not in (0, None):
                 continue
             if not declared <= {used.path for used in one.inputs}:

@@ -22,7 +22,7 @@ from tests.kit import Bench
 
 ODD = [
     "new\nline.csv", "tab\t", "esc\x1b[31mred\x1b[0m", "carriage\rreturn", "bidi\u202egpj.exe", "isolate\u2066x",
-    "-rf", "--help", "#hash", "a#b", "a#b#c", "@at", "a@HEAD", "HEAD", "main", "x:y", "HEAD:x", "sp ace", " lead",
+    "-rf", "--help", "#hash", "a#b", "a#b#c", "@at", "a@HEAD", "HEAD", "main", "xy:z", "HEAD:x", "sp ace", " lead",
     "trail ", "trail.", "é", "e\u0301", "emoji😀", "quote\"'", "$(touch x)", "`x`", "*", "?", "[a]", "~x", "\u200b",
     "CON", "nul.txt", "..x", "x..", "...", "C1\x85", "ls\u2028x", "%s%n", "{0}", "[red]markup", "a" * 255,
 ]  # fmt: skip

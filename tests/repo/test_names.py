@@ -13,7 +13,7 @@ HOSTILE = [
     "\ufeff.git", "\uff0egit", "bad\udcff.csv", "x" * 256, "é" * 128,
 ]  # fmt: skip
 LEGITIMATE = [
-    "train.csv", "a b", "-x", "--help", "#1", "ünïcode.csv", "日本語.parquet", "a:b", "2024-01-01T10:00.csv",
+    "train.csv", "a b", "-x", "--help", "#1", "ünïcode.csv", "日本語.parquet", "ab:c", "2024-01-01T10:00.csv",
     "new\nline",
     "tab\there", "quote'\"", "$HOME", "*", "?", "con", "nul.txt", "COM1", ".env.example", ".gitignore", ".mlverignore",
     ".gitattributes", "git", "mlver", "mlver.toml", "a..b", "...", "x~1", "\u202etxt.exe", "e\u0301",
