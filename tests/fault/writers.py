@@ -43,7 +43,7 @@ def mixture(root: Path, name: str, count: int) -> list[str]:
         for number in range(count):
             (root / f"models/{name}.bin").write_bytes(sealed(rnd, 200))
             id = str(repo.commit(f"{name} {number}", allow_empty=True).commit)
-            repo.tags.add(f"{name}-{number}", id)
+            repo.set_ref("tag", f"{name}-{number}", id)
             repo.notes.add(id, f"{name} {number} noted")
             repo.metrics.add(id, {f"m.{name}": number})
             repo.promote(name, id)
