@@ -76,6 +76,9 @@ def _pending(old: View, new: View) -> list[str]:
 def _facts(repo: Repository, old: FactBatchId | None, new: FactBatchId | None) -> list[str]:
     if old == new:
         return []
+    sides = (("added", new), ("taken back", old))
+    if gone := [verb for verb, head in sides if head is not None and not repo.store.has(head)]:
+        return [f"facts {verb}, no longer here" for verb in gone]  # gc drops what was undone long ago
     counts = {"added": _count(repo, new, old), "taken back": _count(repo, old, new)}
     return [f"{count} fact{'s' if count != 1 else ''} {verb}" for verb, count in counts.items() if count]
 

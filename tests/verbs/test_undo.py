@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlver.errors import Conflict, NegativeAnswer, UnknownRevision
+from mlver.errors import Collected, Conflict, NegativeAnswer, UnknownRevision
 from mlver.objects.encoding import encode
 from mlver.repo.transaction import transact
 from mlver.verbs.branch import delete_ref, set_ref, switch
+from mlver.verbs.gc import gc
 from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote, rollback
@@ -113,6 +114,17 @@ def test_facts_and_stages_are_told_in_words(night: tuple) -> None:
         (f"prod/clinic=C: nothing -> {ids['v2'].short}",),
         ("2 facts added",),
     ]
+
+
+def test_the_log_is_read_also_where_gc_has_dropped_facts_that_were_undone(bench: Bench) -> None:
+    add_note(bench.repo, "HEAD", "a note")
+    taken = undo(bench.repo)
+    gc(bench.repo, grace="0", full=True)
+    told = [operation.effects for operation in op_log(bench.repo).operations]
+    assert told[1:3] == [("facts taken back, no longer here",), ("facts added, no longer here",)]
+    with pytest.raises(Collected):
+        undo(bench.repo, str(taken.operation))
+    assert undo(bench.repo).undone.command == "commit: v2"
 
 
 def test_production_follows_an_undo(night: tuple) -> None:
