@@ -3,11 +3,10 @@
 Run with `python -I -S warm_client.py SOCKET WORDS...`, from builtin modules alone: it starts in 10 ms.
 """
 
+import _socket
 import marshal
 import posix
 import sys
-
-import _socket
 
 
 def main() -> int:

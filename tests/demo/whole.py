@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ class Recorder(Player):
     def _arguments(self, command: str) -> list[str]:
         program, *words = shlex.split(command)
         return [*warm.mlver(), *words] if program == "mlver" else super()._arguments(command)
+
+    def _environment(self) -> dict[str, str]:
+        return {**super()._environment(), "PATH": _path()}
 
     def run(self, command: str, *, code: int = 0, folder: Path | None = None) -> str:
         if command.startswith(_BEFORE_ROLLBACK):
@@ -139,5 +144,8 @@ def git(folder: Path, *words: str) -> str:
 _SOMEBODY = {"NAME": "ana", "EMAIL": "ana@example.org", "DATE": "2024-02-01T00:00:00Z"}
 
 
+@functools.cache
 def _path() -> str:
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    """Where `python` is: commands find the warm one, which has what the clinic's scripts import."""
+    programs = warm.programs(Path(tempfile.mkdtemp(prefix="programs-")) / "bin")
+    return os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +67,7 @@ def run(page: str, folder: Path, *, installed: bool = False) -> list[str]:
     With `installed`, each `mlver` is a process that starts from nothing, as a reader's is; else a warm one.
     """
     todo = commands(page)
-    bin_folder = _programs(folder / "bin", (sys.executable, "-m", "mlver") if installed else warm.mlver())
+    bin_folder = warm.programs(folder / "bin", (sys.executable, "-m", "mlver") if installed else None)
     (folder / "reader").mkdir()
     script = "exec 2>&1\n" + "".join(f"{c.text}\nprintf '{_BETWEEN}%d\\n' $?\n" for c in todo)
     done = subprocess.run(
@@ -117,16 +115,6 @@ def _trim(lines: list[str]) -> list[str]:
     """Without the blank lines at the beginning and the end."""
     kept = "\n".join(lines).strip("\n")
     return kept.split("\n") if kept else []
-
-
-def _programs(folder: Path, mlver: Sequence[str]) -> Path:
-    """Make `mlver` and `python` of this environment and this source tree callable by name."""
-    folder.mkdir(parents=True)
-    for name, words in (("mlver", mlver), ("python", [sys.executable]), ("python3", [sys.executable])):
-        program = folder / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        program.chmod(0o755)
-    return folder
 
 
 def _environment(folder: Path, programs: Path) -> dict[str, str]:
