@@ -33,6 +33,7 @@ from mlver.repo.release_store import (
 )
 from mlver.repo.settings import ALWAYS
 from mlver.storage import durable
+from mlver.storage.looking import exists, is_folder, link_target, names_in
 from mlver.storage.swap import carry_off, swap_link, take_away, turn
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 _ALL = "all"
 _LINK = "current"
 _ATTEMPTS = 5
+_ASTRAY = "the link is not where the operation log says"
+_LOOKS, _PAUSE = 3, 0.02  # seconds: a move that is being made is done by then
 _IN_WORK = 3600.0  # seconds a release that no operation names may be somebody's who is about to record it
 
 Slot = tuple[str, str]  # stage and scope
@@ -61,12 +64,9 @@ def link_path(repo: Repository, stage: str, scope: str) -> Path:
 
 def linked(repo: Repository, stage: str, scope: str) -> str | None:
     """Return the name of the release the link points to, None when there is no link or it leads nowhere."""
-    try:
-        target = os.readlink(link_path(repo, stage, scope))
-    except OSError:
-        return None
-    name = target.rpartition("/")[2]
-    return name if (store_folder(repo) / name).is_dir() else None
+    target = link_target(link_path(repo, stage, scope))
+    name = (target or "").rpartition("/")[2]
+    return name if name and is_folder(store_folder(repo) / name) else None
 
 
 def serves(repo: Repository, stage: str) -> bool:
@@ -75,7 +75,7 @@ def serves(repo: Repository, stage: str) -> bool:
         always = repo.settings.get("releases.write") == ALWAYS
     except UsageError:  # of the settings; whoever changes something is told
         always = True
-    return always or (repo.dot / "releases" / stage).is_dir()
+    return always or is_folder(repo.dot / "releases" / stage)
 
 
 def serve(repo: Repository, stage: str) -> None:
@@ -136,18 +136,34 @@ def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progre
 
 
 def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
-    """Read every file that is served now; return the stages and scopes that serve something else than they should."""
-    found = []
-    for slot, live in sorted(_wanted(repo, repo.view).items(), key=lambda item: item[0]):
-        if linked(repo, *slot) != live.release:
-            found.append((slot, "the link is not where the operation log says"))
-            continue
-        try:
-            if not files_match(repo, _release(repo, slot[0], live)):
-                found.append((slot, f"the files of release {live.release} are not those of commit {live.commit.short}"))
-        except MlverError as error:
-            found.append((slot, f"cannot be compared with its commit: {error.message}"))
-    return found
+    """Read every file that is served now; return the stages and scopes that serve something else than they should.
+
+    A move that is being made looks like one that a crash cut short, so a link is looked at again.
+    """
+    found = {slot: why for slot in _wanted(repo, repo.view) if (why := _damage(repo, slot))}
+    for _ in range(_LOOKS):
+        if _ASTRAY not in found.values():
+            break
+        time.sleep(_PAUSE)
+        with contextlib.suppress(Damaged):  # of a head that was damaged all along
+            repo.refresh()
+        again = {slot: _damage(repo, slot) for slot, why in found.items() if why == _ASTRAY}
+        found = {slot: why for slot in found if (why := again.get(slot, found[slot]))}
+    return sorted(found.items())
+
+
+def _damage(repo: Repository, slot: Slot) -> str | None:
+    live = _wanted(repo, repo.view).get(slot)
+    if live is None:
+        return None
+    if linked(repo, *slot) != live.release:
+        return _ASTRAY
+    try:
+        if not files_match(repo, _release(repo, slot[0], live)):
+            return f"the files of release {live.release} are not those of commit {live.commit.short}"
+    except MlverError as error:
+        return f"cannot be compared with its commit: {error.message}"
+    return None
 
 
 def mend_release(repo: Repository, slot: Slot) -> None:
@@ -226,15 +242,12 @@ def _linked_slots(repo: Repository) -> list[Slot]:
         (stage, EVERYONE if scope == _ALL else scope)
         for stage in _names(root)
         for scope in _names(root / stage)
-        if os.path.lexists(root / stage / scope / _LINK)
+        if exists(root / stage / scope / _LINK)
     ]
 
 
 def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return [name for name in names_in(folder) if not name.startswith(".")]
 
 
 def live_from_disk(repo: Repository) -> dict[Slot, Live]:
@@ -269,9 +282,9 @@ def _follow(repo: Repository, slot: Slot) -> list[Slot]:
             if old := carry_off(link, lambda: _released(repo, slot) is None):
                 durable.remove_tree(old.parent)
                 durable.fsync_dir(link.parent)
-            return [] if os.path.lexists(link) else [slot]
+            return [] if exists(link) else [slot]
         take_away(store_folder(repo) / name)  # who found it idle before cannot remove it any more
-        if not (store_folder(repo) / name).is_dir():
+        if not is_folder(store_folder(repo) / name):
             return []  # moved or pruned meanwhile: the next round sees to it
         durable.make_dirs(link.parent)
         return [slot] if swap_link(link, f"../../.store/{name}", lambda: _released(repo, slot) == name) else []
@@ -296,7 +309,7 @@ def _fresh(repo: Repository, name: str) -> bool:
 
 def _sweep(repo: Repository) -> None:
     """Remove what a crash left half written, once nobody can be at it any more."""
-    for name in os.listdir(store_folder(repo)):
+    for name in names_in(store_folder(repo)):
         if name.startswith(durable.TEMP_PREFIX) and not _fresh(repo, name):
             with contextlib.suppress(FileNotFoundError, MlverError):
                 durable.remove_tree(store_folder(repo) / name)

@@ -19,6 +19,7 @@ from mlver.store.pack import (
     PACK_HEADER,
     Location,
     Row,
+    list_packs,
     open_frame,
     pack_key,
     pack_name,
@@ -30,6 +31,7 @@ from mlver.store.scan import Gap, scan
 
 Progress = Callable[[int], None]
 _STEP = 8 << 20
+_LOOKS = 10  # at packs, when gc replaces them meanwhile
 _LIST = TYPES[LIST]
 _BLOB = TYPES["blob"]
 
@@ -89,27 +91,60 @@ class StoreReport:
 
 
 def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreReport:
-    """Return what is wrong with the packs in `storage`. `progress` is called with bytes as they are read."""
-    sound: dict[tuple[int, bytes], Location] = {}
-    problems: list[Problem] = []
-    packs = total = 0
+    """Return what is wrong with the packs in `storage`. `progress` is called with bytes as they are read.
+
+    gc may replace packs meanwhile: what is told is true of those that are there in the end.
+    """
+    seen: dict[str, _Pack] = {}
+    lists: list[Problem] = []
+    for _ in range(_LOOKS):
+        strange = _look(storage, seen, progress or _silent)
+        rows = ((name, row) for name in sorted(seen, reverse=True) for row in seen[name].sound)
+        sound = {(row.type, row.id): Location(name, row) for name, row in rows}
+        try:
+            lists = [*_verify_lists(storage, sound)]
+        except KeyError:  # a pack was moved away while we looked
+            continue
+        if seen.keys() == set(list_packs(storage)):
+            break
+    problems = strange + [problem for name in sorted(seen) for problem in seen[name].problems] + lists
+    size = sum(pack.size for pack in seen.values())
+    return StoreReport(len(seen), len(sound), size, tuple(_settled(problems, sound)), sound)
+
+
+@dataclass
+class _Pack:
+    """What one pack holds that is sound, and what is wrong with it."""
+
+    size: int = 0
+    sound: list[Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def _look(storage: Storage, seen: dict[str, _Pack], progress: Progress) -> list[Problem]:
+    """Verify the packs that were not seen yet and forget those that are gone; return what is there and is no pack."""
+    strange: list[Problem] = []
+    gone = set(seen)
     for key in storage.list(FOLDER):
         name = pack_name(key)
         if name is None:
-            problems.append(Problem(key, "not a pack; left alone"))
+            strange.append(Problem(key, "not a pack; left alone"))
             continue
-        packs += 1
+        gone.discard(name)
+        if name in seen:
+            continue
+        pack = seen[name] = _Pack()
         try:
-            total += storage.size(key)
-            problems += _verify_pack(storage, name, sound, progress or _silent)
+            pack.size = storage.size(key)
+            pack.problems += _verify_pack(storage, name, pack.sound, progress)
         except KeyError:  # moved away while we looked
-            packs -= 1
+            del seen[name]
         except LocalIO as error:
-            problems.append(Problem(key, error.message, unread=True))
-    for stranger in getattr(storage, "strangers", lambda _: ())(FOLDER):
-        problems.append(Problem(stranger, "not a pack; left alone"))
-    problems += _verify_lists(storage, sound)
-    return StoreReport(packs, len(sound), total, tuple(_settled(problems, sound)), sound)
+            pack.problems.append(Problem(key, error.message, unread=True))
+    for name in gone:
+        del seen[name]
+    strangers = getattr(storage, "strangers", lambda _: ())(FOLDER)
+    return strange + [Problem(stranger, "not a pack; left alone") for stranger in strangers]
 
 
 def _silent(_: int) -> None:
@@ -124,9 +159,7 @@ def _settled(problems: list[Problem], sound: dict[tuple[int, bytes], Location]) 
             yield replace(problem, lost=problem.lost or (TYPES[problem.type], bytes(problem.id)) not in sound)
 
 
-def _verify_pack(
-    storage: Storage, name: str, sound: dict[tuple[int, bytes], Location], progress: Progress
-) -> list[Problem]:
+def _verify_pack(storage: Storage, name: str, sound: list[Row], progress: Progress) -> list[Problem]:
     key = pack_key(name)
     problems = [*_verify_outside(storage, name, progress)]
     try:
@@ -144,7 +177,7 @@ def _verify_pack(
         if trouble is not None:
             problems.append(replace(_hurt(key, item, trouble.message), unread=isinstance(trouble, LocalIO)))
         else:
-            sound.setdefault((item.type, item.id), Location(name, item))
+            sound.append(item)
         if table_read and expected.get(item.offset) != item:
             problems.append(Problem(key, "frame is not in the key table", item.offset))
         found.add(item.offset)
@@ -190,7 +223,10 @@ def _verify_outside(storage: Storage, name: str, progress: Progress) -> Iterator
 
 
 def _verify_lists(storage: Storage, sound: dict[tuple[int, bytes], Location]) -> Iterator[Problem]:
-    """Check that the chunks of every list are there and together are the blob it stands for."""
+    """Check that the chunks of every list are there and together are the blob it stands for.
+
+    KeyError when a pack is gone.
+    """
 
     def find(chunk: bytes) -> list[Location]:
         place = sound.get((_BLOB, chunk))
@@ -220,10 +256,9 @@ def _verify_lists(storage: Storage, sound: dict[tuple[int, bytes], Location]) ->
                 )
                 continue
             copy_chunks(blob, chunks, find, load, storage, lambda _: None)
-        except (Damaged, LocalIO, KeyError) as error:
-            message = error.args[0] if isinstance(error, KeyError) else error.message
+        except (Damaged, LocalIO) as error:
             unread = not isinstance(error, Damaged)
-            yield Problem(key, f"blob {blob}: {message}", place.row.offset, LIST, blob, lost=True, unread=unread)
+            yield Problem(key, f"blob {blob}: {error.message}", place.row.offset, LIST, blob, lost=True, unread=unread)
             wrong.append((type_, id))
     for one in wrong:
         del sound[one]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mlver.errors import Damaged
 from mlver.objects.ids import CommitId, ObjectId
 from mlver.objects.result import Result
 from mlver.repo.harm import MISSING, Harm, HurtArtifact
+from mlver.repo.head import read_slots
 from mlver.repo.log_check import LogCheck, check_log, head_problems
 from mlver.repo.releases import damaged_releases, slot_name
 from mlver.repo.repository import Repository
 from mlver.store.object_store import StoreReport
+from mlver.store.pack import list_packs
 from mlver.verbs.common import Progress
+
+_LOOKS = 8  # at a repository that others keep changing
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,28 @@ class Examination:
 
 
 def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
-    """Check packs, objects, operations, head slots and releases. Changes nothing."""
-    return fsck_result(repo, examine(repo, progress))
+    """Check packs, objects, operations, head slots and releases. Changes nothing.
+
+    Others may change things meanwhile. What is told is what was found while nothing moved, or found twice.
+    """
+    before: set[tuple[str, str]] | None = None
+    for _ in range(_LOOKS):
+        start = _standing(repo)
+        result = fsck_result(repo, examine(repo, progress))
+        found = {(problem.what, problem.detail) for problem in result.problems}
+        if not found or found == before or _standing(repo) == start:
+            break
+        before = found
+        with suppress(Damaged):  # of a head that was damaged all along
+            repo.refresh()
+        repo.store.renew()
+        repo.store.index.refresh()
+    return result
+
+
+def _standing(repo: Repository) -> tuple[object, ...]:
+    """Return what changes when anybody does something: head and packs."""
+    return read_slots(repo.storage), tuple(list_packs(repo.storage))
 
 
 def examine(repo: Repository, progress: Progress | None = None) -> Examination:
