@@ -225,6 +225,13 @@ class Kind:
         """Return the units in `source`; Unreadable (with the reason) when the bytes are not this kind."""
         raise NotImplementedError
 
+    def apart(self, old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Units, Units] | None:
+        """Return units of two versions without those that are the same in both, to be compared with each other.
+
+        None when that is no quicker than `units` of each; Unreadable as for `units`.
+        """
+        return None
+
     def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
         """Return the file with some units changed: key -> new value, MISSING to remove it. All else stays as it is.
 

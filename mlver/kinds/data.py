@@ -11,6 +11,7 @@ from mlver.kinds.recognise import score
 
 _LINE = 160
 _NUMPY = b"\x93NUMPY"
+_LARGE = 1 << 20  # bytes from which two tables are compared piece by piece
 _ARRAY = {"dtype", "shape", "digest"}
 
 
@@ -43,6 +44,20 @@ class DataKind(Kind):
         from mlver.kinds.tables.units import TableUnits
 
         return TableUnits(read_table(source, spec.options), spec.key)
+
+    def apart(self, old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Units, Units] | None:
+        """Return the rows that differ, of two large Parquet or Arrow files with a key, read piece by piece."""
+        if min(old.size, new.size) < _LARGE or isinstance(old, FolderSource) or isinstance(new, FolderSource):
+            return None
+        from mlver.kinds.tables.apart import ReadWhole, units_apart
+        from mlver.kinds.tables.pieces import can_stream
+
+        if not all(can_stream(_head(source)) for source in (old, new)):
+            return None
+        try:
+            return units_apart(old, new, specs)
+        except ReadWhole:
+            return None
 
     def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
         """Return the file with rows changed by key, new ones last; CSV, TSV, JSONL, JSON and Parquet."""
@@ -133,8 +148,12 @@ class DataKind(Kind):
 def _holds_arrays(source: Source) -> bool:
     if source.path.lower().endswith((".npy", ".npz")):
         return True
+    return _head(source).startswith(_NUMPY)
+
+
+def _head(source: Source) -> bytes:
     with source.open() as stream:
-        return stream.read(len(_NUMPY)) == _NUMPY
+        return stream.read(16)
 
 
 def _array_profile(value: Mapping[str, Value]) -> Mapping[str, Value]:

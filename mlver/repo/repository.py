@@ -14,7 +14,7 @@ from glob import escape
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mlver.errors import Damaged, LocalIO, Refused, UsageError
 from mlver.index.facts import FactIndex
@@ -35,6 +35,9 @@ from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
 from mlver.storage import durable
 from mlver.storage.local import LocalStorage
 from mlver.store.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from mlver.index.derived import Derived
 
 FOLDER = ".mlver"
 FORMAT = b"mlver repository format 1\n"
@@ -150,6 +153,8 @@ class Repository:
             del self.__dict__["store"]
         if "fact_index" in self.__dict__:
             self.fact_index.close()
+        if "derived" in self.__dict__:
+            self.derived.close()
 
     @property
     def actor(self) -> str:
@@ -220,6 +225,13 @@ class Repository:
         assert isinstance(log, FactLog)
         return log
 
+    @cached_property
+    def derived(self) -> Derived:
+        """Answers worth keeping; the file is opened when one is asked for."""
+        from mlver.index.derived import Derived
+
+        return Derived(self.dot / "cache" / "derived.db")
+
     # -- snapshots -----------------------------------------------------------------------------
 
     def resolve(self, rev: str) -> CommitId:
@@ -235,7 +247,7 @@ class Repository:
         found = self._snapshots.pop(commit, None)
         if found is None:
             artifacts = tree_artifacts(self.store, self.commit(commit).tree)
-            found = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit)
+            found = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit, self.derived)
             if len(self._snapshots) >= _SNAPSHOTS:
                 self._snapshots.popitem(last=False)
         self._snapshots[commit] = found  # the last used stand last
@@ -280,7 +292,7 @@ class Repository:
                 return io.BytesIO(link_text(self.root, artifact.path))
             return open_regular(self.root, artifact.path)
 
-        return Snapshot(artifacts, opener)
+        return Snapshot(artifacts, opener, derived=self.derived)
 
     def project(self) -> Project:
         """The mlver.toml of the work tree (without one, of HEAD); an empty one when there is none."""

@@ -25,9 +25,13 @@ class Known:
 
 ALWAYS, ASKED = "always", "asked"
 YES, NO = "true", "false"
+AT_COMMIT, ON_DEMAND = "commit", "need"
 KNOWN: dict[str, Known] = {
     "author": Known(None, (), "who commits, promotes and records; default: the name you are logged in as"),
     "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
+    "diff.tables": Known(
+        AT_COMMIT, (AT_COMMIT, ON_DEMAND), "when large tables are compared: at commit or when needed"
+    ),
     "releases.keep": Known(3, (), "how many releases per stage stay on disk for an instant rollback"),
     "releases.write": Known(ALWAYS, (ALWAYS, ASKED), "which stages are written to disk here: all, or those moved here"),
     "gc.retention": Known("90d", (), "how long gc keeps what lost its name: a deleted branch, a commit undone"),

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mlver.errors import Damaged, Redacted, Refused, UnknownRevision
 from mlver.kinds import registry
@@ -16,6 +16,9 @@ from mlver.objects.tree import TREE, Entry, Tree
 from mlver.repo.names import MAX_DEPTH, MAX_PATH, check_name
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.store.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from mlver.index.derived import Derived
 
 _UNITS_KEPT = 64
 _LISTED = 50_000  # entries of a walk; below that nothing can hurt
@@ -47,16 +50,18 @@ class BlobSource:
 
 
 class Snapshot:
-    """All artifacts by path, sorted. `commit` is None for the work tree."""
+    """All artifacts by path, sorted. `commit` is None for the work tree, `derived` where answers are kept, if any."""
 
     def __init__(
         self,
         artifacts: Mapping[str, Artifact],
         opener: Callable[[Artifact], BinaryIO],
         commit: CommitId | None = None,
+        derived: Derived | None = None,
     ) -> None:
         self.artifacts = artifacts
         self.commit = commit
+        self.derived = derived
         self._opener = opener
         self._units: OrderedDict[tuple[str, tuple[str, ...]], Units] = OrderedDict()
 

@@ -23,6 +23,7 @@ from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
 from mlver.repo.repository import Repository
+from mlver.repo.settings import AT_COMMIT
 from mlver.repo.signing import COMMITS, Judge, sign_commit, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.transaction import again, transact
@@ -158,9 +159,13 @@ class _Commit:
             files=len(after.artifacts),
             bytes_read=self.read,
             bytes_stored=stored,
-            warnings=(*oddities(self.before, after, changes), *self._doubts(id)),
+            warnings=(*oddities(self.before, after, changes, ahead=self._ahead), *self._doubts(id)),
             dry_run=dry_run,
         )
+
+    @property
+    def _ahead(self) -> bool:
+        return bool(self.repo.settings.get("diff.tables") == AT_COMMIT)
 
     def _doubts(self, id: CommitId | None) -> tuple[str, ...]:
         """Say now what `verify` would say later of a signature just made."""
@@ -223,7 +228,8 @@ class _Commit:
             return after
         kept = {path: a for path, a in self.before.artifacts.items() if not self._wanted(path)}
         merged = dict(sorted({**kept, **after.artifacts}.items()))
-        return Snapshot(merged, lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id))
+        opener = lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id)  # noqa: E731
+        return Snapshot(merged, opener, derived=repo.derived)
 
     def _plan(self, total: int) -> None:
         self.total = total

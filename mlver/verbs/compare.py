@@ -11,6 +11,7 @@ from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.unit_reader import spellings
 from mlver.verbs.common import FileChange
+from mlver.verbs.compare_memo import LISTED, Memo, worth_keeping
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
 
 
@@ -87,6 +88,35 @@ def compare_artifact(
     )
     if change.change == "renamed":
         return replace(result, summary=f"renamed from {change.was}")
+    if worth_keeping(change) and not only and limit <= LISTED and not old_kind_differs(old, new, change.path):
+        specs = old.spec(change.path, key), new.spec(change.path, key)
+        memo = Memo(old, new, change, new.kind(change.path), specs)
+        if (made := memo.load()) is None:
+            made = _made(old, new, change, result, key, LISTED, ())
+            memo.save(made)
+        return _shortened(made, limit)
+    return _made(old, new, change, result, key, limit, only)
+
+
+def _shortened(made: ArtifactDiff, limit: int) -> ArtifactDiff:
+    """Return a comparison with its list of changes cut to `limit`."""
+    if len(made.changes) <= limit:
+        return made
+    sorts = {sort: [c.unit for c in made.changes if c.change == sort] for sort in ("added", "removed", "changed")}
+    kept = cut(Delta(**sorts), limit)
+    changes = tuple(c for c in made.changes if c.unit in getattr(kept, c.change))
+    return replace(made, changes=changes, truncated=True)
+
+
+def _made(
+    old: Snapshot,
+    new: Snapshot,
+    change: FileChange,
+    result: ArtifactDiff,
+    key: tuple[str, ...],
+    limit: int,
+    only: Collection[str],
+) -> ArtifactDiff:
     try:
         a, b = _both_units(old, new, change, key)
     except Unreadable as reason:
@@ -126,6 +156,10 @@ def _both_units(
             for side, source in zip((old, new), sources, strict=True)
         ]
         return read[0], read[1]
+    if change.old_id and change.new_id and not old_kind_differs(old, new, path):
+        specs = old.spec(path, key), new.spec(path, key)
+        if apart := new.kind(path).apart(old.content(path), new.content(path), specs):
+            return apart
     return old.units(path, key) if change.old_id else None, new.units(path, key) if change.new_id else None
 
 

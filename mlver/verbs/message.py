@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from mlver.errors import LocalIO, MlverError, Refused, UsageError
+from mlver.errors import MlverError, Refused, UsageError
 from mlver.kinds.base import Unreadable, Value
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
+from mlver.verbs.compare import compare_artifact
 from mlver.verbs.diff import diff_snapshots
 from mlver.verbs.diff_result import ArtifactDiff
 
 _SUBJECT = 72  # characters of the first line, as git has it
 _BODY = 40  # artifacts listed below it, at most
 _CHANGES = 3
-# Above this a table is not read again at commit only to look for oddities.
-_CHECKED_BYTES = 32 << 20
+# Above this an artifact is not read again at commit only to look for oddities, or to be compared ahead of time.
+_CHECKED_BYTES: Final = 32 << 20
+_COMPARED_BYTES: Final = 256 << 20
 WARNING_TITLE = "association flipped"
 
 
@@ -34,7 +37,7 @@ def describe(repo: Repository, old: Snapshot, new: Snapshot, room: int = _SUBJEC
         return said if len(said) <= _SUBJECT else f"first snapshot: {len(new.artifacts)} files\n\n" + "\n".join(known)
     try:
         changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1)
-    except (UsageError, Refused, LocalIO):  # a file that was stored a moment ago is gone
+    except (UsageError, Refused):  # a file that was stored a moment ago is gone
         changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
         return "no change of files"
@@ -86,19 +89,21 @@ def _unit(unit: str, change: str, old: str | None, new: str | None) -> str:
     return f"{unit} {old} -> {new}" if change == "changed" else f"{'-' if change == 'removed' else '+'}{unit}"
 
 
-def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange]) -> tuple[str, ...]:
+def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange], *, ahead: bool = False) -> tuple[str, ...]:
     """Return one line per oddity of what changed.
 
     Tables: rows whose label goes with a feature the other way round. Models: files that run code when loaded.
+    With `ahead`, larger tables are compared, too, and the answer kept for whoever asks for the diff.
     """
     warnings: list[str] = []
     for change in changes:
-        if change.new_id is None or max(change.old_size or 0, change.new_size or 0) > _CHECKED_BYTES:
+        size = max(change.old_size or 0, change.new_size or 0)
+        if change.new_id is None or size > (_COMPARED_BYTES if ahead else _CHECKED_BYTES):
             continue
         try:
             if change.kind == "data" and change.change == "modified":
-                warnings += _flipped(old, new, change.path)
-            elif change.kind == "model":
+                warnings += _flipped(compare_artifact(old, new, change, limit=0))
+            elif change.kind == "model" and size <= _CHECKED_BYTES:
                 warnings += _running(new, change.path)
         except (Unreadable, MlverError):
             continue  # committed as bytes; diff says why it cannot be read
@@ -110,11 +115,9 @@ def _running(new: Snapshot, path: str) -> list[str]:
     return [f"{path}: loading it runs code ({', '.join(map(str, runs))})"] if runs else []
 
 
-def _flipped(old: Snapshot, new: Snapshot, path: str) -> list[str]:
-    a, b = old.units(path), new.units(path)
-    details = new.kind(path).compare(a, b, a.delta(b)).details
-    rows = [row for detail in details if detail.title == WARNING_TITLE for row in detail.rows]
-    return [f"{path}: {association_words(row)}" for row in rows]
+def _flipped(artifact: ArtifactDiff) -> list[str]:
+    rows = [row for detail in artifact.details if detail.title == WARNING_TITLE for row in detail.rows]
+    return [f"{artifact.path}: {association_words(row)}" for row in rows]
 
 
 def association_words(row: tuple[Value, ...]) -> str:

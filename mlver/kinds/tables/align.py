@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows
+
+_GAPS: Final = 64  # between rows in step, and one more for each 512 of them
+_NEAR: Final = 1 << 12  # rows searched for where two tables go on together
 
 
 @dataclass(frozen=True)
@@ -22,27 +26,70 @@ class Alignment:
 def align(old: Lanes, new: Lanes) -> Alignment:
     """Join two sets of unique 128-bit names; matches come in the order of the new table.
 
-    Rows at the start and end that stand at the same place are matched at sight, so appending to a
-    table costs the appended rows; the rest is joined by sorting.
+    Rows that follow each other on both sides are matched at sight, over gaps where rows came or went, so that
+    tables in one order cost a look at each row; what is left is joined by sorting.
     """
-    head = _common(old, new)
-    tail = _common(old[:, head:][:, ::-1], new[:, head:][:, ::-1])
     old_size, new_size = old.shape[1], new.shape[1]
-    middle_old, middle_new = _join(old[:, head : old_size - tail], new[:, head : new_size - tail])
-    matched_old = np.concatenate([np.arange(head), middle_old + head, np.arange(old_size - tail, old_size)])
-    matched_new = np.concatenate([np.arange(head), middle_new + head, np.arange(new_size - tail, new_size)])
-    return Alignment(matched_old, matched_new, _others(old_size, matched_old), _others(new_size, matched_new))
+    runs = _in_step(old, new)
+    begin_old, begin_new, length = runs[-1] if runs else (0, 0, 0)
+    end_old, end_new = begin_old + length, begin_new + length
+    tail = _common(old[:, end_old:][:, ::-1], new[:, end_new:][:, ::-1])
+    runs.append((old_size - tail, new_size - tail, tail))
+    matched_old = np.concatenate([np.arange(begin, begin + length) for begin, _, length in runs])
+    matched_new = np.concatenate([np.arange(begin, begin + length) for _, begin, length in runs])
+    left_old, left_new = _others(old_size, matched_old), _others(new_size, matched_new)
+    moved_old, moved_new = _join(old[:, left_old], new[:, left_new])
+    if len(moved_new):
+        matched_old = np.concatenate([matched_old, left_old[moved_old]])
+        matched_new = np.concatenate([matched_new, left_new[moved_new]])
+        order = np.argsort(matched_new, kind="stable")
+        matched_old, matched_new = matched_old[order], matched_new[order]
+        left_old, left_new = np.delete(left_old, moved_old), np.delete(left_new, moved_new)
+    return Alignment(matched_old, matched_new, left_old, left_new)
+
+
+def _in_step(old: Lanes, new: Lanes) -> list[tuple[int, int, int]]:
+    """Return stretches (begin in old, begin in new, rows) of equal names in the same order, from the start.
+
+    After a gap the two go on where the next name of one side stands on the other. They part for good after many gaps.
+    """
+    runs: list[tuple[int, int, int]] = []
+    i = j = gaps = 0
+    while gaps < _GAPS + (i >> 9):
+        length = _common(old[:, i:], new[:, j:])
+        if length:
+            runs.append((i, j, length))
+            i, j = i + length, j + length
+        if i == old.shape[1] or j == new.shape[1]:
+            break
+        skipped_old, skipped_new = _next(old[:, i:], new[:, j]), _next(new[:, j:], old[:, i])
+        if skipped_old is None and skipped_new is None:
+            i, j = i + 1, j + 1  # one row took the place of another
+        elif skipped_new is None or (skipped_old is not None and skipped_old < skipped_new):
+            i += skipped_old or 0
+        else:
+            j += skipped_new
+        gaps += 1
+    return runs
+
+
+def _next(names: Lanes, name: U64) -> int | None:
+    """Return how far ahead a name stands, None when it is not near."""
+    near = names[:, :_NEAR]
+    found = np.flatnonzero((near[0] == name[0]) & (near[1] == name[1]))
+    return int(found[0]) if len(found) else None
 
 
 def _common(old: Lanes, new: Lanes) -> int:
     """Return how many names are the same, place by place, from the start."""
     size: int = min(old.shape[1], new.shape[1])
-    step = 1 << 16
-    for begin in range(0, size, step):
+    begin, step = 0, 1 << 10
+    while begin < size:
         end = min(begin + step, size)
         differs: Mask = (old[:, begin:end] != new[:, begin:end]).any(axis=0)
         if differs.any():
             return begin + int(differs.argmax())
+        begin, step = end, min(2 * step, 1 << 16)
     return size
 
 

@@ -41,9 +41,10 @@ class Flip:
 def flips(pair: Pair, limit: int = 12) -> tuple[Flip, ...]:
     """Return the associations that flipped: per slice the strongest one, and that of the first feature."""
     labels = [name for name in pair.common if name not in pair.key and _is_binary(pair, name)][:_LABELS]
-    if not labels or pair.old.num_rows < _ROWS:
+    rows = pair.wholes[0].num_rows
+    if not labels or rows < _ROWS:
         return ()
-    old = np.arange(0, pair.old.num_rows, -(-pair.old.num_rows // _SAMPLE))
+    old = np.arange(0, rows, -(-rows // _SAMPLE))
     found: list[Flip] = []
     for label in labels:
         touched = pair.changed_new[pair.cells[label]] if label in pair.cells else np.empty(0, np.int64)
@@ -58,7 +59,7 @@ def _flips_of(pair: Pair, label: str, old: Rows, new: Rows) -> Iterator[Flip]:
     features = features[:_FEATURES]
     if not features:
         return
-    sides = [(_matrix(pair.old, [label, *features], old)), (_matrix(pair.new, [label, *features], new))]
+    sides = [(_matrix(pair.wholes[0], [label, *features], old)), (_matrix(pair.new, [label, *features], new))]
     for where, masks in _slices(pair, old, new):
         count = int(masks[1].sum())
         if count < _ROWS or int(masks[0].sum()) < _ROWS:
@@ -89,13 +90,13 @@ def correlations(label: Floats, features: Floats) -> Floats:
 def _slices(pair: Pair, old: Rows, new: Rows) -> Iterator[tuple[str, tuple[Mask, Mask]]]:
     yield "all rows", (np.ones(len(old), dtype=bool), np.ones(len(new), dtype=bool))
     for name in pair.common:
-        columns = pair.old.column(name), pair.new.column(name)
-        if name in pair.key or any(family(column.type) != "text" for column in columns):
+        if name in pair.key or any(family(t.schema.field(name).type) != "text" for t in (pair.old, pair.new)):
             continue
-        sides = [flat(column.take(positions(rows))) for column, rows in zip(columns, (old, new), strict=True)]
-        values = pc.unique(sides[1]).drop_null()
+        there = flat(pair.new.column(name).take(positions(new)))
+        values = pc.unique(there).drop_null()
         if len(values) > _VALUES:
             continue
+        sides = flat(pair.wholes[0].column(name).take(positions(old))), there
         for value in sorted(values, key=str):
             first, second = (bits(pc.equal(side, value.cast(side.type))) for side in sides)
             yield f"{name}={value}", (first, second)
@@ -121,13 +122,23 @@ def _is_number(pair: Pair, name: str) -> bool:
 
 def _is_binary(pair: Pair, name: str) -> bool:
     """Whether the column holds 0 and 1 (or false and true) and nothing else, in both versions."""
-    for table in (pair.old, pair.new):
-        kind = table.schema.field(name).type
-        if family(kind) == "bool":
-            continue
-        if not pa.types.is_integer(kind):
-            return False
-        ends = pc.min_max(table.column(name))
-        if ends["min"].as_py() != 0 or ends["max"].as_py() != 1:
-            return False
-    return True
+    kinds = [table.schema.field(name).type for table in (pair.old, pair.new)]
+    if all(family(kind) == "bool" for kind in kinds):
+        return True
+    if not all(family(kind) == "bool" or pa.types.is_integer(kind) for kind in kinds):
+        return False
+    near = [table.column(name) for table in (pair.old, pair.new)]  # to look at few rows first saves reading all
+    return all(_spans(side, 0, 1) for side in near) and all(
+        _spans(whole.column(name), 0, 1, exactly=True) for whole in pair.wholes
+    )
+
+
+def _spans(column: Any, low: int, high: int, *, exactly: bool = False) -> bool:
+    """Whether all values lie between `low` and `high`, and, `exactly`, both are there."""
+    if family(column.type) == "bool":
+        return True
+    ends = pc.min_max(column)
+    least, most = ends["min"].as_py(), ends["max"].as_py()
+    if least is None:
+        return not exactly
+    return (least, most) == (low, high) if exactly else bool(low <= least and most <= high)

@@ -82,8 +82,8 @@ def _counts(pair: Pair) -> dict[str, int | float]:
         "rows_removed": len(pair.alignment.removed),
         "rows_changed": len(pair.changed_new),
         "cells_changed": sum(int(mask.sum()) for mask in pair.cells.values()),
-        "rows_old": pair.old.num_rows,
-        "rows_new": pair.new.num_rows,
+        "rows_old": pair.wholes[0].num_rows,
+        "rows_new": pair.wholes[1].num_rows,
     }
     return counts | {f"cells_changed.{name}": int(mask.sum()) for name, mask in pair.named_cells.items()}
 

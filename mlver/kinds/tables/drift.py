@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.keypaths import both_leaves
-from mlver.kinds.tables.mixing import Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat, numbers
 from mlver.kinds.tables.values import family, plain
@@ -71,9 +72,9 @@ def ks(old: Floats, new: Floats) -> float:
 
 def drifts(pair: Pair, limit: int = 8) -> tuple[Drift, ...]:
     """Return the columns that moved beyond what chance explains, the most moved first."""
-    rows = max(pair.old.num_rows, pair.new.num_rows, 1)
+    sizes = [whole.num_rows for whole in pair.wholes]
     moved = len(pair.alignment.added) + len(pair.alignment.removed) + len(pair.changed_new)
-    if moved < _MOVED * rows or not pair.old.num_rows or not pair.new.num_rows:
+    if moved < _MOVED * max(*sizes, 1) or not all(sizes):
         return ()
     names = [name for name in pair.common if name not in pair.key]
     found = [drift for name in names for drift in _drifts_of(pair, name)]
@@ -83,32 +84,48 @@ def drifts(pair: Pair, limit: int = 8) -> tuple[Drift, ...]:
 def vanished(pair: Pair) -> list[tuple[str, str, list[str]]]:
     """Return (column, what, values) for each text column that lost or gained categories."""
     found: list[tuple[str, str, list[str]]] = []
-    left = np.concatenate([pair.alignment.removed, pair.changed_old])
-    came = np.concatenate([pair.alignment.added, pair.changed_new])
+    left = positions(np.concatenate([pair.alignment.removed, pair.changed_old]))
+    came = positions(np.concatenate([pair.alignment.added, pair.changed_new]))
     for name in pair.common:
-        columns = pair.old.column(name), pair.new.column(name)
-        if name in pair.key:
+        kinds = {family(side.schema.field(name).type) for side in (pair.old, pair.new)}
+        if name in pair.key or not kinds <= {"text", "nested"}:
             continue
-        for path, sides in (both_leaves(columns, name) or {name: columns}).items():
-            if any(family(side.type) != "text" for side in sides):
-                continue
-            for here, there, rows, word in ((*sides, left, "gone"), (*reversed(sides), came, "new")):
-                if len(there) and (values := _only_here(here, there, rows)):
-                    of = f"{len(values)} of {pc.count_distinct(flat(here)).as_py()} values {word}"
-                    found.append((path, of, values))
+        near = pair.old.column(name).take(left), pair.new.column(name).take(came)
+        inside = both_leaves(near, name)
+        if inside:
+            wholes = both_leaves(_wholes(pair, name), name)
+            for path in (path for path in inside if path in wholes):
+                found += _categories(path, inside[path], partial(wholes.__getitem__, path))
+        elif kinds == {"text"}:
+            found += _categories(name, near, partial(_wholes, pair, name))
     return found
 
 
-def _only_here(here: Any, there: Any, rows: Rows) -> list[str]:
-    """Return the values of `here` that `there` lacks; they can only be in `rows`. Identifiers have no categories."""
-    if not _sorts(here):
-        return []
-    candidates = pc.unique(flat(here.take(positions(rows)))).drop_null()
-    if not len(candidates) or len(candidates) > _CATEGORIES:
-        return []
-    there = flat(there)
-    known = pc.unique(there.filter(pc.is_in(there, candidates.cast(there.type))))
-    return sorted(set(plain(candidates)) - set(plain(known)))
+def _wholes(pair: Pair, name: str) -> tuple[Any, Any]:
+    return pair.wholes[0].column(name), pair.wholes[1].column(name)
+
+
+def _categories(
+    path: str, near: tuple[Any, Any], wholes: Callable[[], tuple[Any, Any]]
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the values gone and come; they are among `near`, the cells that went and came, whatever the whole holds."""
+    if any(family(side.type) != "text" for side in near):
+        return
+    for index, word in ((0, "gone"), (1, "new")):
+        candidates = pc.unique(flat(near[index])).drop_null()
+        if not 0 < len(candidates) <= _CATEGORIES:
+            continue  # identifiers have no categories
+        here, there = wholes()[index], wholes()[1 - index]
+        if not len(there) or not _sorts(here):
+            continue
+        if values := sorted(set(plain(candidates)) - set(plain(_distinct(there)))):
+            yield path, f"{len(values)} of {len(_distinct(here).drop_null())} values {word}", values
+
+
+def _distinct(column: Any) -> Any:
+    """Return the values of a column, each once, null among them; those of a dictionary that are used."""
+    found = pc.unique(column)
+    return pc.unique(flat(found.cast(column.type.value_type))) if pa.types.is_dictionary(column.type) else found
 
 
 def _sorts(column: Any) -> bool:
@@ -117,12 +134,12 @@ def _sorts(column: Any) -> bool:
     if pc.count_distinct(sample).as_py() > min(_CATEGORIES, max(len(sample) // 2, 2)):
         return False
     limit: int = min(_CATEGORIES, max(len(column) // 4, 2))
-    return bool(pc.count_distinct(flat(column)).as_py() <= limit)
+    return len(_distinct(column).drop_null()) <= limit
 
 
 def _drifts_of(pair: Pair, name: str) -> Iterator[Drift]:
     """Yield the drift of a column; of one of objects how often it is null, and the drift of each key path."""
-    columns = pair.old.column(name), pair.new.column(name)
+    columns = _wholes(pair, name)
     inside = both_leaves(columns, name)
     whole = _column(name, columns)
     if whole is not None and (not inside or abs(whole.nulls_new - whole.nulls_old) >= _NULLS):

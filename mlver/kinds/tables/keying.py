@@ -209,8 +209,7 @@ def found_key(table: Any) -> ColumnKeying | None:
     if not table.num_columns:
         return None
     name, column = table.column_names[0], table.column(0)
-    kind = column.type
-    if column.null_count or pa.types.is_floating(logical(kind)) or family(kind) in ("bool", "nested", "bytes"):
+    if column.null_count or not may_name(column.type):
         return None
     try:
         return by_columns(table, (name,))
@@ -218,10 +217,15 @@ def found_key(table: Any) -> ColumnKeying | None:
         return None
 
 
+def may_name(kind: Any) -> bool:
+    """Whether rows may be named by values of this type when nobody says by what."""
+    return not pa.types.is_floating(logical(kind)) and family(kind) not in ("bool", "nested", "bytes")
+
+
 def _occurrences(lanes: Lanes) -> Rows:
     """Return for each row how many rows before it have the same digest."""
     copies = np.zeros(lanes.shape[1], dtype=np.int64)
-    if not _has_repeats(lanes[0]):
+    if not repeats(lanes[0]):
         return copies
     order = np.lexsort((lanes[1], lanes[0]))  # stable: equal rows stay in file order
     ordered = lanes[:, order]
@@ -242,7 +246,8 @@ def _duplicates(lanes: Lanes) -> tuple[int, int, int] | None:
     return row, int(alike.sum()), len(second) - 1
 
 
-def _has_repeats(lane: U64) -> bool:
+def repeats(lane: U64) -> bool:
+    """Whether a word is there more than once."""
     ordered = np.sort(lane)
     return bool((ordered[1:] == ordered[:-1]).any())
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits, fixed, missing, no_value, texts
-from mlver.kinds.tables.digest import cell_digests
-from mlver.kinds.tables.mixing import Lanes
+from mlver.kinds.tables.digest import cell_digests, column_digests
+from mlver.kinds.tables.mixing import Lanes, Mask
 from mlver.kinds.tables.values import decoded, family, logical
 
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>")
@@ -44,6 +44,13 @@ def readable_as(old: Any, new: Any) -> str | None:
         return None
     other = families[0] if families[1] == "text" else families[1]
     return other if other in _READERS else None
+
+
+def cells_differ(old: Any, new: Any, name: str, reading: str | None) -> Mask:
+    """Return where two columns of the same length hold other values; `reading` says as what texts are read."""
+    lanes = [lenient_digests(side, name, reading) if reading else column_digests(side, name) for side in (old, new)]
+    differs: Mask = np.any(lanes[0] != lanes[1], axis=0)
+    return differs
 
 
 def lenient_digests(column: Any, name: str, other: str) -> Lanes:

@@ -13,9 +13,8 @@ import pyarrow as pa
 from mlver.kinds.base import Delta
 from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions
-from mlver.kinds.tables.digest import column_digests
 from mlver.kinds.tables.keypaths import both_leaves
-from mlver.kinds.tables.lenient import lenient_digests, readable_as
+from mlver.kinds.tables.lenient import cells_differ, readable_as
 from mlver.kinds.tables.mixing import Mask, Rows
 from mlver.kinds.tables.values import type_name
 
@@ -38,11 +37,13 @@ class Pair:
 
     `key` names the columns rows were matched by, () means whole rows were counted. `common` are
     the columns both have. `readings` says per column as what its text side was read (lenient.py).
-    `changed_old[i]` and `changed_new[i]` are the positions of one changed row.
+    `changed_old[i]` and `changed_new[i]` are the positions of one changed row. `old` and `new` may lack rows that
+    are the same on both sides; `wholes` have them all.
     """
 
     old: Any
     new: Any
+    wholes: tuple[Any, Any]
     key: tuple[str, ...]
     common: tuple[str, ...]
     readings: Mapping[str, str]
@@ -64,12 +65,9 @@ class Pair:
         for name in self.common:
             if name in self.key:
                 continue
-            sides = []
-            for table, rows in ((self.old, self.changed_old), (self.new, self.changed_new)):
-                column = table.column(name).take(positions(rows))
-                reading = self.readings.get(name)
-                sides.append(lenient_digests(column, name, reading) if reading else column_digests(column, name))
-            differs: Mask = np.any(sides[0] != sides[1], axis=0)
+            before = self.old.column(name).take(positions(self.changed_old))
+            after = self.new.column(name).take(positions(self.changed_new))
+            differs = cells_differ(before, after, name, self.readings.get(name))
             if differs.any():
                 found[name] = differs
         return found
@@ -87,7 +85,7 @@ class Pair:
             inside = both_leaves((columns[0], columns[1]), name)
             left = np.ones(int(mask.sum()), dtype=bool)
             for path, sides in inside.items():
-                differs = _cells_differ(sides, path)
+                differs = cells_differ(*sides, path, readable_as(sides[0].type, sides[1].type))
                 if differs.any():
                     found[path] = np.zeros(len(mask), dtype=bool)
                     found[path][mask] = differs
@@ -111,13 +109,6 @@ def _type_changes(old: Any, new: Any, prefix: str) -> Iterator[SchemaChange]:
                 yield from _type_changes(a, b, f"{path}.")
             else:
                 yield SchemaChange(path, "type", type_name(a), type_name(b))
-
-
-def _cells_differ(sides: tuple[Any, Any], name: str) -> Mask:
-    reading = readable_as(sides[0].type, sides[1].type)
-    lanes = [lenient_digests(side, name, reading) if reading else column_digests(side, name) for side in sides]
-    differs: Mask = np.any(lanes[0] != lanes[1], axis=0)
-    return differs
 
 
 @dataclass(frozen=True)

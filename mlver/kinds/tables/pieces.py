@@ -64,6 +64,26 @@ def pieces(source: Source, options: Mapping[str, Value], choose: Choose, rows: i
     yield read_table(source, options)
 
 
+def can_stream(head: bytes) -> bool:
+    """Whether a file that begins so is read piece by piece, whatever its size."""
+    return head.startswith((b"PAR1", b"ARROW1"))
+
+
+def read_column(source: Source, number: int) -> Any:
+    """Return one column of a Parquet or Arrow file, counted from 0; texts of Parquet as dictionaries."""
+    with source.open() as stream, reasons():
+        if stream.read(4) == b"PAR1":
+            file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
+            field = file.schema_arrow.field(number)
+            if family(field.type) == "text" and not pa.types.is_dictionary(field.type):
+                file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), read_dictionary=[field.name])
+            table = file.read(columns=[field.name])
+        else:
+            reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"))
+            table = reader.read_all().select([number])
+        return checked(table).column(0)
+
+
 def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)

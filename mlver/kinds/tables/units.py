@@ -39,6 +39,11 @@ class TableUnits(Units):
         return int(self.table.num_rows) + len(self.schema)
 
     @property
+    def whole(self) -> Any:
+        """The table with all of its rows, whichever of them these units are about."""
+        return self.table
+
+    @property
     def key(self) -> tuple[str, ...]:
         """The columns that name a row; () when rows are counted as wholes."""
         return self._keying.columns if self._keying else ()
@@ -127,7 +132,7 @@ class TableUnits(Units):
         alignment = align(old_names.digests, new_names.digests)
         differs = (mine[:, alignment.old] != others[:, alignment.new]).any(axis=0)
         pair = Pair(
-            self.table, other.table, new_names.columns, common, readings,
+            self.table, other.table, (self.whole, other.whole), new_names.columns, common, readings,
             alignment, alignment.old[differs], alignment.new[differs],
         )  # fmt: skip
         return pair, old_names, new_names

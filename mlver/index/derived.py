@@ -1,0 +1,86 @@
+"""What was worked out from contents and costs time to work out again: kept by name, thrown away at will.
+
+A name says everything the answer depends on: the ids of the bytes, how they were read, and by which version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from mlver.index import cache_file
+
+_T = TypeVar("_T")
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE answer (name TEXT PRIMARY KEY, checksum INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE used (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_ROOM: Final = 64 << 20  # bytes of answers kept
+_LARGEST: Final = 8 << 20
+_TRUST: Final = 256 << 20  # bytes an answer unfolds to at most
+
+
+class Derived:
+    """Answers by name in one SQLite file; those not asked for the longest make room."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+
+    def get(self, name: str) -> bytes | None:
+        """Return the answer of that name, None when it is not known, or not as it was put here."""
+        row = self._do(lambda db: db.execute("SELECT checksum, body FROM answer WHERE name = ?", (name,)).fetchone())
+        if row is None or zlib.crc32(row[1]) != row[0]:
+            return None
+        unpack = zlib.decompressobj()
+        try:
+            body = unpack.decompress(row[1], _TRUST)
+        except zlib.error:
+            return None
+        if not unpack.eof:
+            return None
+        self._do(lambda db: db.execute("UPDATE used SET at = (SELECT max(at) + 1 FROM used) WHERE name = ?", (name,)))
+        return body
+
+    def put(self, name: str, body: bytes) -> None:
+        """Keep an answer, if it is not too large and the disk lets us."""
+        packed = zlib.compress(body, 1)
+        if len(packed) > _LARGEST:
+            return
+
+        def write(db: sqlite3.Connection) -> None:
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (name, zlib.crc32(packed), packed))
+                db.execute("INSERT OR REPLACE INTO used SELECT ?, coalesce(max(at), 0) + 1 FROM used", (name,))
+                _make_room(db)
+
+        self._do(write)
+
+    def close(self) -> None:
+        """Release the file; it is opened again when asked for."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _do(self, ask: Callable[[sqlite3.Connection], _T]) -> _T | None:
+        try:
+            if self._open is None:
+                self._open = cache_file.connect(self._path, _SCHEMA, _VERSION)
+            return ask(self._open)
+        except sqlite3.Error:  # whatever it is: the answer is worked out again
+            return None
+
+
+def _make_room(db: sqlite3.Connection) -> None:
+    sizes = db.execute("SELECT name, length(body) FROM used JOIN answer USING (name) ORDER BY at DESC").fetchall()
+    total = 0
+    for name, size in sizes:
+        total += size
+        if total > _ROOM:
+            db.execute("DELETE FROM answer WHERE name = ?", (name,))
+            db.execute("DELETE FROM used WHERE name = ?", (name,))
