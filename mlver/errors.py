@@ -60,6 +60,12 @@ class Refused(MlverError):
     exit_code = 3
 
 
+class Redacted(Refused):
+    """The bytes asked for were removed on purpose, by `mlver redact`: they are gone, and nothing is damaged."""
+
+    code = "redacted"
+
+
 class Conflict(MlverError):
     """Somebody else changed the state meanwhile, or holds it; try again."""
 

@@ -21,6 +21,7 @@ from mlver.verbs import deployed as stage_verbs
 from mlver.verbs import gc as gc_verbs
 from mlver.verbs import merge as merge_verbs
 from mlver.verbs import promote as move_verbs
+from mlver.verbs import redact as redact_verbs
 from mlver.verbs import undo as undo_verbs
 from mlver.verbs.blame import blame
 from mlver.verbs.check import check
@@ -218,6 +219,9 @@ class Repo(Bound):
     gc = method(gc_verbs.gc)
     gc_why = method(gc_why)
     restore_trash = method(gc_verbs.restore_trash)
+    redact = method(redact_verbs.redact)
+    redactions = method(redact_verbs.redactions)
+    finish_redactions = method(redact_verbs.finish_redactions)
     get_config = method(config_verbs.get_config)
     set_config = method(config_verbs.set_config)
     run_command = method(run)

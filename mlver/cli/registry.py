@@ -77,6 +77,7 @@ _ALL = (
     Entry("fsck", "Name what is damaged and say what that hurts.", HOUSE),
     Entry("repair", "Mend damage, from what is left and from a copy.", HOUSE),
     Entry("gc", "Drop what nothing needs; keep what was ever live.", HOUSE),
+    Entry("redact", "Remove bytes for good; history goes on reading.", HOUSE),
     Entry("config", "Show or change settings of this repository.", HOUSE),
     Entry("demo", "Play the night at the clinic on real data.", HOUSE),
 )

@@ -15,7 +15,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, day, lasted, many, span, when, who
 
 if TYPE_CHECKING:
-    from mlver.verbs.impact import Affected, ImpactResult
+    from mlver.verbs.impact import Affected, ImpactResult, ServedCommit
     from mlver.verbs.lineage import LineageNode, LineageResult
 
 _PACKAGES = 6
@@ -121,8 +121,8 @@ def impact_page(result: ImpactResult) -> RenderableType:
     shown = " ".join(commit.short for commit in result.commits[:6]) + (" …" if len(result.commits) > 6 else "")
     return paragraphs(
         line((result.target, "path"), f"  in {commits}  ", (shown, "id")),
-        _affected(result),
-        _served(result),
+        affected_lines(result.affected),
+        served_lines(result.served),
         _meanwhile(result.alerts) if result.alerts else None,
     )
 
@@ -133,8 +133,9 @@ def _meanwhile(alerts: Sequence[str]) -> RenderableType:
     return line((f"{many(len(alerts), 'alert')} meanwhile: ", "warning"), named, wrap=True)
 
 
-def _affected(result: ImpactResult) -> list[RenderableType]:
-    if not result.affected:
+def affected_lines(affected: Sequence[Affected]) -> list[RenderableType]:
+    """Return what was made from something, a line each."""
+    if not affected:
         return [line("nothing is known to have been made from it")]
     rows: list[list[Part | None]] = [
         [
@@ -144,7 +145,7 @@ def _affected(result: ImpactResult) -> list[RenderableType]:
             f"{item.commit.short} {day(item.time)}",
             (_steps(item), "quiet"),
         ]
-        for item in result.affected
+        for item in affected
     ]
     return [line(("made from it", "head")), indented(Columns(rows, grow=1))]
 
@@ -155,11 +156,12 @@ def _steps(item: Affected) -> str:
     return ", ".join(filter(None, [many(item.steps, "step"), item.source]))
 
 
-def _served(result: ImpactResult) -> list[RenderableType]:
-    if not result.served:
+def served_lines(served: Sequence[ServedCommit]) -> list[RenderableType]:
+    """Return when which stage served it, a line each."""
+    if not served:
         return [line("no stage has served any of it")]
     rows: list[list[Part | None]] = []
-    for item in result.served:
+    for item in served:
         name = f"{item.stage}/{item.scope}" if item.scope else item.stage
         row: list[Part | None] = [(name, "stage"), span(item.since, item.until)]
         row.append(

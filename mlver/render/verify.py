@@ -29,7 +29,17 @@ def verify_page(result: VerifyResult) -> RenderableType:
         damage += [indented(line(f"hurts {text}", wrap=True)) for text in wrong.hurts[:_HURTS]]
         if len(wrong.hurts) > _HURTS:
             damage.append(indented(line((f"… {len(wrong.hurts) - _HURTS} more (--json lists all)", "quiet"))))
-    return paragraphs(rows, damage or None, _end(result))
+    return paragraphs(rows, damage or None, _redacted(result) or None, _end(result))
+
+
+def _redacted(result: VerifyResult) -> list[RenderableType]:
+    """What is not as it was signed, because somebody removed it on purpose."""
+    found: list[RenderableType] = []
+    for one in result.redacted[:_SHOWN]:
+        found.append(line(("after signing", "warning"), f": {one.detail}", wrap=True))
+        more = f" and {len(one.hurts) - 1} more" if one.hurts[1:] else ""
+        found.append(indented(line(f"{one.hurts[0]}{more}", wrap=True)))
+    return found
 
 
 def _row(row: Verified) -> list[RenderableType]:

@@ -109,7 +109,13 @@ def _forget(repo: Repository, notes: list[str]) -> None:
 
 
 def settle_condemned(repo: Repository) -> None:
-    """Move the packs that the newest operation of gc or repair has given up; a crash may have left some."""
+    """Move the packs that the newest operation of gc or repair has given up; a crash may have left some.
+
+    What a redaction has given up is removed first, with all it left elsewhere.
+    """
+    from mlver.repo.erasing import settle_erasures  # which knows of what is set aside here
+
+    settle_erasures(repo)
     head = read_head(repo.storage)
     doomed = condemned_at(repo.storage, head)
     if doomed:

@@ -133,11 +133,16 @@ def fact_roots(store: ObjectStore, log: FactBatchId | None, about: set[CommitId]
 
 def _ids(fact: Fact, name: str) -> Iterator[Root]:
     """Yield every id that stands in a fact, as each thing it may be the id of."""
-    plain = to_plain(fact)
-    for match in _ID.finditer(dump_canonical({"subject": plain["subject"], "body": plain["body"]})):
-        text = match[1].decode()
+    for text in ids_in(fact):
         for type_ in (CommitId, BlobId, DerivationId):
             yield type_.parse(text), name
+
+
+def ids_in(fact: Fact) -> Iterator[str]:
+    """Yield every id that stands in a fact."""
+    plain = to_plain(fact)
+    for match in _ID.finditer(dump_canonical({"subject": plain["subject"], "body": plain["body"]})):
+        yield match[1].decode()
 
 
 def _check_names(keep: Keep, known: set[str]) -> None:

@@ -17,6 +17,7 @@ from mlver.repo.head import Head, read_head, read_operation, read_slots
 from mlver.storage.base import Storage, Writer
 from mlver.store.object_store import ObjectStore
 from mlver.store.pack import FOLDER, pack_key
+from mlver.store.stand_in import Redactions
 
 TRASH = "trash"
 _KEY = re.compile(r"trash/(\d{1,9})-([0-9a-f]{64})\.pack")
@@ -47,8 +48,11 @@ def in_trash(storage: Storage) -> Iterator[tuple[int, str]]:
     yield from sorted((int(match[1]), match[2]) for match in found)
 
 
-def store_over(storage: Storage, cache_file: Path | None) -> ObjectStore:
-    """Return the objects of a repository; `cache_file` keeps where they lie (None: memory)."""
+def store_over(storage: Storage, cache_file: Path | None, redactions: Redactions = lambda _: {}) -> ObjectStore:
+    """Return the objects of a repository; `cache_file` keeps where they lie (None: memory).
+
+    `redactions` says what was removed from it on purpose.
+    """
 
     def condemned() -> frozenset[str]:
         if not any(read_slots(storage)):
@@ -64,7 +68,8 @@ def store_over(storage: Storage, cache_file: Path | None) -> ObjectStore:
         except MlverError:
             return None  # what is asked for is missing, and that is what is to be said
 
-    return ObjectStore(storage, Locations.open(cache_file, storage), condemned=condemned, spare=spare)
+    locations = Locations.open(cache_file, storage)
+    return ObjectStore(storage, locations, condemned=condemned, spare=spare, redactions=redactions)
 
 
 class Trash:

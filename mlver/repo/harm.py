@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mlver.errors import Damaged
+from mlver.errors import Damaged, Redacted
 from mlver.objects.commit import Commit, Derivation, Environment, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch, View
@@ -189,6 +189,9 @@ class Harm:
     def _look_at(self, blob: BlobId) -> tuple[int, tuple[ObjectId, ...]]:
         try:
             chunks = self._store.chunks(blob)
+        except Redacted:  # on purpose
+            tombstone = self._store.redacted(blob)
+            return tombstone.size if tombstone is not None else 0, ()
         except Damaged as error:
             self._explain(blob, error.message)
             return 0, (blob,)

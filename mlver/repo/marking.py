@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlver.errors import Damaged
+from mlver.errors import Damaged, Redacted
 from mlver.objects.commit import Commit, Derivation
 from mlver.objects.ids import ID_TYPES, BlobId, CommitId, DerivationId, ObjectId, TreeId
 from mlver.objects.tree import Tree
@@ -79,7 +79,10 @@ class Marks:
     def _below(self, id: ObjectId) -> list[tuple[ObjectId, str]]:
         """Keep one object; return what it names, each with the name it has there."""
         if isinstance(id, BlobId):
-            chunks = self._store.chunks(id)
+            try:
+                chunks = self._store.chunks(id)
+            except Redacted:
+                return []  # there is nothing to keep
             if len(chunks) > 1 or chunks[0][0] != id:
                 self.live.add((_LIST, id))
             self.live |= {(_BLOB, chunk) for chunk, _ in chunks}

@@ -10,7 +10,7 @@ import os
 import stat as statmod
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlver.errors import Damaged, Refused
@@ -147,11 +147,17 @@ def refuse_overwriting(plan: Plan, *, force: bool, blocked: Sequence[str], hint:
         raise Refused(f"uncommitted work would be overwritten: {shown}{more}", hint=hint)
 
 
-def carry_out(store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None) -> None:
+def carry_out(
+    store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None
+) -> tuple[Artifact, ...]:
     """Write and remove. New content comes first, so that a full disk or a broken object costs no file.
 
+    Returns what was left out, because it was redacted; what is there instead goes, as it would have been replaced.
     Damaged, before anything is touched, when an object is missing.
     """
+    out = tuple(step.new for step in steps if step.new and is_gone(store, step.new))
+    steps = [replace(step, new=None) if step.new in out else step for step in steps]
+    steps = [step for step in steps if step.new or step.old_id]
     _refuse_missing(store, [step.new for step in steps if step.new])
     _sweep(folder, steps)
     gone = [step.path for step in steps if step.new is None]
@@ -162,6 +168,17 @@ def carry_out(store: ObjectStore, folder: Path, steps: Sequence[Step], *, progre
     _drop_empty_folders(folder, new)
     write_artifacts(store, new, folder, progress=progress)
     remove_paths(folder, set(gone).difference(early))
+    return out
+
+
+def left_out_of(artifacts: Sequence[Artifact]) -> tuple[str, ...]:
+    """Return the paths of what was left out."""
+    return tuple(artifact.path for artifact in artifacts)
+
+
+def is_gone(store: ObjectStore, artifact: Artifact) -> bool:
+    """Whether the bytes of an artifact were redacted, and nothing is read in their place."""
+    return (found := store.redacted(artifact.id)) is not None and found.replacement is None
 
 
 def _sweep(folder: Path, steps: Sequence[Step]) -> None:

@@ -12,6 +12,7 @@ from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, TreeI
 from mlver.objects.state import FactBatch
 from mlver.objects.tree import Entry
 from mlver.repo.recorded import check_named, read_derivation
+from mlver.repo.redaction_facts import tombstone_in
 from mlver.repo.snapshot import read_tree
 from mlver.store.frames import TYPES
 from mlver.store.object_store import ObjectStore
@@ -69,7 +70,19 @@ class Shipment:
             batch = self._source.get_object(FactBatch, id)
             if self._transfer.add(id):
                 self.facts.update(fact.type for fact in batch.facts)
+                self._add_replacements(batch)
             pending += batch.parents
+
+    def _add_replacements(self, batch: FactBatch) -> None:
+        """Ask for what is read in the place of redacted tables: commits that are there already need it too."""
+        for fact in batch.facts:
+            tombstone = tombstone_in(fact)
+            if tombstone is not None and (id := tombstone.replacement) is not None and not self._is_redacted(id):
+                self._transfer.add_blob(id)
+
+    def _is_redacted(self, id: BlobId) -> bool:
+        """Whether a blob is gone on one of the sides: then it does not move to the other."""
+        return self._source.redacted(id) is not None or self._transfer.target.redacted(id) is not None
 
     def add_derivation(self, id: DerivationId) -> None:
         """Ask for a derivation with its environment and patch."""
@@ -92,7 +105,7 @@ class Shipment:
         self._add_tree(before, commit.tree)
 
     def _add_patch(self, git: GitState | None) -> None:
-        if git is not None and git.patch is not None:
+        if git is not None and git.patch is not None and not self._is_redacted(git.patch):
             self._transfer.add_blob(git.patch)
 
     def _add_tree(self, before: TreeId | None, tree: TreeId) -> None:
@@ -118,6 +131,8 @@ class Shipment:
         if blob in self._blobs:
             return
         self._blobs.add(blob)
+        if self._is_redacted(blob):
+            return
         length, new = self._transfer.add_blob(blob)
         if length != entry.size:
             raise Damaged(f"tree {tree} says a wrong size of {entry.name[:80]!r}", hint="mlver fsck")

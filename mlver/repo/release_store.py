@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mlver.errors import Damaged, LocalIO, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.encoding import dump_canonical, load_plain
 from mlver.objects.ids import BlobId, ObjectId
+from mlver.objects.redaction import Tombstone
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.materialise import RELEASE_MODES, Progress, write_artifacts
 from mlver.repo.snapshot import Artifact, Snapshot
@@ -84,6 +85,13 @@ def as_served(repo: Repository, snapshot: Snapshot, stage: str, name: str | None
     if left == release.artifacts and not any(artifact.id in put_in for artifact in left):
         return release
     return Release(left, name)
+
+
+def redacted_in(repo: Repository, release: Release) -> Tombstone | None:
+    """Return what a release would lack, because it was redacted: the first such file; None when all is there."""
+    gone = repo.redactions()
+    found = (gone.get(artifact.id) for artifact in release.artifacts) if gone else ()
+    return next((one for one in found if one is not None and one.replacement is None), None)
 
 
 def store_folder(repo: Repository) -> Path:

@@ -7,18 +7,21 @@ object store. Only the swap of its head changes anything that others see.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mlver.errors import Collected, Damaged, Refused, RemoteError, UsageError
-from mlver.objects.ids import OperationId
+from mlver.errors import Collected, Damaged, MlverError, Refused, RemoteError, UsageError
+from mlver.objects.ids import BlobId, OperationId
+from mlver.objects.redaction import Tombstone
 from mlver.objects.state import Operation, Tracked, View
 from mlver.repo.generation import collection_of, store_over
 from mlver.repo.head import Head, read_head, read_log, swap_head
 from mlver.repo.moves import Slot, by_slot, moves
+from mlver.repo.reach import fact_reach
+from mlver.repo.redaction_facts import put_together, tombstones_at
 from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
 from mlver.repo.settings import REMOTE, write_setting
 from mlver.storage.base import Storage
@@ -46,9 +49,24 @@ class Remote:
     bare: bool
     cache: Path | None = None
     store: ObjectStore = field(init=False)
+    seen_from: Repository | None = None  # what was redacted there is not read from here either
 
     def __post_init__(self) -> None:
-        self.store = store_over(self.storage, self.cache)
+        self._redacted: dict[BlobId, Tombstone] | None = None
+        self.store = store_over(self.storage, self.cache, self.redactions)
+
+    def redactions(self, newest: bool = False) -> Mapping[BlobId, Tombstone]:
+        """Return what was removed on purpose, there or where it is looked at from; what cannot be read says nothing."""
+        if self._redacted is None or newest:
+            self._redacted = {}  # while the log is read
+            repo = self.seen_from
+            mine = list(repo.redactions().values()) if repo is not None else []
+            known = fact_reach(repo, repo.view.facts) if repo is not None else frozenset[bytes]()
+            theirs: list[Tombstone] = []
+            with suppress(MlverError):
+                theirs = tombstones_at(self.store, read_head(self.storage).operation.view.facts, known)
+            self._redacted = put_together([*mine, *theirs])
+        return self._redacted
 
     def head(self) -> Head:
         """Return its newest operation; Damaged when that cannot be read."""
@@ -77,14 +95,19 @@ class Remote:
         self.store.close()
 
 
-def open_remote(path: Path, name: str = DEFAULT, cache: Path | None = None) -> Remote:
-    """Return the repository in a folder, bare or with a work tree; RemoteError when there is none."""
+def open_remote(
+    path: Path, name: str = DEFAULT, cache: Path | None = None, *, seen_from: Repository | None = None
+) -> Remote:
+    """Return the repository in a folder, bare or with a work tree; RemoteError when there is none.
+
+    What was redacted in the one it is `seen_from` counts as redacted there too.
+    """
     if not os.path.isdir(path):
         raise RemoteError(f"no such folder: {path}", hint="is the disk mounted? mlver init --bare makes one")
     if has_format(path / FOLDER):
-        return Remote(name, str(path), Elsewhere(LocalStorage(path / FOLDER)), False, cache)
+        return Remote(name, str(path), Elsewhere(LocalStorage(path / FOLDER)), False, cache, seen_from)
     if is_bare(path):
-        return Remote(name, str(path), Elsewhere(LocalStorage(path)), True, cache)
+        return Remote(name, str(path), Elsewhere(LocalStorage(path)), True, cache, seen_from)
     raise RemoteError(f"not a mlver repository: {path}", hint="mlver init --bare makes one there")
 
 
@@ -105,7 +128,7 @@ def remote_of(repo: Repository, name: str | None, *, make: bool = False, imagine
             _make(repo, path)
         elif not os.listdir(path):
             return _imagined(repo, name, path)
-    return open_remote(path, name, repo.dot / "cache" / f"remote-{name}.db")
+    return open_remote(path, name, repo.dot / "cache" / f"remote-{name}.db", seen_from=repo)
 
 
 def _find(repo: Repository, name: str | None) -> tuple[str, Path]:

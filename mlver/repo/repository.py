@@ -29,6 +29,7 @@ from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
 from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
+from mlver.repo.redaction_facts import Known
 from mlver.repo.settings import ASKED, Settings, write_setting
 from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
 from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
@@ -199,7 +200,12 @@ class Repository:
     @cached_property
     def store(self) -> ObjectStore:
         """The objects."""
-        return store_over(self.storage, self.dot / "cache" / "objects.db")
+        return store_over(self.storage, self.dot / "cache" / "objects.db", self.redactions)
+
+    @cached_property
+    def redactions(self) -> Known:
+        """What was removed on purpose."""
+        return Known(self)
 
     def knows(self, id: CommitId) -> bool:
         """Whether a commit is here: facts outlive what gc dropped, and arrive before what they are about."""
@@ -254,6 +260,10 @@ class Repository:
         for id in islice(reversed(self._snapshots), _WITH_UNITS, _WITH_UNITS + 1):
             self._snapshots[id].forget_units()
         return found
+
+    def forget_snapshots(self) -> None:
+        """Let go of all snapshots; they are read again when asked for."""
+        self._snapshots.clear()
 
     def head_snapshot(self) -> Snapshot:
         """Return the artifacts of HEAD; an empty snapshot before the first commit."""

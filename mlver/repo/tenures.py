@@ -13,6 +13,7 @@ from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.alert_book import open_critical
 from mlver.repo.moves import moves
 from mlver.repo.note_facts import BAD, marks
+from mlver.repo.release_store import redacted_in, release_of
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -76,10 +77,14 @@ class Health:
     def __init__(self, repo: Repository, stage: str | None) -> None:
         self._marks = marks(repo) if repo.view.facts else {}
         self._alerts = open_critical(repo) if repo.view.facts else {}
-        self._stage = stage
+        self._repo, self._stage = repo, stage
 
     def fault(self, commit: CommitId) -> str | None:
         """Return why nobody should go back to a commit, None when nothing is known against it."""
+        if self._stage is not None and self._repo.redactions():
+            gone = redacted_in(self._repo, release_of(self._repo.snapshot(commit), self._stage))
+            if gone is not None:
+                return f"{gone.paths[0]} was {gone.words}"
         if self._marks.get(commit) == BAD:
             return "marked bad"
         alerts = [

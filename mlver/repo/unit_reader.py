@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlver.errors import UnknownRevision
+from mlver.errors import Redacted, UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Source, Spec, Units, Unreadable, Value
 from mlver.kinds.documents.paths import join_path, split_path
@@ -54,7 +54,7 @@ class UnitReader:
         if blob not in self._units:
             try:
                 self._units[blob] = self.kind.units(self._source(blob), self._spec)
-            except Unreadable:
+            except (Unreadable, Redacted):
                 self._units[blob] = None  # that version blames as a whole
             if len(self._units) > _KEPT:
                 self._units.popitem(last=False)

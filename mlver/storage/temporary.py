@@ -6,6 +6,7 @@ Nothing here can be lost, so nothing here is made durable.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -16,6 +17,7 @@ from typing import BinaryIO
 
 from mlver.errors import LocalIO
 
+_NAME = re.compile(r"mlver-[a-z]+-(\d+)-")
 _OLD = 24 * 3600.0  # seconds after which a folder whose maker was killed is swept
 
 
@@ -34,6 +36,15 @@ def temporary_folder(name: str) -> Iterator[Path]:
         raise LocalIO(f"cannot make a folder in {where}: {error.strerror}", hint="set TMPDIR to another") from None
     with folder:
         yield Path(folder.name)
+
+
+def sweep_dead() -> None:
+    """Remove every such folder whose maker was killed, however young."""
+    for path in Path(tempfile.gettempdir()).glob("mlver-*"):
+        match = _NAME.match(path.name)
+        with suppress(OSError):
+            if match and path.lstat().st_uid == os.getuid() and not _alive(match[1]):
+                shutil.rmtree(path, ignore_errors=True)  # noqa: TID251 - no repository's
 
 
 def make_folder(path: Path) -> Path:

@@ -82,6 +82,14 @@ def make_plan(
             return _plan(replaced, live, {(row.type, row.id) for row in stay})
 
 
+def plan_without(packs: Iterable[Pack], live: set[Key]) -> Plan:
+    """Replace the packs that hold anything which is not `live`; all others stay as they are."""
+    packs = list(packs)
+    replaced = [pack for pack in packs if any((row.type, row.id) not in live for row in pack.rows)]
+    names = {pack.name for pack in replaced}
+    return _plan(replaced, live, {(row.type, row.id) for pack in packs if pack.name not in names for row in pack.rows})
+
+
 def _wasteful(pack: Pack, live: set[Key], homes: Mapping[Key, str], share: float, full: bool) -> bool:
     whole = needed = 0
     for row in pack.rows:

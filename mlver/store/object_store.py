@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from mlver.errors import Damaged, LocalIO
+from mlver.objects.commit import Derivation
 from mlver.objects.encoding import decode
 from mlver.objects.ids import BlobId, ObjectId
+from mlver.objects.redaction import Tombstone
+from mlver.objects.tree import Tree
 from mlver.storage.base import Storage
 from mlver.store.blob import BlobReader, copy_chunks
 from mlver.store.frames import LIST, TYPES, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
 from mlver.store.session import StoreSession as StoreSession
+from mlver.store.stand_in import Redactions, redacted, stand_in, standing_in
 from mlver.store.verify import Progress, verify_packs
 from mlver.store.verify import StoreReport as StoreReport
 
@@ -21,6 +25,7 @@ _T = TypeVar("_T")
 _BLOB, _LIST = TYPES["blob"], TYPES[LIST]
 _REFRESHES = 20
 _KEPT = 4096  # decoded objects kept in memory
+_NAMING_BLOBS = (Tree, Derivation)
 
 
 class Index(Protocol):
@@ -58,19 +63,23 @@ class ObjectStore:
         *,
         condemned: Callable[[], frozenset[str]] = frozenset,
         spare: Callable[[], ObjectStore | None] = lambda: None,
+        redactions: Redactions = lambda _: {},
     ) -> None:
-        """`condemned` says which packs gc has given up; `spare` is what may still be read, and not relied on."""
+        """`condemned` says which packs gc has given up; `spare` is what may still be read, and not relied on.
+
+        `redactions` returns what was removed on purpose; given True it looks at the newest state for that.
+        """
         self.storage = storage
         self.index = index
         self.doomed: frozenset[str] = frozenset()  # packs that may be read, and not relied on
-        self._condemned, self._spare = condemned, spare
+        self._condemned, self._spare, self._redactions = condemned, spare, redactions
         self._decoded: dict[ObjectId, Any] = {}
         self._rebuilt = False
 
     def get(self, id: ObjectId) -> bytes:
         """Return the bytes of an object, verified; a blob is read into memory whole.
 
-        Damaged when it is missing, or when no copy of it is sound.
+        Damaged when it is missing, or when no copy of it is sound; Redacted when it was removed on purpose.
         """
         if type(id) is not BlobId:
             return self._read(type_of(id), id)
@@ -79,7 +88,10 @@ class ObjectStore:
         return b"".join(pieces)
 
     def get_object(self, cls: type[_T], id: ObjectId) -> _T:
-        """Return the Tree, Commit, ... with this id; Damaged when it is missing or not one."""
+        """Return the Tree, Commit, ... with this id; Damaged when it is missing or not one.
+
+        Blobs of which rows were redacted are named in it by what is read in their place.
+        """
         value = self._decoded.get(id)
         if type(value) is not cls:
             try:
@@ -91,13 +103,20 @@ class ObjectStore:
             if len(self._decoded) >= _KEPT:
                 self._decoded.clear()
             self._decoded[id] = value
-        return value
+        redactions = self._redactions(False) if cls in _NAMING_BLOBS else None
+        return standing_in(redactions, value) if redactions else value
+
+    def redacted(self, id: BlobId) -> Tombstone | None:
+        """Return what is left of a blob that was removed on purpose; None for any other."""
+        return self._redactions(False).get(id)
 
     def has(self, id: ObjectId, *, deep: bool = False) -> bool:
         """Whether the object is in a pack: its frame is there, whole in length. Bytes are not read.
 
-        With `deep` the same is asked of every chunk of a large blob.
+        With `deep` the same is asked of every chunk of a large blob. What was redacted is not missed.
         """
+        if type(id) is BlobId and self.redacted(id) is not None:
+            return True
         for _ in self._attempts(rebuild=False):
             if self.locate(type_of(id), id) is not None:
                 return True
@@ -121,10 +140,15 @@ class ObjectStore:
 
         The hash is known to be right only at the end, so write to a place that can be thrown away.
         """
+        id = stand_in(self._redactions(False), id)
         copy_chunks(id, self.chunks(id), lambda c: self.index.find(_BLOB, c), self._chunk, self.storage, write)
 
     def chunks(self, id: BlobId) -> list[tuple[BlobId, int]]:
-        """Return (id, length) of the chunks of a blob, itself alone when it is one; Damaged when missing."""
+        """Return (id, length) of the chunks of a blob, itself alone when it is one; Damaged when missing.
+
+        Redacted when it was removed on purpose and nothing is read in its place.
+        """
+        id = stand_in(self._redactions(False), id)
         for _ in self._attempts():
             if place := self._lying(_BLOB, id):
                 return [(id, place.row.raw)]
@@ -132,7 +156,17 @@ class ObjectStore:
                 return parse_list(self._read(_LIST, id))
         if (spare := self._spare()) is not None:
             return spare.chunks(id)
+        if tombstone := self._redactions(True).get(id):  # by somebody else, just now
+            raise redacted(tombstone)
         raise _missing(_BLOB, id)
+
+    def parts(self, id: BlobId) -> list[tuple[int, bytes]]:
+        """Return type and id of each frame a blob lies in, redacted or not; none when it is not here."""
+        found = [(_BLOB, bytes(id))] if self._lying(_BLOB, id) else []
+        if self._lying(_LIST, id):
+            chunks = parse_list(self._read(_LIST, id))
+            found += [(_LIST, bytes(id)), *((_BLOB, bytes(chunk)) for chunk, _ in chunks)]
+        return found
 
     def session(self) -> StoreSession:
         """Return a context manager that collects new objects in a pack and publishes it in `finish()`."""

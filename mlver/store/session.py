@@ -18,6 +18,7 @@ from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
 from mlver.store.pack import pack_key
 from mlver.store.packwriter import Frame, PackWriter, make_frame
+from mlver.store.stand_in import redacted
 from mlver.store.stream import store_stream
 
 if TYPE_CHECKING:
@@ -75,12 +76,18 @@ class StoreSession:
         return id
 
     def put_bytes(self, data: bytes) -> BlobId:
-        """Store the bytes of a file and return their id."""
+        """Store the bytes of a file and return their id; Redacted when they were removed on purpose."""
         if len(data) > WHOLE:
             return store_stream(self, io.BytesIO(data), b"", None)[0]
         id = BlobId.of(data)
+        self.refuse_redacted(id)
         self._put(_BLOB, id, data)
         return id
+
+    def refuse_redacted(self, id: BlobId) -> None:
+        """Raise Redacted when these very bytes were removed on purpose: they do not come back by accident."""
+        if tombstone := self.store.redacted(id):
+            raise redacted(tombstone, "these bytes were")
 
     def put_stream(self, stream: BinaryIO, progress: Callable[[int], None] | None = None) -> tuple[BlobId, int]:
         """Store all that is left in `stream`; returns its id and length. Memory use is constant.

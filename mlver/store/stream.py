@@ -33,7 +33,7 @@ _Made = list[tuple[bytes, int, Frame | None]]
 def store_stream(
     session: StoreSession, stream: BinaryIO, head: bytes, progress: Callable[[int], None] | None
 ) -> tuple[BlobId, int]:
-    """Store `head` and the rest of `stream` as one blob; returns its id and length."""
+    """Store `head` and the rest of `stream` as one blob; returns its id and length. Redacted as `put_bytes`."""
     cutter, whole, pool = Cutter(), blake3(), session.pool
     ring = [memoryview(bytearray(_BUFFER + MAX_CHUNK)) for _ in range(_RING)]
     at_work: deque[list[Future[_Made]]] = deque()
@@ -66,6 +66,7 @@ def store_stream(
     if hashing is not None:
         hashing.result()
     id = BlobId(whole.digest())
+    session.refuse_redacted(id)
     _store_list(session, id, chunks)
     return id, size
 

@@ -15,7 +15,7 @@ from mlver.objects.state import Operation
 from mlver.repo.effects import CLONE
 from mlver.repo.generation import collection_of
 from mlver.repo.head import SLOTS, Head, read_head, read_log, slot_bytes, write_operation
-from mlver.repo.overlay import carry_out
+from mlver.repo.overlay import carry_out, left_out_of
 from mlver.repo.remote import DEFAULT, Remote, add_remote_setting, open_remote, tracked
 from mlver.repo.repository import FOLDER, FORMAT, Clock, Repository, has_format, is_bare, login_name, system_clock
 from mlver.repo.settings import ASKED, Settings, write_setting
@@ -35,7 +35,10 @@ _OWN = frozenset({"packs", "ops", "cache", "head.0", "head.1", "lock", "config.t
 
 @dataclass(frozen=True)
 class CloneResult(Result):
-    """The new repository: its folder, the branch it is on, and what was copied. `operations` came with it."""
+    """The new repository: its folder, the branch it is on, and what was copied. `operations` came with it.
+
+    `left_out` are files of that branch that were redacted.
+    """
 
     schema: ClassVar[str] = "mlver.clone/v1"
     path: str
@@ -49,6 +52,7 @@ class CloneResult(Result):
     stages: tuple[str, ...]
     operations: int
     delivery: Delivery = field(default_factory=Delivery)
+    left_out: tuple[str, ...] = ()
 
 
 def clone(
@@ -80,7 +84,7 @@ def clone(
         _plant(storage, head, _first(there, head, author, clock))
         repo = Repository(target, actor=actor, clock=clock, user_config=user_config, bare=bare)
         add_remote_setting(repo, DEFAULT, source)
-        files = 0 if bare else _check_out(repo, progress)
+        files, left_out = (0, ()) if bare else _check_out(repo, progress)
         if not bare:
             durable.write_file(dot / ".gitignore", b"*\n")
         durable.write_file(dot / "format", FORMAT)  # from here on it is a repository
@@ -93,6 +97,7 @@ def clone(
         branch=view.branch,
         commit=view.head,
         files=files,
+        left_out=left_out,
         branches=len(view.branches),
         tags=len(view.tags),
         stages=tuple(sorted(view.stages)),
@@ -170,9 +175,9 @@ def _plant(storage: Storage, head: Head, first: Operation) -> None:
         raise Damaged(f"{storage.name} could not be read back", hint="remove it and clone again")
 
 
-def _check_out(repo: Repository, progress: Progress | None) -> int:
+def _check_out(repo: Repository, progress: Progress | None) -> tuple[int, tuple[str, ...]]:
     if repo.view.head is None:
-        return 0
+        return 0, ()
     artifacts = repo.snapshot(repo.view.head).artifacts
-    carry_out(repo.store, repo.root, work_steps(repo, {}, artifacts), progress=progress)
-    return len(artifacts)
+    left_out = left_out_of(carry_out(repo.store, repo.root, work_steps(repo, {}, artifacts), progress=progress))
+    return len(artifacts) - len(left_out), left_out

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import Conflict, MlverError, NegativeAnswer, Refused, UsageError
+from mlver.errors import Conflict, MlverError, NegativeAnswer, Redacted, Refused, UsageError
 from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
@@ -22,6 +22,7 @@ from mlver.repo.facts import append_facts
 from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
+from mlver.repo.redaction_facts import refuse_redacted
 from mlver.repo.repository import Repository
 from mlver.repo.settings import AT_COMMIT
 from mlver.repo.signing import COMMITS, Judge, sign_commit, signing_key, wants_signature
@@ -213,7 +214,10 @@ class _Commit:
             if info.type == LINK:
                 return session.put_bytes(link_text(repo.root, path)), None
             tick = self._tick(path)
-            return read_stable(repo.root, path, lambda stream: session.put_stream(stream, tick)[0])
+            try:
+                return read_stable(repo.root, path, lambda stream: session.put_stream(stream, tick)[0])
+            except Redacted as error:
+                raise Redacted(f"{path}: {error.message}", hint=error.hint) from None
 
         def lacking(blobs: set[BlobId]) -> set[BlobId]:
             if dry_run:
@@ -223,6 +227,7 @@ class _Commit:
             return lost | {blob for blob in blobs - in_head if not session.has(blob)}
 
         ids = repo.worktree.hashes(files, read=read, lacking=lacking, plan=self._plan, every=not self.paths)
+        refuse_redacted(repo, ids)
         after = repo.snapshot_of(files, ids)
         if not self.paths:
             return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
@@ -80,11 +81,16 @@ def impact(repo: Repository, target: str) -> ImpactResult:
         when = repo.commit(origin).time
         affected = [Affected(one.path, one.kind, one.id, origin, when, 0, "commit") for one in starts] + affected
     touched = [*starts, *(outcome.artifact for outcome in outcomes)]
-    served = _served(past, touched, origin if named.path is None else None)
-    return ImpactResult(target, tuple(commits), tuple(affected), tuple(served), _alerts(repo, served))
+    served = served_with(past, touched, origin if named.path is None else None)
+    return ImpactResult(target, tuple(commits), tuple(affected), tuple(served), alerts_during(repo, served))
 
 
-def _alerts(repo: Repository, served: list[ServedCommit]) -> tuple[str, ...]:
+def made_from(past: Past, starts: Sequence[Used]) -> list[Affected]:
+    """Return what was made, directly or not, from `starts`."""
+    return [_affected(past.repo, outcome) for outcome in Consequences(past).of(starts)]
+
+
+def alerts_during(repo: Repository, served: Sequence[ServedCommit]) -> tuple[str, ...]:
     """Return the alerts that fired while one of the intervals lasted, against its commit, oldest first."""
     book, live = AlertBook(repo), {one.commit for one in served}
     fired = {id for one in served for id in book.chosen(since=one.since, until=one.until)}
@@ -154,7 +160,7 @@ def _affected(repo: Repository, outcome: Outcome) -> Affected:
     return Affected(one.path, one.kind, one.id, commit, repo.commit(commit).time, outcome.steps, outcome.source)
 
 
-def _served(past: Past, touched: list[Used], own: CommitId | None) -> list[ServedCommit]:
+def served_with(past: Past, touched: Sequence[Used], own: CommitId | None = None) -> list[ServedCommit]:
     """Return the intervals in which a stage served something that was touched, oldest first."""
     found = []
     for entry in ledger_of(past.repo):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import Conflict, Damaged, MlverError, Refused
+from mlver.errors import Conflict, Damaged, MlverError, Redacted, Refused
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result, jsonable
@@ -23,12 +23,12 @@ from mlver.repo.facts import append_facts
 from mlver.repo.ledger import live_at
 from mlver.repo.metric_facts import metric_values
 from mlver.repo.refs import STAGE, check_free, check_scope
-from mlver.repo.release_store import Release, ensure, is_whole, release_of
+from mlver.repo.release_store import Release, ensure, is_whole, redacted_in, release_of
 from mlver.repo.releases import link_path, prune, serve, settle, settle_after, slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.signing import Judge, sign_commit, sign_move
 from mlver.repo.snapshot import Snapshot
-from mlver.repo.tenures import ROLLBACK
+from mlver.repo.tenures import ROLLBACK, Health, last_good
 from mlver.repo.transaction import recorded, transact
 from mlver.verbs.common import MetricDelta, Progress
 from mlver.verbs.diff import DiffResult, diff
@@ -176,8 +176,12 @@ def _changes(view: View, move: Move) -> bool:
 
 
 def _preflight(repo: Repository, move: Move, snapshot: Snapshot | None = None) -> Release:
-    """Return the release to serve; Damaged, naming it, when an object of it is not in the store."""
+    """Return the release to serve; Damaged, naming it, when an object of it is not in the store, Redacted when gone."""
     release = release_of(snapshot or repo.snapshot(move.commit), move.stage)
+    if gone := redacted_in(repo, release):
+        choice = last_good(repo, move.stage, move.scope, Health(repo, move.stage))
+        near = f"mlver rollback {move.stage} --to {choice.commit.short}" if choice.commit else "none here is whole"
+        raise Redacted(f"{move.commit.short} cannot be served: {gone.paths[0]} was {gone.words}", hint=near)
     for artifact in release.artifacts:
         if not repo.store.has(artifact.id):
             what = f"{artifact.path} of commit {move.commit.short} ({artifact.id})"

@@ -220,5 +220,5 @@ def _other(repo: Repository, source: str | Path) -> Iterator[Remote]:
         raise UsageError(f"no remote {str(source)!r}, and no absolute path", hint="mlver repair --from FOLDER")
     if path in (repo.root, repo.dot):
         raise UsageError(f"{path} is this repository itself")
-    with open_remote(path, str(path)) as there:
+    with open_remote(path, str(path), seen_from=repo) as there:
         yield there

@@ -11,7 +11,7 @@ from mlver.errors import UnknownRevision, UsageError
 from mlver.index.stats import StatCache
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
-from mlver.repo.overlay import Plan, Step, Wish, carry_out, make_plan, refuse_overwriting
+from mlver.repo.overlay import Plan, Step, Wish, carry_out, is_gone, make_plan, refuse_overwriting
 from mlver.repo.pairs import is_committed, partners
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
@@ -26,6 +26,7 @@ class RestoreResult(Result):
 
     These are the artifacts of the work tree that `commit` holds together with what was restored (rules,
     config, models, and what they were made from), that were not restored and are not as they are there.
+    `left_out` was redacted.
     """
 
     schema: ClassVar[str] = "mlver.restore/v1"
@@ -35,6 +36,7 @@ class RestoreResult(Result):
     bytes_written: int
     mixed: tuple[str, ...] = ()
     dry_run: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def restore(
@@ -68,12 +70,16 @@ def restore(
         folder, mixed = to, ()
     refuse_overwriting(plan, force=force, blocked=unsaved, hint="mlver commit keeps it, -f overwrites it")
     steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
-    written = sum(step.new.size for step in steps if step.new)
+    written = sum(step.new.size for step in steps if step.new and not is_gone(repo.store, step.new))
+    left_out = tuple(path for path in chosen if is_gone(repo.store, snapshot[path]))
+    if paths and chosen and len(left_out) == len(chosen):
+        repo.store.chunks(snapshot[chosen[0]].id)  # raises, and says who redacted it, and why
     if not dry_run:
         if folder is not repo.root:
             durable.make_dirs(folder, sync=False)
         carry_out(repo.store, folder, steps, progress=progress)
-    return RestoreResult(commit, str(folder), file_steps(steps), written, mixed, dry_run)
+    made = [step for step in steps if step.path not in left_out]
+    return RestoreResult(commit, str(folder), file_steps(made), written, mixed, dry_run, left_out)
 
 
 def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> list[str]:

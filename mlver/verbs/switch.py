@@ -11,7 +11,7 @@ from mlver.objects.result import Result
 from mlver.objects.state import View
 from mlver.objects.tree import Entry
 from mlver.repo.open_merge import refuse_while_merging
-from mlver.repo.overlay import Step, Wish, carry_out, make_plan, refuse_overwriting
+from mlver.repo.overlay import Step, Wish, carry_out, left_out_of, make_plan, refuse_overwriting
 from mlver.repo.refs import BRANCH, check_free
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Artifact, changed_paths
@@ -29,6 +29,7 @@ class SwitchResult(Result):
     commit: CommitId | None
     created: bool
     changes: tuple[FileChange, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def switch(
@@ -51,7 +52,7 @@ def switch(
     # new one: the same command, given again, finds them right and goes on. The other way round,
     # files of the old branch would lie under the new HEAD and pass for work done on it, and the
     # next commit would quietly take the new branch back.
-    carry_out(repo.store, repo.root, steps, progress=progress)
+    left_out = left_out_of(carry_out(repo.store, repo.root, steps, progress=progress))
 
     def change(now: View) -> View:
         if (now.head, now.merging) != (view.head, view.merging) or (not detach and now.branches.get(name) != target):
@@ -59,7 +60,8 @@ def switch(
         return replace(now, branch=None, detached=target) if detach else replace(now, branch=name, detached=None)
 
     transact(repo, f"switch {'--detach ' if detach else ''}{name}", change)
-    return SwitchResult(None if detach else name, target, False, file_steps(steps))
+    made = tuple(step for step in steps if step.path not in left_out)
+    return SwitchResult(None if detach else name, target, False, file_steps(made), left_out)
 
 
 def _create(repo: Repository, view: View, name: str) -> SwitchResult:

@@ -12,6 +12,7 @@ from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
 from mlver.repo.effects import effects, last_standing, standing
 from mlver.repo.moves import with_joined
+from mlver.repo.redaction_facts import redactions_of, with_redactions
 from mlver.repo.releases import settle_after
 from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded, transact
@@ -82,9 +83,15 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
     id, target = _last(repo) if operation is None else _find(repo, operation)
     if target.parent is None:
         raise NegativeAnswer("nothing to undo: init cannot be taken back", hint="mlver op log")
+    if redactions_of(repo, target):
+        raise NegativeAnswer(
+            f"operation {target.number} cannot be taken back: what it redacted is gone",
+            hint=f"mlver undo {target.number - 1} takes back what was before it, mlver redact lists what is gone",
+        )
     if target.condemned is not None:
         raise NegativeAnswer(f"operation {target.number} moved no name: {target.command}", hint="mlver gc --restore")
     before = with_joined(repo.operation(target.parent).view, target.number, repo.operations())
+    before = with_redactions(repo, before, seen)
 
     def change(now: View) -> View:
         if now != seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from mlver.objects.result import Result
 from mlver.objects.state import EVERYONE, Move, Operation
 from mlver.repo.history import all_heads
 from mlver.repo.moves import identity, moves
+from mlver.repo.redaction_facts import put_together, recorded_in, tombstones_in
 from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.signature_facts import signatures_in
@@ -48,7 +49,8 @@ class VerifyResult(Result):
     `damage` names what is not. `signers` is the list that says whose keys count; `passed_over` are commits that changed
     it without a signature that entitles them to. `commits` counts those that were read, of which `unsigned` carry no
     signature (one signed by id vouches for all before it), `objects` and `bytes` what was read and hashed anew,
-    `operations` those of the log, back to the first.
+    `operations` those of the log, back to the first. `redacted` was removed on purpose after it was signed; of that,
+    nothing but the id is vouched for, and what is read in its place is not what was signed.
     """
 
     schema: ClassVar[str] = "mlver.verify/v1"
@@ -62,6 +64,7 @@ class VerifyResult(Result):
     objects: int
     bytes: int
     operations: int
+    redacted: tuple[Wrong, ...] = ()
 
 
 def verify(
@@ -88,6 +91,7 @@ class _Verification:
         self.rests = Rests(repo, progress)
         self.log = self._log()
         facts = self.rests.facts(repo.view.facts)
+        self.tombstones = put_together(tombstones_in(facts))
         self.judge = Judge(repo, signatures_in(facts), strict=True)
         self.line = list(moves(self.log))
         self.moves = self.judge.moves(self.line)
@@ -100,7 +104,7 @@ class _Verification:
             bad = [row for row in rows if row.seal.state != SIGNED and (row.required or row.seal.state != UNSIGNED)]
         else:
             bad = [row for row in rows if not row.seal.holds]
-        self.rests.read_blobs()
+        self.rests.read_blobs(self.tombstones)
         read, signers = self.rests.commits, self._signers()
         return VerifyResult(
             ok=not bad and not self.rests.wrong,
@@ -113,7 +117,13 @@ class _Verification:
             objects=self.rests.objects,
             bytes=self.rests.bytes,
             operations=len(self.log),
+            redacted=self._redacted(),
         )
+
+    def _redacted(self) -> tuple[Wrong, ...]:
+        made = recorded_in(self.repo) if self.rests.redacted else {}
+        where = {id: f" (operation {made[id].short})" if id in made else "" for id in self.rests.redacted}
+        return tuple(replace(one, detail=f"{one.detail}{where[id]}") for id, one in self.rests.redacted.items())
 
     def _log(self) -> list[tuple[OperationId, Operation]]:
         found: list[tuple[OperationId, Operation]] = []

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mlver.errors import Damaged, LocalIO
+from mlver.errors import Damaged, LocalIO, Redacted
 from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.encoding import decode
 from mlver.objects.ids import BlobId, CommitId, FactBatchId, ObjectId, TreeId
+from mlver.objects.redaction import Tombstone
 from mlver.objects.state import Fact, FactBatch
 from mlver.objects.tree import Tree
 from mlver.repo.repository import Repository
@@ -38,6 +39,7 @@ class Rests:
         self.commits: dict[CommitId, Commit] = {}
         self.wrong: dict[str, Wrong] = {}
         self.objects = self.bytes = 0
+        self.redacted: dict[BlobId, Wrong] = {}  # gone on purpose since, and what that concerns
         self._read: dict[ObjectId, object] = {}
         self._blobs: dict[BlobId, tuple[int, list[str]]] = {}
 
@@ -78,11 +80,19 @@ class Rests:
                 pending.extend(batch.parents)
         return [fact for batch in reversed(found) for fact in batch.facts]
 
-    def read_blobs(self) -> None:
-        """Read every file that was named so far, and hash it."""
+    def read_blobs(self, tombstones: Mapping[BlobId, Tombstone]) -> None:
+        """Read every file that was named so far, and hash it; of what is redacted, what is read in its place.
+
+        Only what the fact log itself says is redacted is: a cache that says so does not count.
+        """
         total, done = sum(size for size, _ in self._blobs.values()), 0
         for id, (size, hurts) in self._blobs.items():
             length = 0
+            if (tombstone := tombstones.get(id)) is not None:
+                self.redacted[id] = Wrong(f"blob {id}", f"{tombstone.words}", tuple(hurts))
+                if tombstone.replacement is None:
+                    continue
+                size = tombstone.length
 
             def count(piece: bytes) -> None:
                 nonlocal length
@@ -90,7 +100,7 @@ class Rests:
 
             try:
                 self._repo.store.copy_blob(id, count)
-            except (Damaged, LocalIO) as error:
+            except (Damaged, LocalIO, Redacted) as error:
                 for one in hurts:
                     self.note(f"blob {id}", error.message, one)
                 continue
@@ -133,7 +143,7 @@ class Rests:
     def _length(self, id: BlobId) -> int:
         try:
             return self._repo.store.blob_size(id)
-        except Damaged:
+        except (Damaged, Redacted):
             return 0  # reading it says so
 
     def _load(self, cls: type[_T], id: ObjectId, hurts: str) -> _T | None:

@@ -51,3 +51,4 @@ def clone(
             progress=progress,
         )
     session.show(result, lambda: clone_page(result), [result.path])
+    session.warn(*(f"{path} was redacted, and left out" for path in result.left_out))

@@ -57,5 +57,6 @@ def restore(
         )
         as_in_head = result.commit == repo.view.head
     session.show(result, lambda: restore_page(result), [change.path for change in result.changes])
+    session.warn(*(f"{path} was redacted, and left out" for path in result.left_out))
     if result.changes and not dry_run and to is None and not as_in_head:
         session.hint("mlver restore takes it back: all files as in HEAD")

@@ -40,5 +40,6 @@ def switch(
         came_from = view.branch or f"--detach {view.head.short if view.head else 'HEAD'}"
         result = switch(repo, name, create=create, detach=detach, progress=progress)
     session.show(result, lambda: switch_page(result), [result.branch or result.commit])
+    session.warn(*(f"{path} was redacted, and left out" for path in result.left_out))
     if came_from != result.branch:
         session.hint(f"mlver switch {came_from} goes back")

@@ -1,0 +1,99 @@
+"""`mlver redact`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlver.cli import complete
+from mlver.cli.command import new_app, verb
+from mlver.cli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlver.verbs.redact_result import RedactResult
+
+app = new_app()
+
+
+@verb(
+    app,
+    dated=True,
+    examples=[
+        ('mlver redact config/prod.env --why "key leaked" -n', "what would go, and what was made of it?"),
+        ('mlver redact config/prod.env --why "key leaked"', "remove all its versions, everywhere here"),
+        ('mlver redact models/m.bin@v2 --why "licence withdrawn" --yes', "... one version, unasked"),
+        ("mlver redact", "what was redacted here, by whom and why"),
+        ("mlver redact --finish", "remove what is still here, after a pull"),
+    ],
+    exits={1: "nothing to redact", 3: "not confirmed, or a stage serves it now", 4: "gc or repair is running"},
+)
+def redact(
+    session: Session,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH[@REV]|ID...", help="What goes: all versions of a file, or one.", autocompletion=complete.part
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason; it is kept for ever.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Also what a stage serves now.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what it would do; do nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Remove what is still here of earlier ones.")] = False,
+) -> int:
+    """Remove bytes for good: from packs, trash, quarantine, releases and caches.
+
+    Commits, ids and signatures stay. Whoever reads what is gone is told who removed it, and why.
+    The plan is shown first: which commits held it, what was made from it, which stages served
+    that, and where bytes may still be. It cannot be undone. Files in the work tree stay; remove
+    them yourself. Without PATH, lists what was redacted.
+    """
+    from mlver.cli.paths import any_target
+    from mlver.errors import UsageError
+    from mlver.render.redact import finish_page, redact_page, redactions_page
+    from mlver.verbs.redact import finish_redactions, redact, redactions
+
+    if finish or not targets:
+        if (finish and targets) or why is not None or dry_run or yes or live:
+            raise UsageError("redact what?", hint="mlver redact PATH --why REASON; --finish stands alone")
+        with session.open() as repo:
+            if finish:
+                ended = finish_redactions(repo)
+                session.show(ended, lambda: finish_page(ended), [])
+                return 0
+            known = redactions(repo)
+        session.show(known, lambda: redactions_page(known), [one.blob for one in known.redactions])
+        if known.unfinished:
+            session.hint("mlver redact --finish removes what is still here")
+        return 0
+    if why is None:
+        raise UsageError("a redaction needs a reason", hint='--why "erasure request 17"')
+    with session.open() as repo, session.progress() as progress:
+        wanted = [any_target(repo, session.cwd, target) for target in targets]
+
+        def run(plan: bool) -> RedactResult:
+            return redact(repo, wanted, why, live=live, dry_run=plan, progress=progress)
+
+        result = run(True)
+        if not dry_run:
+            if not yes:
+                _confirm(session, lambda: session.show(result, lambda: redact_page(result)))
+            result = run(False)
+    session.show(result, lambda: redact_page(result), [blob.id for blob in result.blobs])
+    return 0
+
+
+def _confirm(session: Session, show: Callable[[], None]) -> None:
+    """Show the plan and ask; Refused when the answer is no, or when there is nobody to ask."""
+    import sys
+
+    from mlver.errors import Refused
+
+    if session.json or session.quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused("nothing was removed: nobody said yes", hint="-n shows the plan, --yes carries it out")
+    show()
+    if input("This cannot be undone. Type redact to go on: ").strip() != "redact":
+        raise Refused("nothing was removed")
