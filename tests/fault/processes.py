@@ -70,14 +70,14 @@ def spawn(act: Callable[[], object]) -> Child:
     if pid == 0:
         os.dup2(out, 1)
         os.dup2(err, 2)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         code = 1
         try:
             act()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is told, and the process ends
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
         finally:
             with contextlib.suppress(OSError, ValueError):
