@@ -45,11 +45,11 @@ def swap_file(path: Path, expected: bytes | None, new: bytes, read: Callable[[],
 
 
 @contextlib.contextmanager
-def turn(lock: Path, patience: float = PATIENCE) -> Iterator[None]:
+def turn(lock: Path) -> Iterator[None]:
     """Wait for the lock, but not for ever: the block runs without it when its holder does not let go."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(Conflict):
-            stack.enter_context(locked(lock, patience))
+            stack.enter_context(locked(lock, PATIENCE))
         yield
 
 
