@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from mlver.errors import Damaged, Redacted
 from mlver.objects.commit import Commit, Derivation, Environment, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch, View
+from mlver.repo.recorded import check_named, check_paths
 from mlver.repo.snapshot import read_tree
 from mlver.store.frames import LIST, TYPES, type_of
 from mlver.store.object_store import ObjectStore, StoreReport
@@ -17,6 +19,7 @@ from mlver.store.object_store import ObjectStore, StoreReport
 _T = TypeVar("_T")
 _BLOB, _LIST, _COMMIT = TYPES["blob"], TYPES[LIST], TYPES["commit"]
 MISSING = "is missing"
+_LISTED = 200_000  # artifacts of one folder; more than that no people made
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Harm:
                 continue
             readable += 1
             pending.extend(commit.parents)
+            self._lawful(id, label, partial(check_named, id, commit))
             self._commit(id, commit, label)
         return readable
 
@@ -125,7 +129,7 @@ class Harm:
 
     def _derivation(self, id: DerivationId, label: str) -> bool:
         derivation = self._load(Derivation, id, label)
-        if derivation is None:
+        if derivation is None or not self._lawful(id, label, partial(check_paths, id, derivation)):
             return False
         made_in = derivation.environment
         whole = made_in is None or self._environment(made_in, label)
@@ -177,7 +181,7 @@ class Harm:
                 elif size != entry.size:
                     self.why[id] = "says a wrong size"
                     found.append((entry.name, entry.id, (id,)))
-        self._trees[id] = tuple(found)
+        self._trees[id] = tuple(found[:_LISTED])
         return []
 
     def _blob(self, blob: BlobId) -> tuple[int, tuple[ObjectId, ...]]:
@@ -222,6 +226,16 @@ class Harm:
         if not self.stored(id):  # readable all the same: from the trash
             self._hurt(id, label)
         return found
+
+    def _lawful(self, id: ObjectId, label: str, check: Callable[[], object]) -> bool:
+        """Whether the paths an object names pass the gate."""
+        try:
+            check()
+        except Damaged as error:
+            self._hurt(id, label)
+            self._explain(id, error.message)
+            return False
+        return True
 
     def _explain(self, id: ObjectId, message: str) -> None:
         if id not in self._lost and self._store.has(id):

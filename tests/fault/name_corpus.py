@@ -29,7 +29,7 @@ def _separated() -> Iterator[str]:
 
 def _protected() -> Iterator[str]:
     for name in (GIT, MLVER):
-        yield from ("".join(letters) for letters in product(*({c, c.upper()} for c in name)))
+        yield from ("".join(letters) for letters in product(*(dict.fromkeys((c, c.upper())) for c in name)))
         for form, tail in product((name, name.upper()), (*_TAILS, *_STREAMS)):
             yield form + tail
         for number, unseen in enumerate(UNSEEN):
@@ -56,12 +56,13 @@ def _short() -> Iterator[str]:
 def _drives() -> Iterator[str]:
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     yield from (f"{letter.upper()}:" for letter in letters)
-    yield from (f"{letter}:{rest}" for letter, rest in zip(letters, ("x", "..", "autoexec.bat", "$MFT") * 7, strict=False))
+    rests = ("x", "..", "autoexec.bat", "$MFT")
+    yield from (f"{letter}:{rests[number % 4]}" for number, letter in enumerate(letters))
 
 
 def _not_text() -> Iterator[str]:
     overlong = (b"\xc0\xae", b"\xc0\xae\xc0\xae", b"\xe0\x80\xae", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf")
-    wrong = (b"\xff", b"\xfe", b"\x80", b"\xbf", b"\xc3", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88")
+    wrong = (b"\xff", b"\xfe", b"\x80", b"\xbf", b"\xc3", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80")
     for raw in (*overlong, *wrong):
         yield from (os.fsdecode(form) for form in (raw, b"a" + raw, raw + b".csv"))
     yield from ("\ud800", "\udfff", "a\ud83d", "\udc00x", "\ud800\ud800")
@@ -76,7 +77,6 @@ _FAMILIES = {
     "up": _up, "separators": _separated, "protected": _protected, "short names": _short, "drives": _drives,
     "not text": _not_text, "long": _long,
 }  # fmt: skip
-# On macOS the tilde of another width is none of NTFS's; it is folded all the same, and so refused.
 
 
 def hostile() -> list[tuple[str, str]]:
