@@ -51,7 +51,8 @@ def alone(repo: Repository) -> Iterator[None]:
     except Conflict as error:
         if held:
             raise
-        raise Conflict("another gc or repair is running here", hint="let it finish") from error
+        who = error.message.rpartition(" held by ")[2]
+        raise Conflict(f"another gc or repair is running here: {who}", hint=error.hint) from error
 
 
 def condemn(

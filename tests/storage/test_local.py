@@ -1,6 +1,7 @@
 import errno
 import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,32 @@ def test_a_faulty_storage_fails_once_or_for_good() -> None:
     assert storage.inner.read("a") == b"1"
     with pytest.raises(LocalIO):
         storage.read("a")
+
+
+@FORKS
+def test_a_lock_says_who_holds_it_and_what_to_do(tmp_path: Path) -> None:
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with locked(tmp_path / "lock"):
+            os.write(tell, b"x")
+            signal.pause()
+        os._exit(0)
+    try:
+        os.read(ready, 1)
+        for code, words, hint in (
+            (None, f"process {child}", "let it finish"),
+            (signal.SIGSTOP, "stopped", "kill -CONT"),
+        ):
+            if code is not None:
+                os.kill(child, code)
+                os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOWAIT)
+            with pytest.raises(Conflict) as caught, locked(tmp_path / "lock", patience=0.0):
+                pass
+            if Path("/proc/locks").exists():
+                assert words in caught.value.message and hint in str(caught.value.hint)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ready)
+        os.close(tell)
