@@ -24,7 +24,7 @@ from mlver.repo.generation import TRASH
 from mlver.repo.head import Head
 from mlver.repo.holdings import Holdings
 from mlver.repo.release_store import names_on_disk, release_files, store_folder
-from mlver.repo.releases import live_from_disk, mend_release, remove_idle
+from mlver.repo.releases import live_from_disk, mend_release, remove_idle, settle
 from mlver.repo.transaction import next_operation, record
 from mlver.storage import durable
 from mlver.storage.temporary import sweep_dead
@@ -211,6 +211,8 @@ def _replace_releases(repo: Repository) -> None:
         if live.release in held:
             mend_release(repo, slot)  # the old folder goes to quarantine, and from there with all the rest
             held.discard(live.release)
+    for _, error in settle(repo).problems:  # one that was cut short here may have left a link to nothing
+        raise error
     for name in held:
         remove_idle(repo, name)
     for folder in _walk_folders(store_folder(repo)):

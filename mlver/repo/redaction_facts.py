@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mlver.errors import Damaged, MlverError, Redacted, UsageError
+from mlver.errors import Conflict, Damaged, LocalIO, MlverError, OutcomeUnknown, Redacted, UsageError
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, FactBatchId, OperationId
 from mlver.objects.redaction import Tombstone
@@ -136,6 +137,16 @@ def tombstones_of(repo: Repository, head: FactBatchId | None) -> dict[BlobId, To
         return put_together(tombstones_in(FactLog(repo.store, head, repo.fact_index).of(REDACTION)))
     except Damaged:
         return put_together(tombstones_at(repo.store, head))
+
+
+def end_cut_short(repo: Repository) -> None:
+    """End what a redaction that was killed has left to be removed, unless somebody is at it, or the disk refuses."""
+    from mlver.repo.condemning import alone
+    from mlver.repo.erasing import settle_erasures, unfinished
+
+    if unfinished(repo):
+        with suppress(Conflict, LocalIO, OutcomeUnknown), alone(repo):  # fsck says that it is not done
+            settle_erasures(repo)
 
 
 def refuse_redacted(repo: Repository, files: Mapping[str, BlobId]) -> None:

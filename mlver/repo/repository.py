@@ -29,7 +29,7 @@ from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
 from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
-from mlver.repo.redaction_facts import Known
+from mlver.repo.redaction_facts import REDACTION, Known, end_cut_short
 from mlver.repo.settings import ASKED, Settings, write_setting
 from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
 from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
@@ -102,7 +102,10 @@ class Repository:
         for folder in (start, *start.parents):
             bare = is_bare(folder, salvage)
             if bare or has_format(folder / FOLDER, salvage):
-                return cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage, bare=bare)
+                found = cls(folder, actor=actor, clock=clock, user_config=user_config, salvage=salvage, bare=bare)
+                if not salvage and os.path.lexists(found.dot / REDACTION):
+                    end_cut_short(found)
+                return found
         raise UsageError(f"not a mlver repository: {start}", hint="mlver init")
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import ClassVar
 from mlver.errors import Damaged
 from mlver.objects.ids import CommitId, ObjectId
 from mlver.objects.result import Result
+from mlver.repo.erasing import unfinished
 from mlver.repo.harm import MISSING, Harm, HurtArtifact
 from mlver.repo.head import read_slots
 from mlver.repo.log_check import LogCheck, check_log, head_problems
@@ -132,6 +133,8 @@ def fsck_result(repo: Repository, found: Examination) -> FsckResult:
     problems = [Problem(*one) for one in head_problems(repo)]
     problems += [Problem(*one) for one in found.log.problems]
     problems += _of_packs(found)
+    if unfinished(repo):
+        problems.append(Problem("a redaction", "was cut short, and bytes may still be there", repairable=True))
     problems += [
         Problem(f"what {slot_name(*slot)} serves", what, (slot_name(*slot),), repairable=True)
         for slot, what in damaged_releases(repo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import zstandard
@@ -12,7 +13,6 @@ from mlver.repo.repository import Repository
 from mlver.store.frames import HEADER_BYTES
 from mlver.store.pack import list_packs, read_rows
 from mlver.verbs.fsck import fsck
-from tests.kit import Bench
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -29,7 +29,7 @@ def text(seed: int, lines: int = 900) -> bytes:
 
 
 def holds(root: Path, needle: bytes) -> list[str]:
-    """Return the files below `root` that hold some bytes: as they lie, in any zstd frame, or in a cell of a database."""
+    """Return the files below `root` that hold some bytes: as they lie, in a zstd frame, or in a database."""
     found = []
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file():
@@ -43,10 +43,8 @@ def holds(root: Path, needle: bytes) -> list[str]:
 def _unpacked(data: bytes) -> list[bytes]:
     found, at = [], data.find(MAGIC)
     while at >= 0:
-        try:
+        with suppress(zstandard.ZstdError):  # the magic by chance
             found.append(zstandard.ZstdDecompressor().decompressobj().decompress(data[at:]))
-        except zstandard.ZstdError:  # the magic by chance
-            pass
         at = data.find(MAGIC, at + 1)
     return found
 
@@ -67,11 +65,6 @@ def everything(repo: Repository) -> dict[tuple[int, bytes], bytes]:
             data = repo.storage.read(f"packs/{name}.pack", row.offset + HEADER_BYTES, row.stored)
             found[row.type, row.id] = data
     return found
-
-
-def reopened(bench: Bench) -> Repository:
-    """Return the repository as another process sees it."""
-    return bench.reopen()
 
 
 def sound(repo: Repository) -> bool:
