@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from mlver import __version__
 from mlver.kinds.base import Detail, Kind, Spec
 from mlver.objects.ids import BlobId
 from mlver.objects.result import jsonable
@@ -17,6 +16,7 @@ from mlver.verbs.common import FileChange
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
 
 LISTED: Final = 1000  # changes that are kept of one comparison; who wants more makes it again
+_VERSION: Final = 1  # to be raised with what a comparison says; a kind raises its own
 _WORTH: Final = 1 << 20  # bytes from which it takes longer to compare than to look up
 
 
@@ -26,7 +26,7 @@ class Memo:
     def __init__(self, old: Snapshot, new: Snapshot, change: FileChange, kind: Kind, specs: tuple[Spec, Spec]) -> None:
         self._cache = new.derived or old.derived
         self._change = change
-        told = [__version__, kind.name, kind.version, change.path, str(change.old_id), str(change.new_id)]
+        told = [_VERSION, kind.name, kind.version, change.path, str(change.old_id), str(change.new_id)]
         read = [[list(spec.key), jsonable(spec.options)] for spec in specs]
         words = json.dumps([told, read], sort_keys=True)
         self._name = f"compare {hashlib.blake2b(words.encode('utf-8', 'backslashreplace'), digest_size=20).hexdigest()}"
