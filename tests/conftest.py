@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.audited.plugin import install, nothing_runs_out_of_data
+
+__all__ = ["nothing_runs_out_of_data"]
+install()
+
 # The same examples in every run, and none fails for being slow. MLVER_EXPLORE=1 looks for new ones.
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
