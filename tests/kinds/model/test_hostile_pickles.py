@@ -228,7 +228,7 @@ def test_joblib_fields_nobody_writes_are_unreadable() -> None:
         pytest.param(b"\x80\x04})" + b"\x85" * 100_000 + b"Ns.", id="deep key"),
         pytest.param(b"\x80\x04()" + b"\x85" * 100_000 + b"\x91.", id="deep set"),
         pytest.param(b"\x80\x04)" + b"2\x86" * 60 + b".", id="doubling"),
-        pytest.param(zlib.compress(pickle.dumps(bytes(100 << 20)), 9), id="zlib bomb"),
+        pytest.param(zlib.compress(pickle.dumps(bytes(100 << 20)), 1), id="zlib bomb"),
     ],
 )
 def test_bombs_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
