@@ -18,7 +18,8 @@ from typing import ClassVar
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.machine.machine import STEPS, Machine, new_folder
+from tests.machine.checks import new_folder
+from tests.machine.machine import STEPS, Machine
 
 SEED = 8
 
