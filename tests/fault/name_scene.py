@@ -25,7 +25,7 @@ _OURS = re.compile(
 _PUBLISHED = re.compile(
     r"ops/[0-9a-f]{64}|packs/[0-9a-f]{64}\.pack|(?:cache|tmp|trash|quarantine)/.*|.*/\.tmp-[0-9a-f]+"
     r"|releases/(?:lock|\.store|\.store/lock|\.store/[0-9a-f]{16}(?:\.json|/data|/data/t\.csv)?"
-    r"|\.store/[0-9a-f]{16}/(?:\.mlverignore|rules|rules/rules\.json)|(?:prod|canary)(?:/[A-Za-z0-9=]+(?:/current)?)?)"
+    r"|\.store/[0-9a-f]{16}/(?:\.mlverignore|mlver\.toml|rules|rules/rules\.json)|(?:prod|canary)(?:/[A-Za-z0-9=]+(?:/current)?)?)"
 )
 Fence = dict[str, object]
 
