@@ -171,6 +171,14 @@ class StorageContract:
             storage.move("trash/x/a", "trash/b")
         assert storage.read("trash/x/a") == b"1" and storage.read("trash/b") == b"2"
 
+    def test_what_stands_in_a_folder_is_confirmed_and_stays(self, storage: Storage) -> None:
+        storage.create("packs/a", b"1")
+        storage.confirm("packs")
+        storage.confirm("")
+        assert list(storage.list("")) == ["packs/a"]
+        with pytest.raises(Refused):
+            storage.confirm("../packs")
+
     def test_delete_removes_one_key(self, storage: Storage) -> None:
         storage.create("packs/a", b"1")
         storage.create("packs/b", b"2")

@@ -20,6 +20,7 @@ from mlver.objects.time import format_time
 from mlver.repo.generation import collection_of, condemned_at, trash_key
 from mlver.repo.head import Head, read_head
 from mlver.repo.transaction import next_operation, record
+from mlver.storage.base import Storage
 from mlver.storage.locks import locked
 from mlver.store.pack import list_packs, pack_key
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 QUARANTINE = "quarantine"
 _LOCK = "gc.lock"
+_PIECE = 4 << 20  # bytes compared at once
 
 
 def quarantine_key(number: int, name: str) -> str:
@@ -124,17 +126,25 @@ def settle_condemned(repo: Repository) -> None:
         assert id is not None
         number = repo.operation(id).number
         for name in [name for name in list_packs(repo.storage) if name in doomed]:
-            if repo.storage.exists(note_key(number, name)):
-                repo.storage.move(pack_key(name), quarantine_key(number, name))
-            else:
-                move_pack(repo, pack_key(name), trash_key(number, name))
+            set_apart = repo.storage.exists(note_key(number, name))
+            move_pack(repo, pack_key(name), (quarantine_key if set_apart else trash_key)(number, name))
     repo.store.renew()
     repo.store.index.refresh()
 
 
 def move_pack(repo: Repository, key: str, to: str) -> None:
-    """Move a pack; where the same bytes lie already, the second copy goes."""
+    """Move a pack; where the same bytes lie already, the second copy goes: a power cut may leave both names."""
     try:
         repo.storage.move(key, to)
     except Conflict:
+        if not _same(repo.storage, key, to):
+            raise
         repo.storage.delete(key)
+
+
+def _same(storage: Storage, key: str, other: str) -> bool:
+    size = storage.size(key)
+    pieces = range(0, size, _PIECE)
+    return size == storage.size(other) and all(
+        storage.read(key, start, _PIECE) == storage.read(other, start, _PIECE) for start in pieces
+    )

@@ -101,6 +101,9 @@ class Trash:
     def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
         raise _only_read()
 
+    def confirm(self, folder: str) -> None:
+        raise _only_read()
+
     def move(self, key: str, to: str) -> None:
         raise _only_read()
 

@@ -85,6 +85,7 @@ def record(store: ObjectStore, build: Callable[[Head], Operation | None]) -> Hea
         head = read_head(storage)
         operation = build(head)
         if operation is None:
+            storage.confirm("")  # whoever did it may have died before it was durable
             return head
         if lost := missing_in(store, head, operation):
             gone += 1
@@ -112,6 +113,8 @@ def recorded() -> Iterator[None]:
     """Hold what follows a change that is recorded: when it fails, the change has not, so it raises OutcomeUnknown."""
     try:
         yield
+    except OSError as error:
+        raise OutcomeUnknown(f"recorded; but then: {error.strerror or error}", hint="mlver status") from error
     except (LocalIO, Damaged, Conflict) as error:
         raise OutcomeUnknown(f"recorded; but then: {error.message}", hint="mlver status") from error
 

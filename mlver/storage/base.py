@@ -65,6 +65,9 @@ class Storage(Protocol):
         False, and nothing written, when it is not. OutcomeUnknown when it cannot be told.
         """
 
+    def confirm(self, folder: str) -> None:
+        """Make durable that the values standing in a folder stand there, whoever stored them and died before that."""
+
     def move(self, key: str, to: str) -> None:
         """Move a value to another key, durably (trash, quarantine). KeyError when absent."""
 

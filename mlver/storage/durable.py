@@ -229,17 +229,23 @@ def close_quietly(fd: int) -> None:
 
 
 def make_dirs(path: Path, *, sync: bool = True) -> None:
-    """Create a folder and its parents where missing, each durably. LocalIO."""
+    """Create a folder and its parents where missing, each durably. LocalIO.
+
+    An empty one may be of somebody who died before it was durable; in any other, whoever began it saw to that.
+    """
     try:
         os_calls.mkdir(path)
     except FileExistsError:
         try:
             found = _is_folder(path)
+            if found and not (sync and _is_empty(path)):
+                return
         except OSError as error:
             raise local_io(error, path, "create folder") from error
         if not found:
             raise LocalIO(f"cannot create folder {show(path)}: a file is in the way") from None
-        return
+        if not os.access(path.parent, os.R_OK):  # so it was made by somebody else, for us to use
+            return
     except FileNotFoundError:
         make_dirs(path.parent, sync=sync)
         return make_dirs(path, sync=sync)
@@ -347,3 +353,8 @@ def _is_folder(path: Path) -> bool:
         return stat.S_ISDIR(os_calls.stat(path).st_mode)
     except FileNotFoundError:  # a link to nowhere
         return False
+
+
+def _is_empty(path: Path) -> bool:
+    with os_calls.scandir(path) as entries:
+        return next(entries, None) is None

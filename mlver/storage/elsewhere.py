@@ -40,6 +40,9 @@ class Elsewhere:
     def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
         return _told(lambda: self.inner.compare_and_swap(key, expected, new))
 
+    def confirm(self, folder: str) -> None:
+        _told(lambda: self.inner.confirm(folder))
+
     def move(self, key: str, to: str) -> None:
         _told(lambda: self.inner.move(key, to))
 

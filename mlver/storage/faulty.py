@@ -76,6 +76,9 @@ class FaultyStorage:
     def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
         return self._call("compare_and_swap", lambda: self.inner.compare_and_swap(key, expected, new))
 
+    def confirm(self, folder: str) -> None:
+        self._call("confirm", lambda: self.inner.confirm(folder))
+
     def move(self, key: str, to: str) -> None:
         self._call("move", lambda: self.inner.move(key, to))
 

@@ -154,6 +154,9 @@ class LocalStorage:
 
         return swap_file(path, expected, new, read, self.root / LOCK)
 
+    def confirm(self, folder: str) -> None:
+        durable.fsync_dir(self.root / check_folder(folder))
+
     def move(self, key: str, to: str) -> None:
         if not self.exists(key):
             raise KeyError(key)

@@ -56,6 +56,9 @@ class MemoryStorage:
             self._values[key] = bytes(new)
             return True
 
+    def confirm(self, folder: str) -> None:
+        check_folder(folder)
+
     def move(self, key: str, to: str) -> None:
         check_key(to)
         with self._lock:

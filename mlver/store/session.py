@@ -16,7 +16,7 @@ from mlver.objects.state import FactBatch
 from mlver.objects.tree import Tree
 from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
-from mlver.store.pack import pack_key
+from mlver.store.pack import FOLDER, pack_key
 from mlver.store.packwriter import Frame, PackWriter, make_frame
 from mlver.store.stand_in import redacted
 from mlver.store.stream import store_stream
@@ -117,6 +117,8 @@ class StoreSession:
             if not self.store.storage.exists(pack_key(name)):
                 self.store.index.refresh()
                 raise Collected(f"pack {name} was removed while this was written", hint="run the command again")
+        if self._relied and not self._packs:  # else a new pack made the names of all of them durable
+            self.store.storage.confirm(FOLDER)
         return tuple(self._packs)
 
     def abort(self) -> None:

@@ -1,8 +1,10 @@
 """Power cuts: every state a disk may be left in while a repository is worked with, opened and looked at.
 
-    python -m tests.fault.powerloss [STATES [SEED]]    about 100,000 states, if none are given
+    python -m tests.fault.powerloss [STATES [SEED]]    100,000 states, if none are given
 
-Prints one line of JSON: raw and distinct states, violations, seed, seconds. docs/design/powerloss.md has the model.
+First one long story, then the same with a process killed or an fsync failing in the middle of each act, which is then
+given again; then stories of random acts until there are enough states. Prints one line of JSON: raw and distinct
+states, violations, seed, seconds. docs/design/powerloss.md has the model.
 """
 
 from __future__ import annotations
@@ -13,34 +15,47 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlver.storage import durable
-from tests.fault.powerloss_disk import Disk, Recorder
+from mlver.storage.syscalls import OsCalls
+from tests.fault.powerloss_disk import Disk
 from tests.fault.powerloss_judge import CACHES, Judge, Layout, Verdict, spoil
-from tests.fault.powerloss_states import Remains, Tree
-from tests.fault.powerloss_story import SEED, Act, Known, Recording, recording, tell
+from tests.fault.powerloss_states import Entry, Remains, Tree
+from tests.fault.powerloss_story import ACTS, SEED, Act, Known, Layer, Recording, random_acts, recording, tell
 
 WHERE = "/dev/shm" if Path("/dev/shm").is_dir() else None
+PER_CUT = 256  # states looked at after one event: all there are, nearly always
+_LOOKS = 3  # at the same store, each time with other caches and another work tree
 _NONE = Known("nothing", -1, -1, None)
 
 
 @dataclass
 class Tally:
-    """What came of it. `raw` counts states, `distinct` those that differ in some name or byte, `again` those in which
-    the interrupted command was given once more; `kinds` counts how many had something absent, cut, and so on."""
+    """What came of it: `states` looked at, `distinct` those that differ in a name or a byte from all others.
 
-    raw: int = 0
+    Of `cuts` all possible states were looked at in `exhausted`. `opened` counts how often a store was laid out, opened
+    and read whole, `again` how often the interrupted act was given once more then.
+    """
+
+    states: int = 0
     distinct: int = 0
     cuts: int = 0
-    whole_spaces: int = 0  # cuts of which every state was looked at
+    exhausted: int = 0
+    opened: int = 0
     again: int = 0
-    lost_any: int = 0  # states that differ from what the running system saw
+    broken: int = 0  # acts in which a process was killed or an fsync failed
     caches: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count another campaign in."""
+        for name in ("states", "distinct", "cuts", "exhausted", "opened", "again", "broken"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.caches += other.caches
+        self.violations += other.violations
 
 
 @dataclass(frozen=True)
@@ -51,20 +66,23 @@ class Bounds:
     next: Known
     act: Act | None
 
-    def wrong(self, found: Verdict) -> list[str]:
-        """Return what of a verdict must not be."""
-        problems = list(found.problems)
+    def wrong(self, here: Verdict, there: Verdict) -> list[str]:
+        """Return what must not be of the verdicts about the repository and about the hub."""
+        problems = [*here.problems, *there.problems]
         for what, number, low, high in (
-            ("head", found.head, self.known.head, self.next.head),
-            ("head of the hub", found.hub, self.known.hub, self.next.hub),
+            ("head", here.number, self.known.head, self.next.head),
+            ("head of the hub", there.number, self.known.hub, self.next.hub),
         ):
             if number < low:
                 problems.append(f"LOST: {what} is {number}, and {low} was acknowledged")
             elif number > high:
                 problems.append(f"{what} is {number}, past {high}")
-        if found.served not in (self.known.served, self.next.served):
+        if here.served not in (self.known.served, self.next.served):
             problems.append("what is served is neither the old bundle nor the new one")
         return problems
+
+
+_Part = frozenset[tuple[str, Entry]]
 
 
 class Campaign:
@@ -74,56 +92,96 @@ class Campaign:
         self.story, self.tally, self.rnd = story, Tally(), random.Random(seed)
         self.layout = Layout(world)
         self.judge = Judge(world, story.answers)
+        self.looks = _LOOKS
         self._again_every = again_every
-        self._seen: dict[tuple[object, ...], Verdict] = {}
+        self._seen: set[int] = set()
+        self._here: dict[tuple[_Part, bool], list[Verdict]] = {}
+        self._there: dict[_Part, Verdict] = {}
 
-    def run(self, per_cut: int, stop: Callable[[Tally], bool] = lambda tally: False, first: int = 0) -> Tally:
-        """Look at up to `per_cut` states after each event from the `first` on."""
+    def run(
+        self, per_cut: int = PER_CUT, most: int = 1 << 60, first: int = 0, at_last: int = 0, enough: int = 1 << 60
+    ) -> Tally:
+        """Look at up to `per_cut` states after each event from the `first` on (`at_last` after the last of all).
+
+        Ends when `most` were looked at, or when there are `enough` violations.
+        """
         recorder, disk = self.story.recorder, Disk()
         bounds = list(_bounds(self.story))
         for number, event in enumerate(recorder.events):
             disk.apply(event)
             if not event.changes or number < first:
                 continue
+            if number == len(recorder.events) - 1:
+                per_cut = at_last or per_cut
             self.tally.cuts += 1
             remains = Remains(disk)
-            self.tally.whole_spaces += remains.size <= per_cut
+            self.tally.exhausted += remains.size <= per_cut
+            whole = remains.tree((0,) * len(remains.axes), recorder.top)
             for choice in remains.choices(per_cut, self.rnd):
-                self.tally.raw += 1
-                self._state(remains.tree(choice, recorder.top), number, choice, bounds[number])
-                if stop(self.tally):
+                self.tally.states += 1
+                tree = remains.tree(choice, recorder.top)
+                try:
+                    problems = self._state(tree, whole, number, bounds[number])
+                except Exception as error:  # noqa: BLE001 - anything but an answer is a violation
+                    problems = [f"{type(error).__name__}: {error}"]
+                if problems:
+                    self._say(problems, number, choice, bounds[number])
+                if self.tally.states >= most or len(self.tally.violations) >= enough:
                     return self.tally
         return self.tally
 
-    def _state(self, tree: Tree, number: int, choice: tuple[int, ...], bounds: Bounds) -> None:
+    def _state(self, tree: Tree, whole: Tree, number: int, bounds: Bounds) -> list[str]:
+        """Return what is wrong in one state. A store seen before is opened again a few times only."""
         hurt = bounds.known.hurt or bounds.next.hurt
-        key = frozenset(tree.items()), hurt
-        found = self._seen.get(key)
-        if found is None:
-            self.tally.distinct += 1
+        key = hash(frozenset(tree.items()))
+        new = key not in self._seen
+        self._seen.add(key)
+        self.tally.distinct += new
+        kept = _part(tree, "repo/" if hurt else "repo/.mlver"), hurt
+        there = _part(tree, "hub")
+        here = self._here.setdefault(kept, [])
+        problems: list[str] = []
+        if not here or (new and len(here) < self.looks):
             how = self.rnd.choice(CACHES)
             self.tally.caches[how] += 1
+            self.tally.opened += 1
             self._lay_out(tree, number, how)
-            found = self._seen[key] = self.judge.judge(hurt)
-            if self.tally.distinct % self._again_every == 0 and bounds.act and found.head == bounds.known.head:
+            if there not in self._there:
+                self._there[there] = self.judge.other()
+            here.append(self.judge.repository(hurt))
+            if here[-1] != here[0]:
+                problems.append(f"caches {how}: {here[-1]}, and {here[0]} with others")
+            if self.tally.opened % self._again_every == 0 and bounds.act and here[-1].number == bounds.known.head:
                 self.tally.again += 1
-                self._lay_out(tree, number, "as they were")
-                self._say(self.judge.go_on(bounds.act), number, choice, bounds)
-        self._say(bounds.wrong(found), number, choice, bounds)
+                self._lay_out(_with_work_tree(tree, whole), number, "as they were")
+                problems += self.judge.go_on(bounds.act)
+        elif there not in self._there:
+            self._lay_out(tree, number, "none")
+            self._there[there] = self.judge.other()
+        return problems + bounds.wrong(here[-1], self._there[there])
 
     def _lay_out(self, tree: Tree, number: int, how: str) -> None:
         caches = self.story.recorder.caches
         self.layout.put(tree, spoil(caches[number], caches[self.rnd.randrange(number + 1)], how, self.rnd))
 
-    def _say(self, problems: list[str] | tuple[str, ...], number: int, choice: tuple[int, ...], bounds: Bounds) -> None:
-        if problems:
-            act = bounds.act.name if bounds.act else "init"
-            self.tally.violations.append(f"{act}, event {number}, choice {choice}: {'; '.join(problems)}"[:600])
+    def _say(self, problems: list[str], number: int, choice: tuple[int, ...], bounds: Bounds) -> None:
+        act = bounds.act.name if bounds.act else bounds.next.act
+        self.tally.violations.append(f"{act}, event {number}, choice {choice}: {'; '.join(problems)}"[:600])
+
+
+def _with_work_tree(tree: Tree, whole: Tree) -> Tree:
+    """Return the tree with the work tree of another: mlver does not write over files that seem to be changed."""
+    kept = {path: entry for path, entry in tree.items() if path.startswith(("repo/.mlver", "hub"))}
+    return kept | {path: entry for path, entry in whole.items() if not path.startswith(("repo/.mlver", "hub"))}
+
+
+def _part(tree: Tree, prefix: str) -> _Part:
+    return frozenset(item for item in tree.items() if item[0].startswith(prefix))
 
 
 def _bounds(story: Recording) -> Iterator[Bounds]:
     """Yield the bounds of a cut after each event."""
-    events, acts = story.recorder.events, {act.name: act for act in story.acts}
+    events, acts = story.recorder.events, story.acts
     known, at = [event.note for event in events if event.what == "ack"], 0
     for event in events:
         at += event.what == "ack"
@@ -141,30 +199,38 @@ def scratch() -> Iterator[Path]:
 
 
 def campaign(
-    per_cut: int,
+    acts: Sequence[Act] = ACTS,
     seed: int = SEED,
-    names: tuple[str, ...] | None = None,
     *,
-    layer: Callable[[Recorder], object] | None = None,
+    layer: Layer | None = None,
+    forgiving: bool = False,
     again_every: int = 25,
-    stop: Callable[[Tally], bool] = lambda tally: False,
+    per_cut: int = PER_CUT,
+    most: int = 1 << 60,
+    enough: int = 1 << 60,
 ) -> Tally:
-    """Record the story (`names`: only these acts; `layer`: with a defect) and look at its states."""
+    """Record a story (`layer`: with a defect) and look at its states."""
     with scratch() as world:
-        story = tell(world, names, layer)
-        with recording(durable.os_calls, seed):  # type: ignore[arg-type]
-            return Campaign(story, world, seed, again_every).run(per_cut, stop)
+        story = tell(world, acts, layer, forgiving=forgiving)
+        with recording(OsCalls(), seed + 1000):  # names of temporary files are others than those recorded
+            return Campaign(story, world, seed, again_every).run(per_cut, most, enough=enough)
 
 
 def main(words: list[str]) -> int:
     """Run the campaign and print its figures; the exit code is 1 when anything was violated."""
+    from tests.fault.powerloss_broken import broken
+
     start = time.monotonic()
     states, seed = int(words[0]) if words else 100_000, int(words[1]) if len(words) > 1 else SEED
-    tally = campaign(1 << 30, seed, stop=lambda tally: True)  # how many cuts there are is not known yet
-    del tally
-    tally = campaign(states // 400, seed)
-    found = {"campaign": "powerloss", "states": tally.raw, "distinct": tally.distinct, "cuts": tally.cuts}
-    found |= {"all of them": tally.whole_spaces, "again": tally.again, "caches": dict(tally.caches)}
+    tally, stories = campaign(seed=seed), 1
+    tally.add(broken(seed=seed))
+    while tally.states < states:
+        acts = random_acts(random.Random(seed + stories), 24)
+        tally.add(campaign(acts, seed + stories, forgiving=True, most=states - tally.states))
+        stories += 1
+    found = {"campaign": "powerloss", "states": tally.states, "distinct": tally.distinct, "opened": tally.opened}
+    found |= {"cuts": tally.cuts, "exhausted": tally.exhausted, "stories": stories, "broken": tally.broken}
+    found |= {"again": tally.again, "caches": dict(tally.caches)}
     found |= {"violations": len(tally.violations), "first": tally.violations[:5], "seed": seed}
     print(json.dumps(found | {"seconds": round(time.monotonic() - start)}))
     return 1 if tally.violations else 0

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from mlver.errors import MlverError
+from mlver.repo.head import SLOTS
 from mlver.repo.releases import settle, unsettled
 from mlver.repo.repository import Repository
+from mlver.verbs.branch import set_ref
 from mlver.verbs.fsck import fsck
 from mlver.verbs.repair import repair
 from tests.fault.powerloss_disk import FILE, FOLDER
 from tests.fault.powerloss_states import Tree
-from tests.fault.powerloss_story import Act, Answers, Steps, answers, opened, served
+from tests.fault.powerloss_story import INIT, Act, Answers, Steps, answers, opened, served
 
 _T = TypeVar("_T")
 CACHES = ("as they were", "none", "cut", "zeroed", "older", "rubbish", "empty")
@@ -25,10 +28,10 @@ CACHES = ("as they were", "none", "cut", "zeroed", "older", "rubbish", "empty")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found. `head` and `hub` are -1 where there is no repository; `served` is what was before mlver ran."""
+    """What was found. `number` is that of the newest operation, -1 where there is no repository and -2 where it cannot
+    be opened; `served` is what `current` led to before mlver ran."""
 
-    head: int
-    hub: int
+    number: int
     served: str | None
     problems: tuple[str, ...] = ()
 
@@ -38,8 +41,7 @@ class Layout:
 
     def __init__(self, world: Path) -> None:
         self.world = world
-        self._pool = world.with_name("pool")
-        self._pool.mkdir()
+        self.pool = Path(tempfile.mkdtemp(prefix="pool-", dir=world.parent))
         self._made: dict[tuple[bytes, int], tuple[Path, int]] = {}
 
     def put(self, tree: Tree, caches: Mapping[str, bytes]) -> None:
@@ -83,7 +85,7 @@ class Layout:
         """Return a file of these bytes, with its inode number."""
         key = data, mode
         if key not in self._made:
-            path = self._pool / str(len(self._made))
+            path = self.pool / str(len(self._made))
             path.write_bytes(data)
             path.chmod(mode)
             self._made[key] = path, path.stat().st_ino
@@ -115,13 +117,18 @@ class Judge:
         self.root, self.hub = world / "repo", world / "hub"
         self._truth = truth
 
-    def judge(self, hurt: bool = False) -> Verdict:
-        """Return the verdict. With `hurt` a pack was damaged before the cut, and may still be; repair ends that."""
+    def repository(self, hurt: bool = False) -> Verdict:
+        """Return what became of the repository. With `hurt` a pack was damaged before the cut; repair ends that."""
         problems: list[str] = []
         before = _quietly(lambda: served(self.root), problems, "what was served cannot be read")
-        head = _quietly(lambda: self._repo(problems, hurt), problems, "unusable")
-        hub = _quietly(lambda: self._hub(problems), problems, "the hub is unusable")
-        return Verdict(-2 if head is None else head, -2 if hub is None else hub, before, tuple(problems))
+        number = _quietly(lambda: self._repo(problems, hurt), problems, "unusable")
+        return Verdict(-2 if number is None else number, before, tuple(problems))
+
+    def other(self) -> Verdict:
+        """Return what became of the hub."""
+        problems: list[str] = []
+        number = _quietly(lambda: self._hub(problems), problems, "the hub is unusable")
+        return Verdict(-2 if number is None else number, None, tuple(problems))
 
     def _repo(self, problems: list[str], hurt: bool) -> int:
         if not os.path.lexists(self.root / ".mlver/format"):
@@ -134,15 +141,20 @@ class Judge:
                 result = repair(repo, str(self.hub))
                 problems += [f"repair: {one.what}: {one.detail}" for one in result.left]
             number, id = repo.state.operation.number, str(repo.state.id)
-            self._look(repo, problems)
-            if not problems and id in self._truth and answers(repo) != self._truth[id]:
+            settle_first = settle(repo).problems
+            if not settle_first and id in self._truth and answers(repo) != self._truth[id]:
                 problems.append("the answers are others")
+            self._look(repo, problems)
         return number
 
     def _look(self, repo: Repository, problems: list[str]) -> None:
         problems += [f"{slot} cannot be settled: {error.message}" for slot, error in settle(repo).problems]
         problems += [f"{slot} is not settled" for slot in unsettled(repo)]
-        problems += [f"fsck: {one.what}: {one.detail}" for one in fsck(repo).problems]
+        found = fsck(repo).problems
+        if found and all(one.repairable and one.what in SLOTS for one in found):
+            set_ref(repo, "tag", "settles", "HEAD")  # the next operation writes that slot
+            found = fsck(repo).problems
+        problems += [f"fsck: {one.what}: {one.detail}" for one in found]
 
     def _hub(self, problems: list[str]) -> int:
         if not os.path.lexists(self.hub / "format"):
@@ -156,8 +168,11 @@ class Judge:
         problems: list[str] = []
 
         def again() -> None:
-            with opened(self.root, Steps(day=2), salvage=act.hurt) as repo:
-                act.run(repo)
+            if act is INIT:
+                Repository.init(self.root, actor="ana", clock=Steps())[0].close()
+            else:
+                with opened(self.root, Steps(day=2), salvage=act.hurt) as repo:
+                    act.run(repo)
             with opened(self.root, Steps(day=3)) as repo:
                 self._look(repo, problems)
                 answers(repo)

@@ -34,8 +34,7 @@ class Remains:
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self.axes = [Axis(c, (_LOST,) if c.never else (_KEPT, _LOST) if len(c.sets) == 1 else (_KEPT, _BOTH, _LOST))
-                     for c in disk.pending]  # fmt: skip
+        self.axes = [Axis(c, (_KEPT, _LOST) if len(c.sets) == 1 else (_KEPT, _BOTH, _LOST)) for c in disk.pending]
         self.axes += [Axis(n, contents(bytes(disk.data[n]), disk.synced.get(n, b""), n in disk.dropped))
                       for n in disk.unsynced()]  # fmt: skip
         self.size = math.prod(len(axis.choices) for axis in self.axes)

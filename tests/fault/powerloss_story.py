@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from blake3 import blake3
 
+from mlver.errors import MlverError
 from mlver.objects.commit import Environment
 from mlver.repo.releases import linked
 from mlver.repo.repository import Repository
@@ -34,7 +35,7 @@ from mlver.verbs.remote import add_remote
 from mlver.verbs.repair import repair
 from mlver.verbs.switch import switch
 from mlver.verbs.undo import undo
-from tests.fault.powerloss_disk import Recorder
+from tests.fault.powerloss_record import Recorder
 
 SEED = 11
 STAGE = "prod"
@@ -44,6 +45,7 @@ _TABLE = "id,age,label\n" + "".join(f"P{n},{n % 83},{n % 2}\n" for n in range(30
 _ENVIRONMENT = Environment("3.11", "CPython", "Linux")
 Clock = Callable[[], datetime]
 Answers = dict[str, object]
+Layer = Callable[[Recorder], object]
 
 
 class Steps:
@@ -75,7 +77,9 @@ def _files(impute: str, rule: str, model: bytes) -> dict[str, bytes]:
     }
 
 
+INIT = Act("init", lambda r: None)
 ACTS = (
+    INIT,
     Act("commit", lambda r: commit(r, "first"), {**_files("median", "R1", _NOISE[0]), "data/t.csv": _TABLE.encode()}),
     Act("tag", lambda r: set_ref(r, "tag", "first", "HEAD")),
     Act("promote", lambda r: promote(r, STAGE)),
@@ -110,7 +114,7 @@ ACTS = (
     Act("promote once more", lambda r: promote(r, STAGE)),
     Act("commit, the last", lambda r: commit(r, "fifth"), {"data/new.csv": b"id,x\n1,2\n3,4\n"}),
 )  # fmt: skip
-FEW = ("commit", "promote", "commit, much of it stored", "note", "promote the next", "rollback")
+ACT = {act.name: act for act in ACTS}
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Recording:
     """A recorder with its story told; `answers` are those of each operation that was the newest of an act."""
 
     recorder: Recorder
-    acts: tuple[Act, ...]
+    acts: dict[str, Act] = field(default_factory=dict)
     answers: dict[str, Answers] = field(default_factory=dict)
 
 
@@ -139,41 +143,107 @@ def opened(root: Path, clock: Clock, *, salvage: bool = False) -> Repository:
 
 
 @contextmanager
-def recording(recorder: Recorder, seed: int = SEED) -> Iterator[None]:
+def recording(calls: object, seed: int = SEED) -> Iterator[None]:
     """Let all of mlver write through the recorder, with names of temporary files that are the same each time."""
     rnd = random.Random(seed)
     real = durable.os_calls
     with patch("mlver.verbs.commit.capture_environment", lambda: _ENVIRONMENT), patch("os.urandom", rnd.randbytes):
-        durable.os_calls = recorder  # type: ignore[assignment]
+        durable.os_calls = calls  # type: ignore[assignment]
         try:
             yield
         finally:
             durable.os_calls = real
 
 
-def tell(world: Path, names: tuple[str, ...] | None = None, layer: Callable[[Recorder], object] | None = None) -> Recording:
-    """Play the acts (all, if no names are given) in the empty folder `world`; `layer` puts a defect over the recorder."""
-    acts = tuple(act for act in ACTS if names is None or act.name in names)
-    recorder, clock = Recorder(world), Steps()
-    story = Recording(recorder, acts)
-    root = world / "repo"
-    for folder in (root, world / "hub"):
-        folder.mkdir()
-    recorder.adopt()
-    with recording(layer(recorder) if layer else recorder):  # type: ignore[arg-type]
-        Repository.init(root, actor="ana", clock=clock)[0].close()
-        _known(story, world, clock, "init")
-        for act in acts:
-            recorder.check()
-            prepare(act, root)
-            recorder.adopt()
-            if act.hurt:
-                _known(story, world, clock, "damage", hurt=True)
-            with opened(root, clock, salvage=True) as repo:
-                act.run(repo)
-            _known(story, world, clock, act.name)
+class Teller:
+    """Plays acts, one by one, in the folder `world`, and records them."""
+
+    def __init__(self, world: Path, layer: Layer | None = None) -> None:
+        """`layer` may put a defect between mlver and the recorder."""
+        self.world, self.root, self.clock = world, world / "repo", Steps()
+        self.story = Recording(Recorder(world))
+        self.calls = layer(self.story.recorder) if layer else self.story.recorder
+
+    def begin(self) -> None:
+        """Make the two folders."""
+        for folder in (self.root, self.world / "hub"):
+            folder.mkdir()
+        self.story.recorder.adopt()
+
+    def prepare(self, act: Act) -> None:
+        """Do what comes before an act: the system writes the work tree to disk, then the user changes it."""
+        recorder = self.story.recorder
         recorder.check()
-    return story
+        recorder.write_back("repo")
+        prepare(act, self.root)
+        recorder.adopt()
+        if act.hurt:
+            self.known("damage", hurt=True)
+
+    def run(self, act: Act) -> None:
+        """Run the act, as a process of its own would."""
+        if act is INIT:
+            Repository.init(self.root, actor="ana", clock=self.clock)[0].close()
+            return
+        with opened(self.root, self.clock, salvage=act.hurt) as repo:
+            act.run(repo)
+
+    def known(self, name: str, hurt: bool = False) -> None:
+        """Note what is true now, and acknowledged."""
+        with opened(self.root, self.clock) as repo:
+            head = repo.state.operation.number
+            if not hurt:
+                self.story.answers[str(repo.state.id)] = answers(repo)
+        known = Known(name, head, hub_number(self.world, self.clock), served(self.root), hurt)
+        self.story.recorder.ack(known)
+
+
+def tell(world: Path, acts: Sequence[Act] = ACTS, layer: Layer | None = None, *, forgiving: bool = False) -> Recording:
+    """Play the acts in the empty folder `world`. With `forgiving` some may be refused: they are no acts then."""
+    teller = Teller(world, layer)
+    with recording(teller.calls):
+        teller.begin()
+        for act in acts:
+            teller.prepare(act)
+            try:
+                teller.run(act)
+            except MlverError:
+                if not forgiving:
+                    raise
+            teller.known(act.name)
+        teller.story.recorder.check()
+    teller.story.acts |= {act.name: act for act in acts}
+    return teller.story
+
+
+def random_acts(rnd: random.Random, count: int) -> list[Act]:
+    """Return acts in any order, with some to begin with; of the others some will be refused."""
+    return [INIT, ACT["commit"], ACT["tag"], ACT["add remote"], *(_random_act(rnd, number) for number in range(count))]
+
+
+def _random_act(rnd: random.Random, number: int) -> Act:
+    name, branch, rev = f"n{number}", rnd.choice(("a", "b", "main")), rnd.choice(("HEAD", "HEAD~1", "first"))
+    paths = rnd.sample(("models/triage.joblib", "models/m.bin", "data/wide.bin", "data/t.csv"), 2)
+    files = {path: rnd.choice((rnd.randbytes(3_000), *_NOISE, b"".join(_NOISE))) for path in paths}
+    kinds: dict[str, Callable[[Repository], object]] = {
+        "commit": lambda r: commit(r, name),
+        "commit more": lambda r: commit(r, name),
+        "tag": lambda r: set_ref(r, "tag", name, "HEAD"),
+        "branch": lambda r: set_ref(r, "branch", branch, rev),
+        "switch": lambda r: switch(r, branch),
+        "drop": lambda r: delete_ref(r, "branch", branch),
+        "merge": lambda r: merge(r, branch),
+        "note": lambda r: add_note(r, rev, name),
+        "metrics": lambda r: add_metrics(r, rev, {"recall": 0.5}),
+        "promote": lambda r: promote(r, STAGE, rev, reason="better"),
+        "rollback": lambda r: rollback(r, STAGE),
+        "undo": undo,
+        "gc": lambda r: gc(r, grace="0", full=True),
+        "push": push,
+        "fetch": fetch,
+    }
+    kind = rnd.choice([*kinds])
+    return Act(f"{kind} {name}", kinds[kind], files if kind.startswith("commit") else {})
 
 
 def prepare(act: Act, root: Path) -> None:
@@ -188,14 +258,6 @@ def prepare(act: Act, root: Path) -> None:
         data[len(data) // 3] ^= 0xFF
         pack.chmod(0o644)
         pack.write_bytes(data)
-
-
-def _known(story: Recording, world: Path, clock: Clock, name: str, hurt: bool = False) -> None:
-    with opened(world / "repo", clock) as repo:
-        head = repo.state.operation.number
-        if not hurt:
-            story.answers[str(repo.state.id)] = answers(repo)
-    story.recorder.ack(Known(name, head, hub_number(world, clock), served(world / "repo"), hurt))
 
 
 def hub_number(world: Path, clock: Clock) -> int:
