@@ -125,11 +125,12 @@ class Repository:
         root = _whole(path)
         dot = root if bare else root / FOLDER
         if is_bare(root) or has_format(root / FOLDER):
+            durable.fsync_dir(dot)  # whoever made it may have died before it was durable
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
         if bare and os.path.isdir(root) and set(os.listdir(root)) - _OF_A_BARE:
             raise Refused(f"{root} is not empty", hint="a bare repository needs a folder of its own")
         storage = LocalStorage(dot)
-        for folder in ("packs", "ops", "cache"):
+        for folder in ("", "packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
         operation = Operation(0, None, clock(), actor or login_name(), "init", View())
         if bare:
