@@ -1,0 +1,96 @@
+"""Timing whole processes, and the table of what they took."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MIB = 1 << 20
+MLVER = [sys.executable, "-m", "mlver"]
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a command took: wall seconds, CPU seconds, peak memory in MiB of the largest process."""
+
+    wall: float
+    cpu: float = 0.0
+    peak: float = 0.0
+    out: str = ""
+
+    def __add__(self, other: Took) -> Took:
+        return Took(self.wall + other.wall, self.cpu + other.cpu, max(self.peak, other.peak), other.out)
+
+
+def run(command: Sequence[str | Path], cwd: Path, *, flush: bool = False, env: Mapping[str, str] | None = None) -> Took:
+    """Run one command to its end; with `flush` until what it wrote is on the disk. SystemExit when it fails."""
+    os.sync()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        env={**os.environ, **(env or {})},
+    )  # fmt: skip
+    if flush:
+        os.sync()
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Took(wall, cpu, after.ru_maxrss / 1024, done.stdout.decode(errors="replace"))
+
+
+def median(values: Sequence[Took]) -> float:
+    """Return the median of the wall times."""
+    return statistics.median(value.wall for value in values)
+
+
+def in_turn(reps: int, makers: Mapping[str, Callable[[], Took]]) -> dict[str, float]:
+    """Run each of several ways `reps` times, in turn, and return the median seconds of each."""
+    taken: dict[str, list[Took]] = {name: [] for name in makers}
+    for _ in range(reps):
+        for name, make in makers.items():
+            taken[name].append(make())
+    return {name: median(values) for name, values in taken.items()}
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def empty(folder: Path) -> Path:
+    """Return the folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@dataclass
+class Table:
+    """The rows, printed as they come: runs are long."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def add(
+        self, work: str, times: Mapping[str, float], *, mine: str = "mlver", digits: int = 2, note: str = ""
+    ) -> None:
+        """Add a line: our seconds, and the ratio to each other way of the same run, the quickest first."""
+        ours = times[mine]
+        others = sorted((seconds, name) for name, seconds in times.items() if name != mine)
+        ratios = ", ".join(f"{ours / seconds:.2f}x {name} ({seconds:.{digits}f})" for seconds, name in others)
+        self.rows.append((work, f"{ours:.{digits}f}", ratios, note))
+        print("| " + " | ".join(self.rows[-1]) + " |", flush=True)
+
+    def head(self) -> None:
+        """Print the head of the table."""
+        print("| work | mlver, s | ratio, same run (seconds) | remark |\n| --- | --- | --- | --- |", flush=True)

@@ -1,0 +1,177 @@
+"""W7 and W8: tables by row, and long histories of small commits."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+from tests.bench import data
+from tests.bench.clock import MLVER, Took, empty, in_turn, median, run
+from tests.bench.peers import Mlver, python_of
+from tests.bench.workloads import Bench, packs
+
+_DUCKDB = """
+import duckdb, json, sys
+con, key = duckdb.connect(), "id"
+con.execute(f"create view a as from '{sys.argv[1]}'; create view b as from '{sys.argv[2]}'")
+columns = [row[0] for row in con.execute("describe a").fetchall() if row[0] != key]
+differs = " or ".join(f'a."{name}" is distinct from b."{name}"' for name in columns)
+rows = con.execute(f'''select coalesce(a.{key}, b.{key}), case when a.{key} is null then 'added'
+  when b.{key} is null then 'removed' else 'changed' end from a full join b on a.{key} = b.{key}
+  where a.{key} is null or b.{key} is null or {differs}''').fetchall()
+print(json.dumps({kind: [k for k, what in rows if what == kind] for kind in ("added", "removed", "changed")}))
+"""
+_DOLT_PUT = """
+import doltlite, sqlite3, sys, pyarrow.parquet as pq
+con = sqlite3.connect(sys.argv[1], isolation_level=None)
+for path in sys.argv[2:]:
+    table = pq.read_table(path)
+    columns = ", ".join(f'"{c}"' + (" integer primary key" if c == "id" else "") for c in table.column_names)
+    con.execute(f"create table if not exists t ({columns})")
+    con.execute("begin")
+    con.execute("delete from t")
+    marks = ", ".join("?" * table.num_columns)
+    for batch in table.to_batches(50_000):
+        cells = [c.cast("int64").to_pylist() if "timestamp" in str(c.type) else c.to_pylist() for c in batch.columns]
+        con.executemany(f"insert into t values ({marks})", zip(*cells))
+    con.execute("commit")
+    con.execute("select dolt_commit('-A', '-m', 'v')").fetchone()
+"""
+_DOLT_DIFF = """
+import doltlite, sqlite3, sys
+con = sqlite3.connect(sys.argv[1], isolation_level=None)
+rows = con.execute("select coalesce(to_id, from_id), diff_type from dolt_diff_t "
+                   "where to_commit = (select commit_hash from dolt_log limit 1)").fetchall()
+print(len(rows))
+"""
+
+
+def rows_of(bench: Bench, rows: int) -> tuple[Path, Path, dict[str, list[int]]]:
+    """Return the two versions of a table and the true keys that differ."""
+    old, new, truth = data.tables(bench.work, rows)
+    return old, new, json.loads(truth.read_text())
+
+
+def table_rows(bench: Bench) -> None:
+    """W7: a table of 2,000,000 rows and 12 columns: commit with its comparison, and the difference by row."""
+    old, new, truth = rows_of(bench, 2_000_000)
+    mlver, *dvc = bench.find("dvc")
+    commits: dict[str, list[Took]] = {"mlver": [], "dvc": []}
+    for _ in range(bench.reps):
+        for peer in (mlver, *dvc):
+            repo = bench.repo(peer)
+            (repo / "data").mkdir()
+            for version, source in (("v1", old), ("v2", new)):
+                (repo / "data" / "t.parquet").write_bytes(source.read_bytes())
+                took = peer.commit(repo, version)
+            commits[peer.name].append(took)
+    repo = bench.at(mlver)
+    _check(run([*MLVER, "diff", "--json", "v1", "v2", "--limit", "5000"], repo).out, truth)
+    bench.table.add("W7 commit of the second version, rows compared", {k: median(v) for k, v in commits.items() if v})
+    diff = [*MLVER, "diff", "v1", "v2"]
+    known = {"mlver": lambda: run(diff, repo)}
+    if python := python_of(bench.peers, "dolt"):
+        store = empty(bench.work / "dolt") / "t.db"
+        run([python, "-c", _DOLT_PUT, store, old, new], bench.work)
+        known["doltlite"] = lambda: run([python, "-c", _DOLT_DIFF, store], bench.work)
+    bench.table.add("W7 row diff, once indexed", in_turn(bench.reps, known), digits=3)
+
+    def cold() -> Took:
+        (repo / ".mlver" / "cache" / "derived.db").unlink(missing_ok=True)
+        return run(diff, repo)
+
+    unknown = {"mlver": cold}
+    if python := python_of(bench.peers, "tables"):
+        unknown["DuckDB join of the files"] = lambda: run([python, "-c", _DUCKDB, old, new], bench.work)
+    bench.table.add("W7 row diff, nothing indexed", in_turn(bench.reps, unknown))
+
+
+def _check(out: str, truth: dict[str, list[int]]) -> None:
+    """SystemExit unless the diff names exactly the keys that differ."""
+    found: dict[str, list[int]] = {"added": [], "removed": [], "changed": []}
+    for unit in json.loads(out)["artifacts"][0]["changes"]:
+        found[unit["change"]].append(int(unit["unit"]))
+    if {kind: sorted(keys) for kind, keys in found.items()} != {kind: sorted(keys) for kind, keys in truth.items()}:
+        raise SystemExit("the row diff is wrong")
+
+
+def growing_table(bench: Bench) -> None:
+    """W7b: what the store grows by when a table grows by 1 %, written by mlver.write_table, and by a new part."""
+    import pyarrow.parquet as pq
+
+    import mlver
+
+    whole = pq.read_table(rows_of(bench, 2_000_000)[0])
+    repo = bench.repo(Mlver("mlver"))
+    (repo / "data" / "parts").mkdir(parents=True)
+    path, sizes, stores = repo / "data" / "t.parquet", [], []
+    took = Took(0)
+    for rows in (whole.num_rows * 100 // 101, whole.num_rows):
+        mlver.write_table(whole.slice(0, rows), path, key="id")
+        took = run([*MLVER, "commit", "-q", "-m", "rows"], repo)
+        sizes.append(path.stat().st_size)
+        stores.append(packs(repo))
+    ratio = (stores[1] - stores[0]) / (sizes[1] - sizes[0])
+    bench.table.add("W7b commit of 1 % more rows", {"mlver": took.wall}, note=f"store +{ratio:.2f}x the bytes appended")
+    part = repo / "data" / "parts" / "day=2.parquet"
+    mlver.write_table(whole.slice(0, 20_000), part, key="id")
+    took, before = run([*MLVER, "commit", "-q", "-m", "part"], repo), stores[1]
+    ratio = (packs(repo) - before) / part.stat().st_size
+    bench.table.add("W7b commit of a new part", {"mlver": took.wall}, note=f"store +{ratio:.2f}x the bytes appended")
+
+
+def small_commits(bench: Bench, count: int = 300) -> None:
+    """W8: commits of one small metrics and one small rules file."""
+    peers = bench.find("git", "dvc")
+    for peer in peers:
+        repo = bench.repo(peer)
+        (repo / "data").mkdir()
+        took = []
+        for number in range(count if peer.name != "dvc" else 20):
+            _step(repo, number)
+            took.append(peer.commit(repo, f"v{number}", flush=False))
+        times = {"first 20": median(took[:20]), "last 20": median(took[-20:])}
+        print(f"<!-- {peer.name}: {times} -->", flush=True)
+        if peer.name == "mlver":
+            mine = times["last 20"]
+        else:
+            bench.table.add(
+                f"W8 a small commit, {peer.name} beside", {"mlver": mine, peer.name: times["last 20"]}, digits=3
+            )
+    able = [peer for peer in peers if peer.name != "dvc"]
+    logs = {peer.name: (lambda p=peer: p.log(bench.at(p))) for peer in able}
+    bench.table.add(f"W8 log of {count}", in_turn(bench.reps, logs), digits=3)
+    back = {peer.name: (lambda p=peer: p.back(bench.at(p), "v10")) for peer in peers}
+    bench.table.add("W8 commit 10 back", in_turn(bench.reps, back), digits=3)
+    repo = bench.at(peers[0])
+    blame = {"mlver": lambda: run([*MLVER, "blame", "data/rules.json#rule_07"], repo)}
+    bench.table.add("W8 blame of a key", in_turn(bench.reps, blame), digits=3)
+    inside = run([sys.executable, "-c", _IN_PROCESS, empty(bench.work / "inside")], bench.work)
+    bench.table.add("W8 a commit through the Python API", {"mlver": float(inside.out)}, digits=4)
+
+
+_IN_PROCESS = """
+import json, pathlib, statistics, sys, time
+import mlver
+root = pathlib.Path(sys.argv[1])
+repo, took = mlver.Repo.init(root), []
+for number in range(300):
+    (root / "metrics.json").write_text(json.dumps({"epoch": number}))
+    start = time.perf_counter()
+    repo.commit(f"v{number}")
+    took.append(time.perf_counter() - start)
+print(statistics.median(took))
+"""
+
+
+def _step(repo: Path, number: int, rules: int = 40) -> None:
+    rnd = random.Random(number)
+    (repo / "data" / "metrics.json").write_text(json.dumps({"epoch": number, "auc": rnd.random()}, indent=1))
+    said = []
+    for rule in range(rules):
+        last = number - (number - rule) % rules if number >= rule else 0
+        level = random.Random(rule * 1000 + last).randint(1, 999)
+        said.append({"id": f"rule_{rule:02}", "when": f"feature_{rule % 7} > {level / 1000}", "action": "drop"})
+    (repo / "data" / "rules.json").write_text(json.dumps({"rules": said}, indent=1))
