@@ -88,6 +88,7 @@ def define(
     against values that meant something else. A definition that is there already is changed by hand.
     """
     from mlver.render.metric_views import list_page
+    from mlver.repo.transaction import recorded
     from mlver.verbs.metric_list import define_metric, list_metrics
 
     with session.open() as repo:
@@ -102,7 +103,8 @@ def define(
             description=description,
             product=product,
         )
-        result = list_metrics(repo)
+        with recorded():
+            result = list_metrics(repo)
     session.show(result, lambda: list_page(result), [name])
     session.hint("it stands in mlver.toml: mlver commit keeps it")
 

@@ -7,7 +7,6 @@ map of files. Nothing of this is recorded, so it can never disagree with the fil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from mlver.kinds.folder import FolderSource, Part, is_part, table_root
 from mlver.objects.ids import BlobId
 from mlver.objects.tree import TREE
 from mlver.repo.project import PROJECT_FILE, Project
+from mlver.storage import looking
 
 if TYPE_CHECKING:
     from mlver.repo.snapshot import Artifact, Snapshot
@@ -78,7 +78,7 @@ def parts_of(snapshot: Snapshot, folder: str) -> list[Artifact]:
 
 def is_folder(root: Path, path: str) -> bool:
     """Whether a folder stands at a tree path of the work tree now, whatever nonsense the path is."""
-    return os.path.isdir(root / path)
+    return looking.is_folder(root / path)
 
 
 def folder_source(snapshot: Snapshot, folder: str, only: Iterable[Artifact] | None = None) -> FolderSource:

@@ -26,6 +26,7 @@ from mlver.repo.materialise import RELEASE_MODES, Progress, write_artifacts
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.worktree import hash_stream, link_text, open_regular
 from mlver.storage import durable
+from mlver.storage.looking import exists, names_in
 from mlver.storage.swap import carry_off, turn
 
 if TYPE_CHECKING:
@@ -174,11 +175,7 @@ def release_files(repo: Repository, name: str) -> dict[str, BlobId] | None:
 
 def names_on_disk(repo: Repository) -> list[str]:
     """Return the names of all releases on disk."""
-    try:
-        names = os.listdir(store_folder(repo))
-    except FileNotFoundError:
-        return []
-    return sorted(name for name in names if len(name) == _NAME_LENGTH and "." not in name)
+    return sorted(name for name in names_in(store_folder(repo)) if len(name) == _NAME_LENGTH and "." not in name)
 
 
 def _publish(repo: Repository, release: Release, temp: Path) -> None:
@@ -188,7 +185,7 @@ def _publish(repo: Repository, release: Release, temp: Path) -> None:
     already, and `settle` takes it from there after a crash.
     """
     target = store_folder(repo) / release.name
-    if os.path.lexists(target):
+    if exists(target):
         if is_whole(repo, release):
             return  # somebody else has just written the same release
         if broken := carry_off(target, lambda: not is_whole(repo, release)):

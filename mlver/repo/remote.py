@@ -6,7 +6,6 @@ object store. Only the swap of its head changes anything that others see.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,9 +23,11 @@ from mlver.repo.reach import fact_reach
 from mlver.repo.redaction_facts import put_together, tombstones_at
 from mlver.repo.repository import FOLDER, Repository, has_format, is_bare
 from mlver.repo.settings import REMOTE, write_setting
+from mlver.repo.transaction import recorded
 from mlver.storage.base import Storage
 from mlver.storage.elsewhere import Elsewhere
 from mlver.storage.local import LocalStorage
+from mlver.storage.looking import is_folder, names_in
 from mlver.storage.memory import MemoryStorage
 from mlver.store.object_store import ObjectStore
 
@@ -102,7 +103,7 @@ def open_remote(
 
     What was redacted in the one it is `seen_from` counts as redacted there too.
     """
-    if not os.path.isdir(path):
+    if not is_folder(path):
         raise RemoteError(f"no such folder: {path}", hint="is the disk mounted? mlver init --bare makes one")
     if has_format(path / FOLDER):
         return Remote(name, str(path), Elsewhere(LocalStorage(path / FOLDER)), False, cache, seen_from)
@@ -122,11 +123,11 @@ def remote_of(repo: Repository, name: str | None, *, make: bool = False, imagine
         raise UsageError(f"remote {name} is no absolute path: {path}", hint=f"mlver remote rm {name}, and add it again")
     if path == repo.root or path == repo.dot or repo.dot in path.parents:
         raise UsageError(f"{path} is this repository itself")
-    if (make or imagine) and os.path.isdir(path) and not has_format(path / FOLDER) and not is_bare(path):
+    if (make or imagine) and is_folder(path) and not has_format(path / FOLDER) and not is_bare(path):
         _refuse_gone(repo, name, path)
         if make:
             _make(repo, path)
-        elif not os.listdir(path):
+        elif not names_in(path):
             return _imagined(repo, name, path)
     return open_remote(path, name, repo.dot / "cache" / f"remote-{name}.db", seen_from=repo)
 
@@ -173,7 +174,8 @@ def _make(repo: Repository, path: Path) -> None:
 def add_remote_setting(repo: Repository, name: str, path: Path | None) -> None:
     """Write down (None: forget) where a repository is."""
     write_setting(repo.dot / "config.toml", REMOTE + name, None if path is None else str(path))
-    repo.settings = repo.settings.reloaded(repo.dot / "config.toml")
+    with recorded():
+        repo.settings = repo.settings.reloaded(repo.dot / "config.toml")
 
 
 def remote_log(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
-import stat as statmod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mlver.errors import Damaged, LocalIO, Refused, UsageError
+from mlver.errors import Refused, UsageError
 from mlver.index.facts import FactIndex
 from mlver.index.stats import StatCache
 from mlver.kinds import registry
@@ -28,20 +26,23 @@ from mlver.repo import revisions
 from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
 from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
+from mlver.repo.place import FOLDER as FOLDER
+from mlver.repo.place import FORMAT as FORMAT
+from mlver.repo.place import has_format as has_format
+from mlver.repo.place import is_bare as is_bare
+from mlver.repo.place import nothing_yet
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.redaction_facts import REDACTION, Known, end_cut_short
 from mlver.repo.settings import ASKED, Settings, write_setting
 from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
 from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
-from mlver.storage import durable
+from mlver.storage import durable, looking
 from mlver.storage.local import LocalStorage
 from mlver.store.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from mlver.index.derived import Derived
 
-FOLDER = ".mlver"
-FORMAT = b"mlver repository format 1\n"
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
 # what is left where making a bare one was cut short
@@ -122,26 +123,30 @@ class Repository:
 
         A `bare` one has no work tree: others push to it and clone it. Its folder must be empty.
         """
+        from mlver.repo.transaction import recorded
+
         root = _whole(path)
         dot = root if bare else root / FOLDER
         if is_bare(root) or has_format(root / FOLDER):
             durable.fsync_dir(dot)  # whoever made it may have died before it was durable
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
-        if bare and os.path.isdir(root) and set(os.listdir(root)) - _OF_A_BARE:
+        if bare and set(looking.names_in(root)) - _OF_A_BARE:
             raise Refused(f"{root} is not empty", hint="a bare repository needs a folder of its own")
         storage = LocalStorage(dot)
         for folder in ("", "packs", "ops", "cache"):
             durable.make_dirs(dot / folder)
         operation = Operation(0, None, clock(), actor or login_name(), "init", View())
-        if bare:
-            write_setting(dot / "config.toml", "releases.write", ASKED)  # it is there for others
-        else:
-            durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
+        with nothing_yet():
+            if bare:
+                write_setting(dot / "config.toml", "releases.write", ASKED)  # it is there for others
+            else:
+                durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
         # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
-        if not storage.exists("head.0"):
-            swap_head(storage, None, operation)
+            if not storage.exists("head.0"):
+                swap_head(storage, None, operation)
         durable.write_file(dot / "format", FORMAT)
-        return cls(root, actor=actor, clock=clock, user_config=user_config, bare=bare), True
+        with recorded():
+            return cls(root, actor=actor, clock=clock, user_config=user_config, bare=bare), True
 
     def __enter__(self) -> Self:
         return self
@@ -322,14 +327,11 @@ class Repository:
         """Whether a file stands at this tree path now. Links are none, and neither is what no disk can name."""
         if self.bare:
             return False
-        try:
-            return statmod.S_ISREG(os.lstat(self.root / path).st_mode)
-        except (OSError, ValueError):
-            return False
+        return looking.is_file(self.root / path)
 
     def is_on_disk(self, path: str) -> bool:
         """Whether a file or a folder stands at this tree path now."""
-        return self.in_work_tree(path) or (not self.bare and os.path.isdir(self.root / path))
+        return self.in_work_tree(path) or (not self.bare and looking.is_folder(self.root / path))
 
     def _kind(self, path: str, id: BlobId, known: Mapping[str, Artifact], project: Project) -> str:
         """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
@@ -341,7 +343,7 @@ class Repository:
         try:
             with open_regular(self.root, path) as stream:
                 return stream.read(4096)
-        except (UsageError, LocalIO, Refused):
+        except (UsageError, Refused):
             return b""  # a link, or gone: the name alone decides
 
     def tree_path(self, text: str, cwd: Path | None = None) -> str:
@@ -366,36 +368,10 @@ class Repository:
         return [p for p in snapshot.artifacts if not wanted or any(w == "" or matches(p, w) for w in wanted)]
 
 
-def is_bare(folder: Path, salvage: bool = False) -> bool:
-    """Whether a folder is a repository without a work tree. Raises Refused and Damaged as `Repository.open`."""
-    looks_it = folder.name != FOLDER and all(os.path.isdir(folder / name) for name in ("packs", "ops"))
-    return looks_it and has_format(folder, salvage)
-
-
 def _whole(path: Path) -> Path:
     if not path.is_absolute():
         raise UsageError(f"not an absolute path: {path}")  # the current folder is the caller's affair
     return Path(os.path.normpath(path))
-
-
-def has_format(dot: Path, salvage: bool = False) -> bool:
-    """Whether `dot` is a repository's folder; Refused when it is a newer one's, Damaged when it says something else.
-
-    With `salvage` a folder that holds all the rest is one, though what it says is damaged.
-    """
-    if not os.path.isdir(dot):
-        return False
-    try:
-        data = durable.read_file(dot / "format", limit=_OWN_FILE_LIMIT)
-    except FileNotFoundError:
-        return False
-    if data == FORMAT:
-        return True
-    if re.fullmatch(rb"mlver repository format \d{1,9}\n", data):
-        raise Refused(f"{dot} has {data.decode(errors='replace').strip()[6:]}", hint="upgrade mlver")
-    if salvage and all(os.path.isdir(dot / name) for name in ("packs", "ops")):
-        return True
-    raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}; mlver repair")
 
 
 def _declared(project: Project, path: str) -> str | None:

@@ -19,6 +19,7 @@ from mlver.objects.ids import BlobId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.ignore import Ignore
 from mlver.repo.names import MAX_DEPTH, check_name
+from mlver.storage.looking import exists
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -111,7 +112,7 @@ def _refusal(name: str, depth: int) -> str | None:
 
 def _is_virtual_environment(folder: str) -> bool:
     # one stat per folder keeps site-packages of an oddly named environment out of commits
-    return os.path.exists(folder + "/pyvenv.cfg")
+    return exists(Path(folder, "pyvenv.cfg"))
 
 
 def _type_of(mode: int) -> str | None:
@@ -199,7 +200,9 @@ def link_text(root: Path, path: str) -> bytes:
     try:
         return os.fsencode(os.readlink(root / path))
     except OSError as error:
-        raise NegativeAnswer(f"{path} is no symbolic link any more: {error.strerror}", hint="try again") from None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):
+            raise NegativeAnswer(f"{path} is no symbolic link any more: {error.strerror}", hint="try again") from None
+        raise LocalIO(f"cannot read {path}: {error.strerror}", hint="check the disk") from error
 
 
 class WorkTree:

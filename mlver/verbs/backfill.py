@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from mlver.errors import MlverError, UsageError
+from mlver.errors import LocalIO, MlverError, UsageError
 from mlver.kinds.base import Value
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -240,6 +240,8 @@ def _measured(repo: Repository, plan: _Plan, row: BackfillRow) -> BackfillRow:
     try:
         said = _evaluate(repo, plan, row.commit)
         found = list(_wanted(plan, said))
+    except LocalIO:  # of our disk, not of this commit
+        raise
     except MlverError as error:
         return replace(row, state=FAILED, why=error.message, seconds=time.monotonic() - started)
     now = repo.now()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +22,7 @@ from mlver.repo.transaction import again
 from mlver.storage import durable
 from mlver.storage.base import Storage
 from mlver.storage.local import LocalStorage
+from mlver.storage.looking import exists, is_folder, names_in
 from mlver.store.object_store import ObjectStore
 from mlver.store.pack import list_packs
 from mlver.store.transfer import Moved, Transfer
@@ -127,10 +127,10 @@ def _ground(source: Path, target: Path, bare: bool) -> Path:
     inside = source if is_bare(source) else source / FOLDER
     if target in (source, inside) or inside in target.parents:
         raise UsageError(f"{target} lies in the repository that is to be cloned")
-    if os.path.lexists(target):
-        if not os.path.isdir(target) or has_format(target / FOLDER) or is_bare(target):
+    if exists(target):
+        if not is_folder(target) or has_format(target / FOLDER) or is_bare(target):
             raise Refused(f"{target} exists already", hint="mlver pull there brings it up to date")
-        if os.listdir(target) and not _begun(dot):
+        if names_in(target) and not _begun(dot):
             raise Refused(f"{target} is not empty", hint="clone into a new folder")
     for name in ("packs", "ops", "cache"):
         durable.make_dirs(dot / name)
@@ -139,9 +139,9 @@ def _ground(source: Path, target: Path, bare: bool) -> Path:
 
 def _begun(dot: Path) -> bool:
     """Whether a folder is what an earlier try, cut short, has left."""
-    if not os.path.isdir(dot):
+    if not is_folder(dot):
         return False
-    return all(name in _OWN or name.startswith(durable.TEMP_PREFIX) for name in os.listdir(dot))
+    return all(name in _OWN or name.startswith(durable.TEMP_PREFIX) for name in names_in(dot))
 
 
 def _copy_log(there: Remote, head: Head, storage: Storage) -> int:

@@ -9,6 +9,7 @@ from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
 from mlver.repo.settings import KNOWN, Settings, about, parse_value, write_setting
+from mlver.repo.transaction import recorded
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def set_config(repo: Repository, name: str, value: str | None) -> ConfigResult:
     path = repo.dot / "config.toml"
     repo.settings.get(name)  # raises when there is no such setting
     write_setting(path, name, None if value is None else parse_value(name, value))
-    repo.settings = repo.settings.reloaded(path)
+    with recorded():
+        repo.settings = repo.settings.reloaded(path)
     return ConfigResult((_setting(repo.settings, name),))
 
 

@@ -12,7 +12,7 @@ from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.metric_documents import shown_metric
 from mlver.repo.repository import Repository
-from mlver.repo.transaction import record_facts
+from mlver.repo.transaction import record_facts, recorded
 from mlver.repo.verdict_facts import VERDICTS, Verdict, verdict_fact
 from mlver.verbs.common import MetricDelta
 from mlver.verbs.exp_trials import Lab, Trial
@@ -91,7 +91,8 @@ def give_verdict(repo: Repository, rev: str, verdict: str, *, reason: str | None
     commit = repo.resolve(rev)
     said = verdict_fact(commit, verdict, (reason or "").strip() or None, known=repo.now(), by=repo.actor)
     record_facts(repo, f"exp verdict {rev} {verdict}", [said], reason=reason)
-    return describe_experiment(repo, str(commit))
+    with recorded():
+        return describe_experiment(repo, str(commit))
 
 
 def _text(

@@ -16,7 +16,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.scratch import scratch
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.stage_policy import stage_policy
-from mlver.repo.transaction import record_facts
+from mlver.repo.transaction import record_facts, recorded
 from mlver.verbs.metric_dataset import dataset_of
 from mlver.verbs.trials import fixed_files
 
@@ -105,7 +105,8 @@ def drill(
     now = repo.now()
     fact = drill_fact(commit, stage, path, fallback, values, command, dataset, at=now, by=repo.actor)
     record_facts(repo, f"fallback drill {stage}", [fact])
-    return DrillResult(commit, repo.commit(commit).subject, drills(repo)[-1], measured.ran.seconds)
+    with recorded():
+        return DrillResult(commit, repo.commit(commit).subject, drills(repo)[-1], measured.ran.seconds)
 
 
 def _live(repo: Repository, stage: str) -> Snapshot | None:

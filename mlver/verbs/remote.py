@@ -14,7 +14,8 @@ from mlver.objects.state import View
 from mlver.repo.refs import check_remote_free
 from mlver.repo.remote import add_remote_setting
 from mlver.repo.repository import Repository
-from mlver.repo.transaction import transact
+from mlver.repo.transaction import recorded, transact
+from mlver.storage.looking import is_folder
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def add_remote(repo: Repository, name: str, where: Path) -> RemotesResult:
     known = repo.settings.remotes()
     if name in known and known[name] != str(where):
         raise Refused(f"remote {name} exists already: {known[name]}", hint=f"mlver remote rm {name} first")
+    made = RemotesResult((_info(view, name, str(where)),))
     add_remote_setting(repo, name, where)
-    return RemotesResult((_info(view, name, str(where)),))
+    return made
 
 
 def remove_remote(repo: Repository, name: str) -> RemotesResult:
@@ -67,16 +69,17 @@ def remove_remote(repo: Repository, name: str) -> RemotesResult:
     if where is None:
         raise UsageError(f"no remote {name!r}", hint="mlver remote lists them")
     removed = RemotesResult((_info(repo.refresh(), name, where),))
-    add_remote_setting(repo, name, None)
 
     def change(view: View) -> View:
         return replace(view, remotes={other: seen for other, seen in view.remotes.items() if other != name})
 
     transact(repo, f"remote rm {name}", change)
+    with recorded():  # the setting last: until then the same command can be given again
+        add_remote_setting(repo, name, None)
     return removed
 
 
 def _info(view: View, name: str, where: str) -> RemoteInfo:
     seen = view.remotes.get(name)
     number, branches = (seen.number, seen.branches) if seen else (None, {})
-    return RemoteInfo(name, where, Path(where).is_dir(), number, branches)
+    return RemoteInfo(name, where, is_folder(Path(where)), number, branches)

@@ -19,6 +19,7 @@ from mlver.repo.releases import damaged_releases, mend_release, slot_name
 from mlver.repo.remote import Remote, open_remote, remote_of
 from mlver.repo.repository import Repository
 from mlver.repo.store_repair import Source, StoreRepair
+from mlver.repo.transaction import recorded
 from mlver.store.object_store import ObjectStore
 from mlver.store.pack import pack_name
 from mlver.store.rescue import Patience
@@ -76,8 +77,9 @@ class _Repair:
         if self.dry_run:
             left = self._would_be_left(log, found)
         else:
-            self.repo.store.index.rebuild()
-            left = fsck_result(self.repo, examine(self.repo, self.progress)).problems
+            with recorded():
+                self.repo.store.index.rebuild()
+                left = fsck_result(self.repo, examine(self.repo, self.progress)).problems
         return RepairResult(
             ok=not left,
             dry_run=self.dry_run,

@@ -25,7 +25,7 @@ from mlver.repo.metric_documents import shown_metric
 from mlver.repo.outdated import Moved, Outdated
 from mlver.repo.repository import Repository
 from mlver.repo.rulebook import RuleFile, rule_files
-from mlver.repo.transaction import record_facts
+from mlver.repo.transaction import record_facts, recorded
 from mlver.verbs.ablation_judge import Asked, Bundle, changes, verdict
 from mlver.verbs.ablation_runs import Trial
 from mlver.verbs.common import Progress
@@ -105,9 +105,10 @@ def ablate_rules(
         raise NegativeAnswer("there is no rule to ask about", hint="mlver rules list")
     found = list(run.answers(questions))
     record_facts(repo, f"rules ablate {data}", [ablation_fact(one, repo.now()) for one in found])
-    state = Outdated(repo, repo.work_snapshot())
     unstable = tuple(shown_metric(name, part) for name, part in run.noise)
-    return AblateResult(tuple(_shown(repo, one, state) for one in found), run.runs, unstable)
+    with recorded():
+        state = Outdated(repo, repo.work_snapshot())
+        return AblateResult(tuple(_shown(repo, one, state) for one in found), run.runs, unstable)
 
 
 def ablations_of(repo: Repository, *, rule: str | None = None, as_of: datetime | None = None) -> AblateResult:
