@@ -34,7 +34,6 @@ from mlver.repo.release_store import (
 from mlver.repo.settings import ALWAYS
 from mlver.storage import durable
 from mlver.storage.looking import exists, is_folder, link_target, names_in
-from mlver.storage.looking import exists, is_folder, link_target, names_in
 from mlver.storage.swap import carry_off, swap_link, take_away, turn
 
 if TYPE_CHECKING:

@@ -115,8 +115,6 @@ def recorded() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutcomeUnknown(f"recorded; but then: {error.strerror or error}", hint="mlver status") from error
-    except OSError as error:
-        raise OutcomeUnknown(f"recorded; but then: {error.strerror or error}", hint="mlver status") from error
     except (LocalIO, Damaged, Conflict) as error:
         raise OutcomeUnknown(f"recorded; but then: {error.message}", hint="mlver status") from error
 
