@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mlver.errors import Damaged
@@ -159,6 +160,15 @@ def peel_frame(data: bytes | memoryview, row: Row) -> Bytes:
 def row_at(header: Header, offset: int) -> Row:
     """Return the row of a frame found at `offset`."""
     return Row(header.id, header.type, header.codec, offset, header.stored, header.raw)
+
+
+def stored_bytes(storage: Storage, keys: Iterable[str]) -> int:
+    """Return how many bytes lie under these keys; what gc has moved away meanwhile counts for none."""
+    total = 0
+    for key in keys:
+        with contextlib.suppress(KeyError):
+            total += storage.size(key)
+    return total
 
 
 def list_packs(storage: Storage) -> Iterator[str]:

@@ -17,7 +17,7 @@ from mlver.repo.log_check import LogCheck, check_log, head_problems
 from mlver.repo.releases import damaged_releases, slot_name
 from mlver.repo.repository import Repository
 from mlver.store.object_store import StoreReport
-from mlver.store.pack import list_packs
+from mlver.store.pack import list_packs, stored_bytes
 from mlver.verbs.common import Progress
 
 _LOOKS = 8  # at a repository that others keep changing
@@ -88,10 +88,10 @@ def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
     """
     before: set[tuple[str, str]] | None = None
     for _ in range(_LOOKS):
-        start = _standing(repo)
+        packs = [*list_packs(repo.storage)]
         result = fsck_result(repo, examine(repo, progress))
         found = {(problem.what, problem.detail) for problem in result.problems}
-        if not found or found == before or _standing(repo) == start:
+        if not found or found == before or _still(repo, packs):
             break
         before = found
         with suppress(Damaged):  # of a head that was damaged all along
@@ -101,14 +101,19 @@ def fsck(repo: Repository, *, progress: Progress | None = None) -> FsckResult:
     return result
 
 
-def _standing(repo: Repository) -> tuple[object, ...]:
-    """Return what changes when anybody does something: head and packs."""
-    return read_slots(repo.storage), tuple(list_packs(repo.storage))
+def _still(repo: Repository, packs: list[str]) -> bool:
+    """Whether nobody has done anything since the head was read and the packs were listed."""
+    if [*list_packs(repo.storage)] != packs:
+        return False
+    try:
+        return read_slots(repo.storage) == repo.state.slots
+    except Damaged:
+        return True
 
 
 def examine(repo: Repository, progress: Progress | None = None) -> Examination:
     """Read every pack and operation, and walk all that they name. Changes nothing."""
-    total = sum(repo.storage.size(key) for key in repo.storage.list("packs"))
+    total = stored_bytes(repo.storage, repo.storage.list("packs"))
     done = 0
 
     def tick(count: int) -> None:

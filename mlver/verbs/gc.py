@@ -14,7 +14,7 @@ from mlver.repo.head import Head
 from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded
 from mlver.store.compact import Key, Plan, Spoiled, carry_out, make_plan
-from mlver.store.pack import pack_key
+from mlver.store.pack import pack_key, stored_bytes
 from mlver.verbs.common import Progress
 from mlver.verbs.gc_result import GcResult, RestoreTrashResult
 from mlver.verbs.gc_survey import FRESH, Survey, Terms, all_rows
@@ -92,7 +92,7 @@ class _Run:
     def imagine(self) -> GcResult:
         """Return what would happen."""
         self._look()
-        old = sum(self.repo.storage.size(trash_key(*one)) for one in self._due())
+        old = stored_bytes(self.repo.storage, (trash_key(*one) for one in self._due()))
         return self._result(self.plan.bytes, 1 if self.plan.bytes else 0, emptied=old, dry_run=True)
 
     def carry_out(self) -> GcResult:
@@ -199,4 +199,4 @@ def _command(result: GcResult) -> str:
 
 
 def _trash_bytes(repo: Repository) -> int:
-    return sum(repo.storage.size(key) for key in repo.storage.list(TRASH))
+    return stored_bytes(repo.storage, repo.storage.list(TRASH))

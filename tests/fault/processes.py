@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,8 @@ def spawn(act: Callable[[], object]) -> Child:
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        except BaseException as error:  # noqa: BLE001 - it is told, and the process ends
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        except BaseException:  # noqa: BLE001 - it is told, and the process ends
+            traceback.print_exc()
         finally:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from mlver.errors import Damaged
 from mlver.repo.repository import Repository
 from mlver.verbs.branch import set_ref
+from mlver.verbs.fsck import fsck
 from mlver.verbs.gc import gc
 from mlver.verbs.note import add_note
 from tests.gc import beside
-from tests.gc.between import CHANGES, between
+from tests.gc.between import ALL, CHANGES, between
 from tests.gc.world import drop, experiment, noise, sound
 from tests.kit import Bench
 
@@ -53,6 +55,25 @@ def test_a_reader_that_is_open_goes_on(bench: Bench) -> None:
         assert gc(other, grace="0", full=True).operation is not None
     assert start + file.read() == noise(0, 900_000)
     assert reader.head_snapshot().source("models/m.bin").open().read() == noise(0, 900_000)
+
+
+def test_fsck_takes_nothing_for_damage_that_gc_does_meanwhile(bench: Bench, tmp_path: Path) -> None:
+    drop(bench, "x")
+    bench.repo.close()
+    packs = set(bench.repo.storage.list("packs"))
+    for at in range(1, 400, 7):
+        root = tmp_path / "round"
+        shutil.copytree(bench.root, root, symlinks=True)
+        with Repository.open(root, actor="ana", clock=bench.clock) as repo, Repository.open(root) as other:
+            with between(at, lambda other=other: gc(other, grace="0", full=True), (*ALL, "size")) as rig:
+                problems = fsck(repo).problems
+            assert not rig.fired or set(repo.storage.list("packs")) != packs
+        assert problems == (), f"gc in fsck at {at} ({rig.log[-1]})"
+        shutil.rmtree(root)
+        if not rig.fired:
+            assert at > 50
+            return
+    raise AssertionError("fsck was never over")
 
 
 def test_what_is_written_about_a_commit_while_gc_looks_keeps_it(bench: Bench) -> None:
