@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -43,6 +43,7 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     if room is None and len(meaningful) == 1 and not short:
         room = 40
     blocks: list[RenderableType | list[RenderableType]] = [_sides(result), _alerts(result)]
+    blocks.append(redacted_lines(result.redacted))
     blocks.append(metric_blocks(result.metrics, _METRICS))
     blocks += [_artifact(result, artifact, room) for artifact in meaningful[:_ARTIFACTS]]
     if len(meaningful) > _ARTIFACTS:
@@ -52,6 +53,11 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     if result.identical:
         blocks.append([line("no difference" if not (result.metrics or result.environment) else "no artifact differs")])
     return paragraphs(*blocks)
+
+
+def redacted_lines(notices: Sequence[str]) -> list[RenderableType]:
+    """What was removed on purpose, a line each."""
+    return [line(("redacted", "warning"), f"  {one}", wrap=True) for one in notices]
 
 
 def _alerts(result: DiffResult) -> list[RenderableType]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 
 from mlver.render.lineage import affected_lines, served_lines
-from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
+from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.values import day, many, size
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def _around(result: RedactResult) -> list[RenderableType]:
 def _left(result: RedactResult) -> list[RenderableType]:
     """What this cannot reach, and what to type there."""
     found: list[RenderableType] = [line(("still to be done by you", "head"))]
-    found += [indented(line(f"the file {path} in the work tree holds it", wrap=True)) for path in result.left[:_SHOWN]]
+    for path in result.left[:_SHOWN]:
+        found.append(indented(line(f"the file {path} in the work tree holds it:", wrap=True)))
+        words = ("mlver", "restore", path) if result.rows else ("rm", path)
+        found.append(indented(whole(command_line(*words)), 4))
     for remote in result.remotes:
         if remote.holds is False:
             continue

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mlver.kinds.base import short_json
 from mlver.objects.result import jsonable
-from mlver.render.diff import diff_page
+from mlver.render.diff import diff_page, redacted_lines
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, safe, whole
 from mlver.render.log import commit_lines
 from mlver.render.metric_rows import metric_name
@@ -35,11 +35,13 @@ _PROFILE = ("type", "nulls", "distinct", "min", "mean", "max")  # of a column; -
 def show_page(result: ShowResult) -> RenderableType:
     """The commit, its context, where it was live, what was learned since, what it changed."""
     first = result.diff is None or result.diff.old.commit is None
+    compared = result.diff.redacted if result.diff is not None and not first else ()
     return paragraphs(
         commit_lines(result.commit, result.signed),
         _context(result),
         _served(result),
         _facts(result),
+        redacted_lines([one for one in result.redacted if one not in compared]),
         _artifacts(result) if first else None,
         diff_page(result.diff, short=True) if result.diff is not None and not first else None,
     )
@@ -151,7 +153,7 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
         line((f"{when(fact.at)}  ", "quiet"), (who(fact.by), "who"), f"  {fact.text}", wrap=True)
         for fact in result.facts[-_KNOWN:]
     ]
-    return paragraphs(line(*head), text, body, facts)
+    return paragraphs(line(*head), text, redacted_lines(result.redacted), body, facts)
 
 
 def _loading(verdict: Any) -> tuple[str, Any]:

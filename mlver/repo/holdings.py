@@ -49,6 +49,7 @@ class Holdings:
         self.trees: dict[TreeId, Tree] = {}
         self.commits: dict[CommitId, Commit] = {}
         self.named: set[BlobId] = set()
+        self._kinds: dict[BlobId, str] = {}
         for type_, id in {(row.type, row.id) for pack in self.packs for row in pack.rows}:
             if type_ == _TREE:
                 self._take_tree(TreeId(id))
@@ -82,6 +83,10 @@ class Holdings:
         """Return all frames that blobs lie in, as packs name them."""
         return {key for blob in blobs for key in self._repo.store.parts(blob)}
 
+    def kind(self, blob: BlobId) -> str:
+        """Return what a blob was taken for in the first tree that has it."""
+        return self._kinds.get(blob, "file")
+
     def size(self, blob: BlobId) -> int:
         """Return the length of a blob in bytes."""
         lengths = {row.id: row.raw for pack in self.packs for row in pack.rows if row.type == HELD[0]}
@@ -109,7 +114,10 @@ class Holdings:
 
     def _take_tree(self, id: TreeId) -> None:
         tree = self.trees[id] = decode(Tree, self._repo.store.get(id))
-        self.named.update(entry.id for entry in tree.entries if isinstance(entry.id, BlobId))
+        for entry in tree.entries:
+            if isinstance(entry.id, BlobId):
+                self.named.add(entry.id)
+                self._kinds.setdefault(entry.id, entry.kind)
 
     def _take_commit(self, id: CommitId) -> None:
         commit = self.commits[id] = self._repo.commit(id)

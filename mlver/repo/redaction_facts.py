@@ -17,8 +17,8 @@ recorded: it would say again what had to be forgotten. docs/design/redaction.md 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import replace
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlver.errors import Conflict, Damaged, LocalIO, MlverError, OutcomeUnknown, Redacted, UsageError
@@ -27,6 +27,7 @@ from mlver.objects.ids import BlobId, FactBatchId, OperationId
 from mlver.objects.redaction import Tombstone
 from mlver.objects.state import Fact, FactBatch, Operation, View
 from mlver.store.object_store import ObjectStore
+from mlver.store.stand_in import last
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -137,6 +138,25 @@ def tombstones_of(repo: Repository, head: FactBatchId | None) -> dict[BlobId, To
         return put_together(tombstones_in(FactLog(repo.store, head, repo.fact_index).of(REDACTION)))
     except Damaged:
         return put_together(tombstones_at(repo.store, head))
+
+
+def notices(repo: Repository, blobs: Iterable[tuple[str, BlobId]], *, whole: bool = True) -> tuple[str, ...]:
+    """Return what people are told of artifacts of which something was redacted, a line each.
+
+    What stands in for a table says how many rows it is without; of what is gone as a whole that is said if `whole`.
+    """
+    gone = repo.redactions()
+    if not gone:
+        return ()
+    said: dict[str, None] = {}
+    told: dict[BlobId, list[Tombstone]] = {}
+    for tombstone in gone.values():
+        if (found := last(gone, tombstone.blob)) is not None:
+            told.setdefault(found[0], []).append(tombstone)
+    for path, blob in blobs:
+        own = [gone[blob]] if whole and blob in gone else []
+        said |= {f"{path}: {one.words}": None for one in (*told.get(blob, ()), *own)}
+    return tuple(said)
 
 
 def end_cut_short(repo: Repository) -> None:

@@ -46,7 +46,7 @@ def standing_in(redactions: Mapping[BlobId, Tombstone], value: _T) -> _T:
     return value
 
 
-def _last(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> tuple[BlobId, int] | None:
+def last(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> tuple[BlobId, int] | None:
     """Return what stands in for a blob at last, and its length; None when it is read as it is, or not at all."""
     length, seen = -1, {id}
     while (tombstone := redactions.get(id)) is not None:
@@ -58,11 +58,11 @@ def _last(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> tuple[BlobId, i
 
 
 def _entry(redactions: Mapping[BlobId, Tombstone], entry: Entry) -> Entry:
-    if isinstance(entry.id, TreeId) or (found := _last(redactions, entry.id)) is None:
+    if isinstance(entry.id, TreeId) or (found := last(redactions, entry.id)) is None:
         return entry
     return replace(entry, id=found[0], size=found[1])
 
 
 def _used(redactions: Mapping[BlobId, Tombstone], used: Used) -> Used:
-    found = _last(redactions, used.id)
+    found = last(redactions, used.id)
     return used if found is None else replace(used, id=found[0])

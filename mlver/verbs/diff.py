@@ -13,6 +13,7 @@ from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
 from mlver.repo.ledger import ledger_of
 from mlver.repo.project import matches
+from mlver.repo.redaction_facts import notices
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
@@ -58,6 +59,7 @@ def diff(
         environment=() if targets else _environment_changes(repo, *both),
         git=_git(repo, *both),
         alerts=() if targets else _alerts(repo, new_commit),
+        redacted=notices(repo, [(a.path, id) for a in artifacts for id in (a.old_id, a.new_id) if id], whole=False),
     )
 
 

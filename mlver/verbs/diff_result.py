@@ -95,7 +95,8 @@ class DiffResult(Result):
 
     `metrics` are the facts recorded for the two commits; `environment` lists packages and
     versions that differ (name, old, new); `git` the code commits when both are known.
-    `alerts` fired while `new` was live, newest first.
+    `alerts` fired while `new` was live, newest first. `redacted` says of which artifacts rows were removed on purpose,
+    so that they are compared as they are since.
     """
 
     schema: ClassVar[str] = "mlver.diff/v1"
@@ -106,6 +107,7 @@ class DiffResult(Result):
     environment: tuple[tuple[str, str | None, str | None], ...] = ()
     git: tuple[str | None, str | None] | None = None
     alerts: tuple[FiredAlert, ...] = ()
+    redacted: tuple[str, ...] = ()
 
     @property
     def identical(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -20,8 +20,9 @@ from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded
 from mlver.verbs.common import Progress
 from mlver.verbs.redact_report import report
-from mlver.verbs.redact_result import FinishResult, Redaction, RedactionsResult, RedactResult
-from mlver.verbs.redact_targets import choose
+from mlver.verbs.redact_result import FinishResult, RedactedBlob, Redaction, RedactionsResult, RedactResult
+from mlver.verbs.redact_rows import TABLE, condition_of, other_tables, refuse_blocked, rows_to_drop
+from mlver.verbs.redact_targets import Chosen, choose
 
 _NAMED = 3  # paths in the operation log
 
@@ -31,6 +32,8 @@ def redact(
     targets: Sequence[str],
     why: str,
     *,
+    rows: str | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
     live: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -39,34 +42,66 @@ def redact(
 
     A target is a path (all its versions, in every stored commit), `PATH@REV`, or the id of a blob. Ids of commits and
     trees stay; who reads what is gone gets the error Redacted. It cannot be undone. The file in the work tree stays.
-    Refused when a stage serves it now, unless `live`; Conflict when gc or repair runs; NegativeAnswer when all of it
-    was redacted before.
+    With `rows`, a condition (`patient = 17`), or `keys`, values by column, only such rows go: each version of the
+    tables that has any is replaced by one without them, which is read in its place.
+    Refused when a stage serves it now, unless `live`, and when a version cannot be written without the rows; Conflict
+    when gc or repair runs; NegativeAnswer when all of it was redacted before, or no row is such.
     """
     if not why.strip():
         raise UsageError("a redaction needs a reason", hint='--why "erasure request 17"')
+    where = condition_of(rows, keys)
     with nullcontext() if dry_run else alone(repo):
         if not dry_run:
             settle_condemned(repo)
         repo.refresh()
         holdings = Holdings(repo)
         chosen = choose(repo, holdings, targets)
-        gone = chosen.held.keys() | repo.redactions().keys()
-        _refuse_project(repo, chosen.held)
-        if not live:
-            _refuse_live(repo, chosen.held)
-        found = report(repo, holdings, chosen.held, why.strip(), dry_run=dry_run)
+        if where is None:
+            _refuse_project(repo, chosen.held)
+            if not live:
+                _refuse_live(repo, chosen.held)
+            found = report(repo, holdings, chosen.held, why.strip(), dry_run=dry_run)
+        else:
+            found = _of_rows(repo, holdings, chosen, where, why.strip(), dry_run)
         if dry_run:
             return found
         if progress:
             progress(0, 0, "packs")
-        facts = [
-            redaction_fact(Tombstone(one.id, one.paths, one.kind, one.size, repo.actor, found.at, found.why))
-            for one in found.blobs
-        ]
-        erased = erase(repo, gone, facts, _command(chosen.paths), reason=found.why)
+        gone = {one.id for one in found.blobs} | repo.redactions().keys()
+        facts = [redaction_fact(_tombstone(found, one)) for one in found.blobs]
+        erased = erase(repo, gone, facts, _command(chosen.paths, rows=where is not None), reason=found.why)
         with recorded():
             settle_condemned(repo)
-        return replace(found, operation=erased.operation, replaced=erased.replaced, bytes=found.bytes)
+        return replace(found, operation=erased.operation, replaced=erased.replaced)
+
+
+def _of_rows(repo: Repository, holdings: Holdings, chosen: Chosen, where: str, why: str, dry_run: bool) -> RedactResult:
+    """Return the report on redacting rows; when it is no dry run, what is left of each version is stored by then."""
+    held = list(chosen.held.values())
+    if dry_run:
+        plan = rows_to_drop(repo, held, where, BlobId.of)
+    else:
+        with repo.store.session() as session:
+            plan = rows_to_drop(repo, held, where, session.put_bytes)
+            refuse_blocked(plan)
+            session.finish()
+    going = {id: chosen.held[id] for id in plan.rests}
+    found = report(repo, holdings, going, why, dry_run=dry_run)
+    others = other_tables(repo, holdings, going.keys(), where)
+    named = {table.path for table in others} | set(chosen.paths)
+    blobs = tuple(
+        replace(one, replacement=rest.id, length=rest.length, rows=rest.rows)
+        for one in found.blobs
+        for rest in (plan.rests[one.id],)
+    )
+    sharing = tuple(one for one in found.sharing if one.kind != TABLE and one.path not in named)
+    return replace(found, blobs=blobs, sharing=sharing, tables=others, unread=plan.unread)
+
+
+def _tombstone(found: RedactResult, one: RedactedBlob) -> Tombstone:
+    return Tombstone(
+        one.id, one.paths, one.kind, one.size, found.by, found.at, found.why, one.replacement, one.length, one.rows
+    )
 
 
 def redactions(repo: Repository) -> RedactionsResult:
@@ -128,6 +163,6 @@ def _refuse_live(repo: Repository, gone: Collection[BlobId]) -> None:
                 )
 
 
-def _command(paths: Sequence[str]) -> str:
+def _command(paths: Sequence[str], *, rows: bool) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return f"redact {', '.join(paths[:_NAMED])}{more}"[:200]
+    return f"redact {'rows of ' if rows else ''}{', '.join(paths[:_NAMED])}{more}"[:200]

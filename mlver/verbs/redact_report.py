@@ -18,6 +18,7 @@ from mlver.repo.redaction_facts import REDACTION
 from mlver.repo.remote import remote_of
 from mlver.repo.repository import Repository
 from mlver.store.frames import FRAME_BYTES
+from mlver.store.stand_in import last
 from mlver.verbs.impact import alerts_during, made_from, served_with
 from mlver.verbs.redact_result import RedactedBlob, RedactResult, RemoteCopy, Sharing
 
@@ -26,7 +27,7 @@ def report(
     repo: Repository, holdings: Holdings, held: Mapping[BlobId, Held], why: str, *, dry_run: bool
 ) -> RedactResult:
     """Return what is to be said of removing the blobs `held`. Changes nothing."""
-    standing = holdings.standing(held.keys())
+    standing = _standing(repo, holdings, held.keys())
     commits = dict.fromkeys(id for paths in standing.values() for ids in paths.values() for id in ids)
     starts = [Used(path, blob, held[blob].kind) for blob, paths in standing.items() for path in paths]
     past = Past(repo)
@@ -54,6 +55,20 @@ def report(
         trash=rest.trash,
         quarantine=rest.quarantine,
     )
+
+
+def _standing(
+    repo: Repository, holdings: Holdings, blobs: Collection[BlobId]
+) -> dict[BlobId, dict[str, list[CommitId]]]:
+    """Return where blobs stand; what stands in for others stands where these do."""
+    gone = repo.redactions()
+    means = {id: left[0] for id in gone if (left := last(gone, id)) is not None and left[0] in blobs}
+    found: dict[BlobId, dict[str, list[CommitId]]] = {}
+    for id, paths in holdings.standing({*blobs, *means}).items():
+        own = found.setdefault(means.get(id, id), {})
+        for path, commits in paths.items():
+            own[path] = [*own.get(path, ()), *commits]
+    return found
 
 
 def _blob(held: Held, standing: Mapping[str, list[CommitId]]) -> RedactedBlob:
@@ -92,12 +107,9 @@ def _sharing(holdings: Holdings, gone: Collection[BlobId]) -> Iterable[Sharing]:
     newest: dict[str, Sharing] = {}
     for blob, paths in holdings.standing(others.keys()).items():
         for path in paths:
-            newest[path] = max(newest.get(path, Sharing(path, blob, 0)), Sharing(path, blob, others[blob]), key=_size)
+            one = Sharing(path, holdings.kind(blob), blob, others[blob])
+            newest[path] = max(newest.get(path, one), one, key=lambda sharing: sharing.bytes)
     return [newest[path] for path in sorted(newest)]
-
-
-def _size(one: Sharing) -> int:
-    return one.bytes
 
 
 def _left(repo: Repository, held: Mapping[BlobId, Held]) -> list[str]:

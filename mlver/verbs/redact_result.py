@@ -36,6 +36,7 @@ class Sharing:
     """Another file that holds some of the same bytes, and keeps them: `bytes` of it, as packs have them."""
 
     path: str
+    kind: str
     id: BlobId
     bytes: int
 

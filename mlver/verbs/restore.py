@@ -61,7 +61,8 @@ def restore(
     if to is None or to == repo.root:
         whole = not paths or any(repo.tree_path(path) == "" for path in paths)
         plan = make_plan(repo.root, _wishes(repo, snapshot, chosen, whole), repo.worktree)
-        unsaved = [step.path for step, id in plan.blocked if not is_committed(repo, step.path, id)]
+        known = repo.redactions()  # such bytes are to go, and are nobody's work
+        unsaved = [s.path for s, id in plan.blocked if id not in known and not is_committed(repo, s.path, id)]
         folder = repo.root
         mixed = () if whole else partners(repo, snapshot, chosen)
     else:

@@ -16,6 +16,7 @@ from mlver.objects.result import Result
 from mlver.objects.state import Fact
 from mlver.objects.tree import TREE
 from mlver.repo.ledger import ledger_of
+from mlver.repo.redaction_facts import notices
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import parse_target
 from mlver.repo.rule_words import facts_about, rule_words
@@ -68,7 +69,7 @@ class Served:
 @dataclass(frozen=True)
 class ShowResult(Result):
     """A commit, its context, what it changed, and what was learned about it since; `signed` says what its signature is
-    worth, None without one."""
+    worth, None without one, and `redacted` what of it was removed on purpose."""
 
     schema: ClassVar[str] = "mlver.show/v1"
     commit: CommitInfo
@@ -80,6 +81,7 @@ class ShowResult(Result):
     facts: tuple[FactInfo, ...]
     served: tuple[Served, ...]
     signed: Seal | None = None
+    redacted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,15 @@ class ShowUnitResult(Result):
     id: BlobId | None = None
     size: int | None = None
     facts: tuple[FactInfo, ...] = ()
+    redacted: tuple[str, ...] = ()
 
 
 def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
     """Return what is known of a commit (`REV`), an artifact (`REV:PATH`, `PATH@REV`) or a unit (`PATH#UNIT`)."""
     parsed = parse_target(repo, target)
     if parsed.path is not None:
-        return _with_facts(repo, _show_part(repo, target))
+        found = _with_facts(repo, _show_part(repo, target))
+        return replace(found, redacted=notices(repo, [(found.path, found.id)] if found.id else []))
     id = repo.resolve(parsed.rev or "HEAD")
     commit, snapshot = repo.commit(id), repo.snapshot(id)
     return ShowResult(
@@ -123,6 +127,7 @@ def show(repo: Repository, target: str = "HEAD") -> ShowResult | ShowUnitResult:
             if e.live.commit == id
         ),
         signed=Judge(repo).known(id),
+        redacted=notices(repo, [(a.path, a.id) for a in snapshot.artifacts.values()]),
     )
 
 

@@ -97,9 +97,10 @@ def _plan(repo: Repository, old: CommitId | None, new: CommitId) -> tuple[Step, 
         for path, before, after in sorted(changed_paths(repo.store, *trees), key=lambda change: change[0])
     }
     plan = make_plan(repo.root, wishes, repo.worktree)
-    blocked = [step.path for step, _ in plan.blocked]
+    known = repo.redactions()  # such bytes are to go, and are nobody's work
+    blocked = [step.path for step, id in plan.blocked if id not in known]
     refuse_overwriting(plan, force=False, blocked=blocked, hint="mlver commit keeps it, mlver restore -f drops it")
-    return plan.steps
+    return (*plan.steps, *(step for step, _ in plan.blocked))
 
 
 def _artifact(path: str, entry: Entry | None) -> Artifact | None:

@@ -14,6 +14,7 @@ from mlver.objects.redaction import Tombstone
 from mlver.objects.state import Fact, FactBatch
 from mlver.objects.tree import Tree
 from mlver.repo.repository import Repository
+from mlver.store.stand_in import last
 from mlver.verbs.common import Progress
 
 _T = TypeVar("_T")
@@ -90,9 +91,10 @@ class Rests:
             length = 0
             if (tombstone := tombstones.get(id)) is not None:
                 self.redacted[id] = Wrong(f"blob {id}", f"{tombstone.words}", tuple(hurts))
-                if tombstone.replacement is None:
+                left = last(tombstones, id)
+                if left is None or (left[0] in tombstones and left[0] != id):
                     continue
-                size = tombstone.length
+                size = left[1]
 
             def count(piece: bytes) -> None:
                 nonlocal length

@@ -25,6 +25,10 @@ app = new_app()
         ('mlver redact config/prod.env --why "key leaked" -n', "what would go, and what was made of it?"),
         ('mlver redact config/prod.env --why "key leaked"', "remove all its versions, everywhere here"),
         ('mlver redact models/m.bin@v2 --why "licence withdrawn" --yes', "... one version, unasked"),
+        (
+            "mlver redact data/visits.csv --rows 'patient = 17' --why \"erasure request 17\"",
+            "these rows, in all versions",
+        ),
         ("mlver redact", "what was redacted here, by whom and why"),
         ("mlver redact --finish", "remove what is still here, after a pull"),
     ],
@@ -39,6 +43,12 @@ def redact(
         ),
     ] = None,
     why: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason; it is kept for ever.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(metavar="CONDITION", help="Only rows of tables: patient = 17, id in ('a', 'b').")
+    ] = None,
+    keys: Annotated[
+        str | None, typer.Option(metavar="COLUMN=FILE", help="Only rows whose COLUMN is one of the lines of FILE.")
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Also what a stage serves now.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what it would do; do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -57,7 +67,7 @@ def redact(
     from mlver.verbs.redact import finish_redactions, redact, redactions
 
     if finish or not targets:
-        if (finish and targets) or why is not None or dry_run or yes or live:
+        if (finish and targets) or why is not None or dry_run or yes or live or rows is not None or keys is not None:
             raise UsageError("redact what?", hint="mlver redact PATH --why REASON; --finish stands alone")
         with session.open() as repo:
             if finish:
@@ -71,11 +81,12 @@ def redact(
         return 0
     if why is None:
         raise UsageError("a redaction needs a reason", hint='--why "erasure request 17"')
+    values = _read_keys(session, keys) if keys is not None else None
     with session.open() as repo, session.progress() as progress:
         wanted = [any_target(repo, session.cwd, target) for target in targets]
 
         def run(plan: bool) -> RedactResult:
-            return redact(repo, wanted, why, live=live, dry_run=plan, progress=progress)
+            return redact(repo, wanted, why, rows=rows, keys=values, live=live, dry_run=plan, progress=progress)
 
         result = run(True)
         if not dry_run:
@@ -84,6 +95,23 @@ def redact(
             result = run(False)
     session.show(result, lambda: redact_page(result), [blob.id for blob in result.blobs])
     return 0
+
+
+def _read_keys(session: Session, text: str) -> dict[str, list[str]]:
+    """Return the lines of a file, by the name of the column they are values of."""
+    from pathlib import Path
+
+    from mlver.cli.folders import absolute
+    from mlver.errors import UsageError
+
+    column, mark, name = text.partition("=")
+    if not (column and mark and name):
+        raise UsageError(f"not COLUMN=FILE: {text[:80]!r}", hint="--keys patient=ids.txt")
+    try:
+        lines = absolute(session, Path(name)).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or 'not text'}") from None
+    return {column: [line.strip() for line in lines if line.strip()]}
 
 
 def _confirm(session: Session, show: Callable[[], None]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,9 +20,33 @@ _CODECS = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4"}
 
 def write_parquet(data: bytes, names: Sequence[str], edits: RowEdits) -> bytes:
     """Return the file with rows changed; `names` are those of its columns. CannotEdit for values it cannot hold."""
+    return _rewritten(data, lambda table: _changed(table, names, edits))
+
+
+def drop_parquet(data: bytes, gone: Any) -> bytes:
+    """Return the file without the rows at some positions, nor any value that only they had; CannotEdit."""
+    return _rewritten(data, lambda table: without_unused(table.take(np.delete(np.arange(table.num_rows), gone))))
+
+
+def without_unused(table: Any) -> Any:
+    """Return a table whose dictionaries hold what its cells name, and nothing else; CannotEdit for nested ones."""
+    columns = []
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            plain = column.cast(kind.value_type)
+            column = pa.chunked_array(plain.combine_chunks().dictionary_encode().cast(kind))
+        elif "dictionary<" in str(kind):
+            raise CannotEdit(f"a column of type {kind}")
+        columns.append(column)
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def _rewritten(data: bytes, change: Callable[[Any], Any]) -> bytes:
+    """Return the file with its table changed; what else it was written with stays."""
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        table = _changed(file.read(), names, edits)
+        table = change(file.read())
         sink = pa.BufferOutputStream()
         meta = file.metadata
         groups = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]

@@ -32,7 +32,8 @@ def write_delimited(data: bytes, path: str, options: Mapping[str, Value], table:
     if len(rows) != table.num_rows:
         raise CannotEdit("lines and rows do not agree")
     columns = table.column_names
-    sample = _fields(records[rows[0]], layout.delimiter, len(columns)) if rows else [""] * len(columns)
+    written = bool(edits.cells or edits.new)
+    sample = _fields(records[rows[0]], layout.delimiter, len(columns)) if rows and written else [""] * len(columns)
     ending = "\r\n" if records and records[0].endswith("\r\n") else "\n"
     for position, cells in edits.cells.items():
         record = records[rows[position]]
