@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.alerts import did
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, many, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.alert_lists import AlertHistoryResult

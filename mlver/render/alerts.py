@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import many, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.alerts import Action, Alert, AlertsResult

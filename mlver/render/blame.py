@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.units import SIGNS, value_change
 from mlver.render.values import brief, day, many, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.blame import BlamedUnit, BlameResult

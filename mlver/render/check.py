@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
-from mlver.render.lines import Columns, Part, indented, line, paragraphs
+from mlver.render.lines import Columns, Part, as_is, indented, line, paragraphs
 from mlver.render.markdown import escaped, table
 from mlver.render.stages import stage_name
 from mlver.render.values import number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.check import CheckResult
@@ -64,4 +65,4 @@ def check_markdown(result: CheckResult) -> Text:
     lines = [f"### {escaped(name)}: {result.state}", "", f"`{result.commit.short}` {escaped(result.subject)}", ""]
     rows = [(row.state, requirement(row), compared(row), row.dataset or "", row.why) for row in result.rows]
     lines += table(("state", "requirement", "value", "on", "why"), rows) if rows else ["Nothing is asked for."]
-    return Text("\n".join(lines), no_wrap=True, overflow="ignore")
+    return as_is("\n".join(lines))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Part, indented, line, paragraphs, whole
 from mlver.render.status import change_table
 from mlver.render.values import many, size
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.commit import CommitResult

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Columns, Part, indented, line
 from mlver.render.metric_rows import delta_text
 from mlver.render.units import common_prefix
 from mlver.render.values import number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.kinds.base import Detail

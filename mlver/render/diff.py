@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.details import details_block
 from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.metric_rows import metric_blocks
 from mlver.render.units import arrow, gathered, pick, unit_table, units_in
 from mlver.render.values import many, number, size, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side, UnitChange

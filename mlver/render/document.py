@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rich.console import RenderableType
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 # the words for tones are those of the terminal's theme: good, bad, warning, quiet, id, who, stage, head
 Span = str | tuple[str, str]

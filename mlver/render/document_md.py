@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from mlver.render.document import Block, Grid, Heading, Items, Line, Paragraph, Tiles, plain
-from mlver.render.lines import safe
+from mlver.render.lines import as_is, safe
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
 _TEXT = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~&"})
@@ -18,7 +20,7 @@ def markdown_page(blocks: Sequence[Block]) -> Text:
     lines: list[str] = []
     for block in blocks:
         lines += [*_block(block), ""]
-    return Text("\n".join(lines).rstrip("\n"), no_wrap=True, overflow="ignore")
+    return as_is("\n".join(lines).rstrip("\n"))
 
 
 def _block(block: Block) -> list[str]:

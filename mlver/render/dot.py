@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.text import Text
+from mlver.render.lines import as_is, safe
 
-from mlver.render.lines import safe
+if TYPE_CHECKING:
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.lineage import LineageResult
@@ -26,7 +27,7 @@ def lineage_dot(result: LineageResult) -> Text:
     for edge in result.edges:
         style = " [style=dashed]" if edge.source == "assumed" else ""
         lines.append(f'  "{edge.input.short}" -> "{edge.output.short}"{style};')
-    return Text("\n".join([*lines, "}"]), no_wrap=True, overflow="ignore")
+    return as_is("\n".join([*lines, "}"]))
 
 
 def _quoted(text: str) -> str:

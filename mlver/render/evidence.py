@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import many, size, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.evidence_result import EvidenceResult, Tenure, VerifyResult

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.metric_rows import metric_blocks
 from mlver.render.run import run_page as plain_run_page
 from mlver.render.values import day, many, number, signed, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.exp_describe import DescribeResult

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.exp import LABELS, left_out_lines
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, many, number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.alerts import did
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import day, lasted, many, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.guide_result import Change, GuidedAlert, GuideResult, Mention, ReleaseChanges, UnitFate

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.document import Block, Grid, Heading, Items, Line, Paragraph, Tiles, say, text_page
 from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.values import lasted, many, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.repo.incident_facts import FollowUp, Incident

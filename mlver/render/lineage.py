@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.tree import Tree
-
 from mlver.objects.ids import BlobId
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, day, lasted, many, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.tree import Tree
 
 if TYPE_CHECKING:
     from mlver.verbs.impact import Affected, ImpactResult, ServedCommit
@@ -50,6 +51,8 @@ def _tree(
 ) -> Tree:
     node = nodes[id]
     again = id in seen and bool(inputs.get(id))
+    from rich.tree import Tree
+
     tree = Tree(_label(node, source, again), guide_style="quiet", highlight=False)
     if id in seen:
         return tree

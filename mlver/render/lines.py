@@ -1,4 +1,7 @@
-"""The pieces every page is made of: escaped text, lines, aligned columns."""
+"""The pieces every page is made of: escaped text, lines, aligned columns.
+
+rich is imported when the first piece is made: an answer in JSON, or in ids alone, goes without.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+    from rich.table import Table
+    from rich.text import Text
 
-Part = str | tuple[object, str] | Text
+Part: TypeAlias = "str | tuple[object, str] | Text"
 _TYPED = re.compile(r"[\w@%+=:,./-][\w@%+=:,./{}~^-]*", re.ASCII)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 _WORD = 10  # as long as an id
@@ -42,6 +45,8 @@ def _escaped(character: str) -> str:
 
 def line(*parts: Part, wrap: bool = False) -> Text:
     """Return one line; a part is text, or (value, label). It is cut with `…` at the edge unless it may wrap."""
+    from rich.text import Text
+
     text = Text(no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
     for part in parts:
         if isinstance(part, Text):
@@ -60,8 +65,32 @@ def whole(*parts: Part) -> Text:
     return text
 
 
+def as_is(text: str) -> Text:
+    """Return text of several lines for programs, Markdown or JSON: nothing is escaped, cut or broken."""
+    from rich.text import Text
+
+    return Text(text, no_wrap=True, overflow="ignore")
+
+
+def blank() -> Text:
+    """Return an empty line."""
+    from rich.text import Text
+
+    return Text("")
+
+
+def stacked(page: Iterable[RenderableType]) -> Group:
+    """Return the pieces one below the other."""
+    from rich.console import Group
+
+    return Group(*page)
+
+
 def indented(renderable: RenderableType, by: int = 2) -> RenderableType:
     """Return `renderable` moved to the right."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     if isinstance(renderable, Text) and renderable.no_wrap:
         moved = Text(" " * by, no_wrap=True, overflow=renderable.overflow)
         return moved.append_text(renderable)
@@ -88,6 +117,8 @@ class Columns:
         tail: Sequence[int] = (),
         gap: int = 2,
     ) -> None:
+        from rich.text import Text
+
         titles = [line((title, "quiet"), wrap=i in wrap) for i, title in enumerate(head)]
         self._rows: list[list[Text] | Text] = [titles] if titles else []
         for row in rows:
@@ -95,13 +126,13 @@ class Columns:
                 self._rows.append(row)
             else:
                 self._rows.append([line("" if cell is None else cell, wrap=i in wrap) for i, cell in enumerate(row)])
-        self._count = max((len(row) for row in self._rows if not isinstance(row, Text)), default=0)
+        self._count = max((len(row) for row in self._rows if isinstance(row, list)), default=0)
         self._right, self._wrap, self._tail, self._gap = right, wrap, tail, gap
         self._grow = grow % self._count if self._count else 0
 
     def _widths(self, room: int) -> list[int]:
         """Return the width of each column so that all fit in `room`, as far as they can."""
-        rows = [row for row in self._rows if not isinstance(row, Text)]
+        rows = [row for row in self._rows if isinstance(row, list)]
         widths = [max((row[i].cell_len for row in rows if i < len(row)), default=0) for i in range(self._count)]
         excess = sum(widths) + self._gap * (self._count - 1) - room
         if excess > 0:
@@ -122,7 +153,7 @@ class Columns:
         widths = self._widths(options.max_width)
         table: Table | None = None
         for row in self._rows:
-            if isinstance(row, Text):
+            if not isinstance(row, list):
                 if table:
                     yield table
                 yield row
@@ -136,6 +167,8 @@ class Columns:
             yield table
 
     def _grid(self, widths: Sequence[int]) -> Table:
+        from rich.table import Table
+
         table = Table.grid(padding=(0, self._gap, 0, 0), pad_edge=False)
         for index, width in enumerate(widths):
             wraps = index in self._wrap
@@ -149,6 +182,8 @@ class Columns:
 
 
 def _longest_word(text: Text) -> int:
+    from rich.cells import cell_len
+
     return max(map(cell_len, text.plain.split()), default=0)
 
 
@@ -167,8 +202,8 @@ def paragraphs(*blocks: RenderableType | Sequence[RenderableType] | None) -> Gro
         elif block is not None:
             lines = [block]  # type: ignore[list-item]
         if lines:
-            page += [*([Text("")] if page else []), *lines]
-    return Group(*page)
+            page += [*([blank()] if page else []), *lines]
+    return stacked(page)
 
 
 def message_lines(word: str, label: str, message: str, hint: str | None = None) -> Group:
@@ -176,7 +211,7 @@ def message_lines(word: str, label: str, message: str, hint: str | None = None) 
     lines = [whole((f"{word}: ", label), message)]
     if hint:
         lines.append(whole(("hint: ", "hint"), hint))
-    return Group(*lines)
+    return stacked(lines)
 
 
 def command_line(*words: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-
 from mlver.render.graph import Lanes
-from mlver.render.lines import Columns, Part, line, whole
+from mlver.render.lines import Columns, Part, blank, line, stacked, whole
 from mlver.render.values import day, number, when
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.repo.signing import Seal
@@ -29,14 +30,14 @@ def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -
     for commit in result.commits:
         lines = [_oneline(commit)] if oneline else commit_lines(commit, result.signed.get(commit.id.hex()))
         if lanes is None:
-            page += [*([Text("")] if page and not oneline else []), *lines]
+            page += [*([blank()] if page and not oneline else []), *lines]
         else:
             above, below = lanes.draw(commit.id, commit.parents, len(lines) + (not oneline))
             page += [whole((drawn, "quiet")) for drawn in above]
             page += list(_beside(below, lines))
     if result.more:
         page.append(line(("… more (-n for how many)", "quiet")))
-    return Group(*page)
+    return stacked(page)
 
 
 def _brief(result: LogResult) -> RenderableType:
@@ -49,12 +50,12 @@ def _brief(result: LogResult) -> RenderableType:
         ]
         for commit in result.commits
     ]
-    return Group(Columns(rows, grow=2), line((f"… {number(result.left)} more (mlver log --every, -n N)", "quiet")))
+    return stacked([Columns(rows, grow=2), line((f"… {number(result.left)} more (mlver log --every, -n N)", "quiet"))])
 
 
 def _beside(drawn: list[str], lines: list[Text]) -> Iterator[Text]:
     for index, lanes in enumerate(drawn):
-        text = lines[index] if index < len(lines) else Text("")
+        text = lines[index] if index < len(lines) else blank()
         yield whole((lanes, "quiet"), " ", text)
 
 
@@ -92,10 +93,10 @@ def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Text]:
     lines.append(whole(("date:   ", "quiet"), when(commit.time)))
     if seal is not None:
         lines.append(line(("signed: ", "quiet"), seal_part(seal)))
-    lines.append(Text(""))
-    lines += [whole("    ", text) if text else Text("") for text in commit.message.rstrip("\n").split("\n")]
+    lines.append(blank())
+    lines += [whole("    ", text) if text else blank() for text in commit.message.rstrip("\n").split("\n")]
     trailers = trailer_lines(commit)
-    return lines + ([Text("")] if trailers else []) + trailers
+    return lines + ([blank()] if trailers else []) + trailers
 
 
 def trailer_lines(commit: CommitInfo) -> list[Text]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
 from mlver.render.diff import ROOM, WORDS, listed_changes, unreadable_text
-from mlver.render.lines import safe
+from mlver.render.lines import as_is, safe
 from mlver.render.metric_rows import delta_text, metric_name, values_text
 from mlver.render.units import SIGNS, gathered, named, pick, said, units_in
 from mlver.render.values import number, when, who
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
@@ -35,7 +36,7 @@ def diff_markdown(result: DiffResult) -> Text:
             lines.append(f"- {_code(artifact.path)}: {escaped(artifact.summary)}")
     if result.identical:
         lines.append("No difference.")
-    return Text("\n".join(lines).rstrip("\n"), no_wrap=True, overflow="ignore")
+    return as_is("\n".join(lines).rstrip("\n"))
 
 
 def _side(side: Side) -> str:

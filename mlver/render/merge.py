@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.status import SIGNS
 from mlver.render.values import brief, day, many, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.divergence import DivergenceResult, SideDistance

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.undo import OpLogResult, UndoResult

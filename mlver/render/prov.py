@@ -12,10 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from rich.text import Text
-
 from mlver.kinds.base import Value
 from mlver.objects.time import format_time, parse_time
+from mlver.render.lines import as_is
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.lineage import LineageNode, LineageResult
@@ -50,7 +52,7 @@ def lineage_prov(result: LineageResult) -> Text:
         "agent": {_agent(node.author): {"prov:label": node.author} for node in result.nodes if node.author},
         **{name: _numbered(name, rows) for name, rows in relations.items() if rows},
     }
-    return Text(json.dumps(document, indent=2), no_wrap=True, overflow="ignore")
+    return as_is(json.dumps(document, indent=2))
 
 
 def _step(node: LineageNode) -> str | None:

@@ -8,14 +8,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.text import Text
 
 from mlver.objects.result import jsonable
 from mlver.objects.time import parse_time
-from mlver.render.lines import Columns, Part, indented, line, paragraphs, safe, whole
+from mlver.render.lines import Columns, Part, as_is, blank, indented, line, paragraphs, safe, whole
 from mlver.render.markdown import table
 from mlver.render.values import many, when, who
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.query import QueryPathResult, QueryResult, QuerySchemaResult, TableInfo
@@ -55,7 +57,7 @@ class _Answer:
             return
         for place, row in enumerate(self._rows):
             if place:
-                yield Text("")
+                yield blank()
             pairs: list[list[Part | None]] = [
                 [(name, "quiet"), _part(text, whole=True)]
                 for name, text in zip(self._columns, row, strict=True)
@@ -106,7 +108,7 @@ def query_csv(result: QueryResult) -> str:
 def query_markdown(result: QueryResult) -> Text:
     """The rows as a table in Markdown; everything in it is escaped."""
     rows = [[_text(row[name]) for name in result.columns] for row in result.rows]
-    return Text("\n".join(table(result.columns, rows)), no_wrap=True, overflow="ignore")
+    return as_is("\n".join(table(result.columns, rows)))
 
 
 def first_column(result: QueryResult) -> list[Any]:
@@ -130,7 +132,7 @@ def schema_markdown(result: QuerySchemaResult) -> Text:
     for one in result.tables:
         rows = [f"| `{name}` | {kind.lower()} | {said} |" for name, kind, said in one.columns]
         lines += ["", f"### {one.name}", "", one.about, "", "| column | type | meaning |", "| --- | --- | --- |", *rows]
-    return Text("\n".join(lines[1:]), no_wrap=True, overflow="ignore")
+    return as_is("\n".join(lines[1:]))
 
 
 def _table(table: TableInfo) -> list[RenderableType]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lineage import affected_lines, served_lines
 from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
 from mlver.render.values import day, many, size
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.redact_result import FinishResult, RedactedBlob, Redaction, RedactionsResult, RedactResult

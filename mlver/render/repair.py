@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.house import problem_lines
 from mlver.render.lines import indented, line, paragraphs
 from mlver.render.values import many
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.repair_result import RepairResult

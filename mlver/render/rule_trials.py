@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.rules import stale_lines
 from mlver.render.values import brief, day, many, number, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.objects.ids import CommitId
@@ -81,7 +81,7 @@ def _answer(answer: Answer) -> list[RenderableType]:
         "without ", (" and ".join(answer.off), "head"), ": ", (answer.verdict, _VERDICTS[answer.verdict]), fires
     )
     if not answer.changes:
-        return [Text.assemble(head, line(f": {answer.why}"))]
+        return [line(head, f": {answer.why}", wrap=True)]
     shown: list[RenderableType] = [head]
     cells: list[list[Part | None]] = [_change(change) for change in answer.changes[:_CHANGES]]
     shown.append(indented(Columns(cells, right=(1, 3), grow=0)))

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, lasted, many, number, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.repo.outdated import Moved

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
-
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.merge import merge_page
 from mlver.render.values import many, size, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.clone import CloneResult

@@ -8,16 +8,17 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.kinds.base import short_json
 from mlver.objects.result import jsonable
 from mlver.render.diff import diff_page, redacted_lines
-from mlver.render.lines import Columns, Part, indented, line, paragraphs, safe, whole
+from mlver.render.lines import Columns, Part, as_is, indented, line, paragraphs, safe, whole
 from mlver.render.log import commit_lines
 from mlver.render.metric_rows import metric_name
 from mlver.render.values import brief, many, number, size, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.cat import CatResult
@@ -191,7 +192,7 @@ def cat_page(result: CatResult) -> RenderableType:
     if result.count is not None:
         return whole(str(result.count))
     if result.rows is None:
-        return Text(_json(result.value), no_wrap=True, overflow="ignore")
+        return as_is(_json(result.value))
     if not result.rows and result.where:
         return line(("no such row", "quiet"))
     names = list(dict.fromkeys(name for row in result.rows for name in row))

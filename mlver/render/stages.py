@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-
 from mlver.render.diff import stat_lines
 from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.log import seal_part
 from mlver.render.metric_rows import metric_blocks, metric_name
 from mlver.render.values import brief, end, lasted, many, number, size, span, when, who
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 if TYPE_CHECKING:
     from mlver.verbs.deployed import DeployedResult, LedgerResult

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from mlver.kinds.base import same
 from mlver.render.lines import Columns, Part, line
 from mlver.render.values import brief, briefs
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.diff import UnitChange
