@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,7 +34,7 @@ from tests.fault.processes import Child, Ended, mlver, spawn, warmed
 
 _PATIENCE = 0.05  # seconds, in place of two: how long each lock is waited for
 _IN_TIME = 8.0  # seconds; a person would call that at once, on a machine that does much else
-_COUNTED = (
+COUNTED = (
     "open", "write", "fsync", "flock", "rename", "link", "unlink", "symlink", "mkdir", "rmdir", "scandir", "fchmod",
 )  # fmt: skip
 ACTS = {
@@ -48,14 +49,14 @@ _FINE = {"commit": (0, 1, 4), "promote": (0, 4), "rollback": (0, 4), "note": (0,
 
 
 class _Stopping:
-    """Stands in for `durable.os_calls`: stops the process just before the `at`-th call of these names."""
+    """Stands in for `durable.os_calls`: stops the process just before the `at`-th call of some names."""
 
-    def __init__(self, at: int) -> None:
-        self._at, self._real, self.count = at, durable.os_calls, 0
+    def __init__(self, at: int, only: tuple[str, ...]) -> None:
+        self._at, self._only, self._real, self.count = at, only, durable.os_calls, 0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         real = getattr(self._real, name)
-        if name not in _COUNTED:
+        if name not in self._only:
             return real  # type: ignore[no-any-return]
 
         def call(*args: Any, **more: Any) -> Any:
@@ -100,13 +101,13 @@ def _say(root: Path, line: str) -> Ended:
     return ended
 
 
-def at_call(root: Path, name: str, at: int) -> Child:
-    """Start a command that stops itself before its `at`-th call."""
+def at_call(root: Path, name: str, at: int, only: tuple[str, ...] = COUNTED) -> Child:
+    """Start a command that stops itself before its `at`-th call of the names in `only`."""
 
     def run() -> None:
         from mlver.cli.main import entry
 
-        durable.os_calls = _Stopping(at)  # type: ignore[assignment]
+        durable.os_calls = _Stopping(at, only)  # type: ignore[assignment]
         os.chdir(root)
         sys.argv = ["mlver", *ACTS[name]]
         entry()
@@ -189,21 +190,19 @@ def _line(repo: Repository) -> list[str]:
     return found
 
 
-def run(rounds: int, seed: int, step: int = 1, names: tuple[str, ...] = tuple(ACTS)) -> list[Round]:
-    """Stop each command at every `step`-th call, then at `rounds` random moments; return all rounds that were."""
+def run(rounds: int, seed: int, names: tuple[str, ...] = tuple(ACTS), only: tuple[str, ...] = COUNTED) -> list[Round]:
+    """Stop each command at every call of the names in `only`, then at `rounds` random moments; return all rounds."""
     found, rnd = [], random.Random(seed)
     lines = ("promote prod HEAD", "note HEAD x", "rollback prod --to HEAD", "tag v1", "gc --grace 0", "status")
     with tempfile.TemporaryDirectory() as name, warmed(*lines), patch.object(swap, "PATIENCE", _PATIENCE):
         folder = Path(name)
         scene = make_scene(folder)
         for act in names:
-            at = 1 + rnd.randrange(step)
-            while True:
-                round_ = play(scene, folder, act, lambda root, a=act, n=at: at_call(root, a, n))
+            for at in count(1):
+                round_ = play(scene, folder, act, lambda root, a=act, n=at: at_call(root, a, n, only))
                 if not round_.stopped:
                     break
                 found.append(Round(f"{act} at call {at}", True, round_.slowest, round_.wrong))
-                at += step
         times = {act: _time(scene, folder, act) for act in names}
         for number in range(rounds):
             act = rnd.choice(names)

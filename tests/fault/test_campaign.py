@@ -1,26 +1,90 @@
-"""The short mode of the fault campaigns."""
+"""The short mode of the campaigns at calls, and proof that their judge can find a fault."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 
 import pytest
 
-from tests.fault import campaign
-from tests.fault.rig import ACTS
+from mlver.cli.groups import load
+from mlver.cli.registry import COMMANDS
+from mlver.storage import durable
+from mlver.testing import Killed
+from tests.fault.calls import SHORT
+from tests.fault.campaign import ERRNOS, TRANSFERS
+from tests.fault.rig import Round, Stage, stage
+from tests.fault.words import LEFT_OUT, READS, WRITES, leaf
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_a_kill_or_a_full_disk_leaves_the_old_or_the_new_state(act: str) -> None:
-    rounds = campaign.calls(step=17, errnos=(errno.ENOSPC,), acts=(act,))
-    assert len(rounds) > 2
-    assert [str(round_) for round_ in rounds if round_.problems] == []
+@pytest.fixture(scope="module")
+def on() -> Iterator[Stage]:
+    with stage() as made:
+        yield made
 
 
-def test_a_killed_commit_loses_nothing_that_was_acknowledged() -> None:
-    violations, landed = campaign.kills(8)
-    assert violations == 0 and landed >= 1
+def test_every_command_is_said_to_write_or_to_read_and_is_in_the_campaigns() -> None:
+    names = {name for entry in COMMANDS.values() for name in _leaves(load(entry), entry.name)}
+    said = {leaf(name) for name in (*WRITES, *READS, *LEFT_OUT)}
+    assert names - said == set(), "say in tests/fault/words.py what they do, so that their faults are tested"
+    assert said - names == set(), "these are no commands any more"
 
 
-def test_writers_at_once_all_land_in_one_line() -> None:
-    assert campaign.writers(4, 5) == 0
+def _leaves(command: object, name: str) -> Iterator[str]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name
+    for word, one in (below or {}).items():
+        yield from _leaves(one, f"{name} {word}")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_fault_at_any_call_leaves_the_old_or_the_new_state_and_says_which(on: Stage, number: int) -> None:
+    """Each command at two of its calls with a kill, at two with an error, each time others of the nine."""
+    for place, name in enumerate(WRITES):
+        if place % 6 == number:
+            scene = on.scene(name, WRITES[name])
+            made = [scene.play(at, Killed) for at in _spread(len(scene.calls), place, 2)]
+            made += [
+                scene.play(at, ERRNOS[(place + turn) % 9]) for turn, at in enumerate(_spread(len(scene.calls), place, 2))
+            ]
+            _clean(made)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_read_that_fails_gives_the_same_answer_or_none(on: Stage, number: int) -> None:
+    for place, name in enumerate(READS):
+        if place % 3 == number:
+            scene = on.scene(name, READS[name])
+            _clean([scene.play(at, ERRNOS[(place + 4) % 9]) for at in _spread(len(scene.calls), place, 1)])
+
+
+def test_what_is_read_or_written_in_pieces_is_whole(on: Stage) -> None:
+    for name in ("commit", "note", "push"):
+        scene = on.scene(name, WRITES[name])
+        made = scene.rounds(SHORT, TRANSFERS, step=7)
+        _clean(made)
+        assert {round_.state for round_ in made} == {"new"}
+
+
+def _spread(calls: int, place: int, count: int) -> list[int]:
+    """Return numbers of calls, others for each command, evenly over nine tenths of them: the rest may vary."""
+    return [1 + (place * 17 + turn * calls // count) % (calls * 9 // 10) for turn in range(count)]
+
+
+def _clean(rounds: list[Round]) -> None:
+    assert [str(round_) for round_ in rounds if round_.problems or not round_.call] == []
+
+
+def test_an_error_that_is_taken_for_success_is_found(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = on.scene("note", WRITES["note"])
+    monkeypatch.setattr(durable, "local_io", lambda *_: durable.unsure(OSError(errno.EIO, ""), scene.root))
+    found = [round_ for round_ in scene.rounds(errno.EIO, ("write",)) if round_.problems]
+    assert any("it said that it may be done, and nothing is" in round_.problems for round_ in found)
+
+
+def test_a_temporary_file_that_stays_is_found(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = on.scene("note", WRITES["note"])
+    monkeypatch.setattr(durable.NewFile, "abort", lambda self: None)
+    found = [problem for round_ in scene.rounds(errno.ENOSPC, ("write",)) for problem in round_.problems]
+    assert any(problem.startswith("left behind") for problem in found)
