@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -29,7 +28,7 @@ def opener() -> Opener | None:
     None where the kernel or what stands before it does not know the call. The function returns a handle
     and raises OSError: ELOOP for a link on the way, EXDEV for a path that leads out, and the usual ones.
     """
-    if sys.platform != "linux" or platform.machine() == "alpha":
+    if sys.platform != "linux" or os.uname().machine == "alpha":
         return None
     try:
         found = _bound()

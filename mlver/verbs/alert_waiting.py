@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mlver.index.facts import moment
-from mlver.repo.alert_book import AlertBook
-from mlver.repo.mute_facts import Mute, mutes
 from mlver.repo.repository import Repository
+
+if TYPE_CHECKING:
+    from mlver.repo.alert_book import AlertBook
+    from mlver.repo.mute_facts import Mute
 
 LONG = timedelta(days=7)
 
@@ -34,6 +37,9 @@ class WaitingAlerts:
 
 def waiting_alerts(repo: Repository, *, as_of: datetime | None = None, long: timedelta = LONG) -> WaitingAlerts:
     """Return the alerts that nobody has done anything about, now or as known at `as_of`."""
+    from mlver.repo.alert_book import AlertBook
+    from mlver.repo.mute_facts import mutes
+
     book, now = AlertBook(repo, as_of), as_of or repo.now()
     picked = book.picked(open=True)
     hidden = _hidden(book, mutes(repo, as_of)) if picked else set()

@@ -32,7 +32,7 @@ from mlver.repo.treebuild import put_tree
 from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
 from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
-from mlver.verbs.compare import file_changes
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.message import describe, oddities
 
 

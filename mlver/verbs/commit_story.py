@@ -10,8 +10,9 @@ from mlver.repo.history import all_heads, walk
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
-from mlver.verbs.compare import compare_artifact, file_changes
+from mlver.verbs.compare import compare_artifact
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.incident_result import CommitStory
 from mlver.verbs.message import WARNING_TITLE, association_words
 

@@ -19,8 +19,9 @@ from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import inside, locate, locate_or_fail
 from mlver.verbs.common import FileChange, MetricDelta
-from mlver.verbs.compare import compare_artifact, file_changes
+from mlver.verbs.compare import compare_artifact
 from mlver.verbs.diff_result import ArtifactDiff, DiffResult, FiredAlert, Side, UnitChange, UnitCounts
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.folders import artifact_changes, gathered
 
 __all__ = ["ArtifactDiff", "DiffResult", "Side", "UnitChange", "UnitCounts", "diff", "diff_snapshots"]

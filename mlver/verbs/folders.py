@@ -10,8 +10,8 @@ from mlver.kinds.recognise import role
 from mlver.repo.project import matches
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
-from mlver.verbs.compare import file_change, raw_changes, with_renames
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
+from mlver.verbs.file_changes import file_change, raw_changes, with_renames
 
 MANY: Final = 20  # files of one folder from which on they are counted, not listed
 _DEPTH: Final = 2  # data/images/a/1.png and data/images/b/2.png are of one folder, data/audio/3.wav of another

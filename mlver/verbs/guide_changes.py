@@ -10,8 +10,9 @@ from mlver.repo.repository import Repository
 from mlver.repo.since import Since
 from mlver.repo.snapshot import changed_paths
 from mlver.verbs.common import FileChange
-from mlver.verbs.compare import compare_artifact, file_changes
+from mlver.verbs.compare import compare_artifact
 from mlver.verbs.diff_result import ArtifactDiff
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.guide_result import KindChange
 
 _NOT_TOLD = ("alerts", "metrics")

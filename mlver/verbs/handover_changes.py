@@ -17,7 +17,8 @@ from mlver.repo.rulebook import RULES_KIND
 from mlver.repo.slo_policy import objectives
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.commit_story import changed_lines
-from mlver.verbs.compare import compare_artifact, file_changes
+from mlver.verbs.compare import compare_artifact
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.handover_result import Learned, RuleChange, SloChange
 from mlver.verbs.incident_result import TimelineEvent
 from mlver.verbs.incident_timeline import move_event

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlver.errors import MlverError, UsageError
 from mlver.kinds.base import MISSING, Unreadable
-from mlver.kinds.rule_about import about
 from mlver.objects.time import parse_time
-from mlver.repo.ablation_facts import Ablation, ablations
-from mlver.repo.outdated import Outdated
 from mlver.repo.repository import Repository
-from mlver.repo.rulebook import RULES_KIND, rule_files
 from mlver.repo.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from mlver.repo.ablation_facts import Ablation
 
 EXPIRED: Final = "expired"
 STALE: Final = "stale"
@@ -38,9 +37,15 @@ def rule_concerns(repo: Repository, work: Snapshot) -> tuple[RuleConcern, ...]:
 
 
 def _expired(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
-    for path, artifact in work.artifacts.items():
-        if artifact.kind != RULES_KIND or artifact.size > _LARGEST:
-            continue
+    small = [
+        path for path, artifact in work.artifacts.items() if artifact.kind == "rules" and artifact.size <= _LARGEST
+    ]
+    if not small:
+        return
+    from mlver.kinds.rule_about import about
+    from mlver.repo.rulebook import rule_files
+
+    for path in small:
         try:
             rules = next(rule_files(work, path)).rules
         except MlverError:  # `rules list` says why it can't be read
@@ -63,8 +68,13 @@ def _ablated(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
 
     The newest answer is told; of those from before, one that holds here comes before it.
     """
+    if not repo.view.facts:
+        return
+    from mlver.repo.ablation_facts import ablations
+    from mlver.repo.outdated import Outdated
+
     given: dict[tuple[str, str], list[Ablation]] = {}
-    for one in ablations(repo) if repo.view.facts else ():
+    for one in ablations(repo):
         for answer in one.answers:
             told = given.setdefault((one.rules, answer.off[0]), []) if len(answer.off) == 1 else []
             if told and answer.hits != 0 and (first := told[0].answer(answer.off[0])) and first.hits == 0:

@@ -9,14 +9,13 @@ from typing import ClassVar
 from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
-from mlver.repo.conditions import MET, UNKNOWN
 from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.staleness import stale_in
 from mlver.verbs.alert_waiting import OldAlert, WaitingAlerts, waiting_alerts
 from mlver.verbs.common import FileChange
-from mlver.verbs.compare import file_changes
+from mlver.verbs.file_changes import file_changes
 from mlver.verbs.rule_concerns import RuleConcern, rule_concerns
 
 
@@ -174,6 +173,7 @@ def _unsettled(repo: Repository) -> tuple[str, ...]:
 def _slos(repo: Repository) -> tuple[SloLine, ...]:
     if not repo.view.stages or not repo.project().sections("slo"):
         return ()
+    from mlver.repo.conditions import MET, UNKNOWN
     from mlver.verbs.slo import check_slos
 
     try:
