@@ -98,10 +98,8 @@ class Campaign:
         self._here: dict[tuple[_Part, bool], list[Verdict]] = {}
         self._there: dict[_Part, Verdict] = {}
 
-    def run(
-        self, per_cut: int = PER_CUT, most: int = 1 << 60, first: int = 0, at_last: int = 0, enough: int = 1 << 60
-    ) -> Tally:
-        """Look at up to `per_cut` states after each event from the `first` on (`at_last` after the last of all).
+    def run(self, per_cut: int = PER_CUT, most: int = 1 << 60, first: int = 0, enough: int = 1 << 60) -> Tally:
+        """Look at up to `per_cut` states after each event from the `first` on.
 
         Ends when `most` were looked at, or when there are `enough` violations.
         """
@@ -111,8 +109,6 @@ class Campaign:
             disk.apply(event)
             if not event.changes or number < first:
                 continue
-            if number == len(recorder.events) - 1:
-                per_cut = at_last or per_cut
             self.tally.cuts += 1
             remains = Remains(disk)
             self.tally.exhausted += remains.size <= per_cut
@@ -223,17 +219,25 @@ def main(words: list[str]) -> int:
     start = time.monotonic()
     states, seed = int(words[0]) if words else 100_000, int(words[1]) if len(words) > 1 else SEED
     tally, stories = campaign(seed=seed), 1
+    _progress(tally, "one long story")
     tally.add(broken(seed=seed))
+    _progress(tally, "each act of it broken")
     while tally.states < states:
         acts = random_acts(random.Random(seed + stories), 24)
         tally.add(campaign(acts, seed + stories, forgiving=True, most=states - tally.states))
         stories += 1
+        _progress(tally, f"{stories} stories")
     found = {"campaign": "powerloss", "states": tally.states, "distinct": tally.distinct, "opened": tally.opened}
     found |= {"cuts": tally.cuts, "exhausted": tally.exhausted, "stories": stories, "broken": tally.broken}
     found |= {"again": tally.again, "caches": dict(tally.caches)}
     found |= {"violations": len(tally.violations), "first": tally.violations[:5], "seed": seed}
     print(json.dumps(found | {"seconds": round(time.monotonic() - start)}))
     return 1 if tally.violations else 0
+
+
+def _progress(tally: Tally, what: str) -> None:
+    said = f"{what}: {tally.states} states, {len(tally.violations)} violations {tally.violations[:2]}"
+    print(said, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

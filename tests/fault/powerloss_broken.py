@@ -89,8 +89,8 @@ def _forked(work: Callable[[], Tally | None]) -> Tally | None:
 
 def _break(teller: Teller, act: Act, kind: str, at: int, seed: int, per_cut: int) -> Tally | None:
     """Break the act at call `at`, run it again, and look at what a cut leaves then; None past its last call."""
-    where, moment = list[int](), teller.clock.moment
-    if not _first(teller, act, kind, at, where):
+    moment = teller.clock.moment
+    if not _first(teller, act, kind, at):
         return None
     teller.clock.moment = moment  # within the same second: the very same objects and operations
     try:
@@ -100,26 +100,24 @@ def _break(teller: Teller, act: Act, kind: str, at: int, seed: int, per_cut: int
         teller.run(Act("note", lambda repo: add_note(repo, "HEAD", "it was refused")))
     teller.known(f"{act.name}, {kind} {at}, again")
     with recording(OsCalls(), seed + 1000):  # names of temporary files are others than those recorded
-        campaign = Campaign(teller.story, teller.world, seed, 1 << 60)
+        campaign = Campaign(teller.story, teller.world, seed + at, 1 << 60)
         campaign.looks = 1
-        tally = campaign.run(4, first=where[0], at_last=per_cut)
+        tally = campaign.run(per_cut, first=len(teller.story.recorder.events) - 1)
     tally.broken = 1
     shutil.rmtree(campaign.layout.pool)
     return tally
 
 
-def _first(teller: Teller, act: Act, kind: str, at: int, where: list[int]) -> bool:
-    """Run the act with a fault; whether it fired. `where` gets the number of the first event after it."""
+def _first(teller: Teller, act: Act, kind: str, at: int) -> bool:
+    """Run the act with a fault; whether it fired."""
     recorder = teller.story.recorder
     if kind == _FAILED:
         recorder.fail_fsync(at)
         with suppress(MlverError, OSError):
             teller.run(act)
         fired = recorder.failed
-        where.append(len(recorder.events))
         recorder.fail_fsync(0)
         return fired
     with faulty_calls(at, Killed, CHANGING) as rig, suppress(Killed):
         teller.run(act)
-    where.append(len(recorder.events))
     return rig.fired

@@ -36,7 +36,7 @@ def _rounds(defect: Defect, *, twice: bool, enough: int = 1 << 60) -> Tally:
 def test_the_sound_build_passes_the_rounds_that_find_the_defects(twice: bool) -> None:
     tally = _rounds(Defect(), twice=twice)
     assert tally.violations == []
-    assert tally.states > 150 and (tally.broken if twice else tally.again) > 5
+    assert tally.broken > 15 if twice else tally.states > 150 and tally.again > 5
 
 
 @pytest.mark.parametrize("name", DEFECTS)
@@ -45,7 +45,7 @@ def test_each_seeded_defect_is_caught(name: str) -> None:
 
 
 def test_what_a_killed_process_left_is_made_durable_by_the_next() -> None:
-    tally = broken(ROUNDS[:2], only="kill", step=9)
+    tally = broken(ROUNDS[:2], only="kill", step=5)
     assert tally.violations == [] and tally.broken > 5
 
 
