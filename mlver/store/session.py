@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, overload
 
-from mlver.errors import Collected, LocalIO, Refused
+from mlver.errors import Collected, LocalIO, Redacted, Refused
 from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.encoding import encode
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
@@ -18,7 +18,6 @@ from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
 from mlver.store.pack import FOLDER, pack_key
 from mlver.store.packwriter import Frame, PackWriter, make_frame
-from mlver.store.stand_in import redacted
 from mlver.store.stream import store_stream
 
 if TYPE_CHECKING:
@@ -87,7 +86,9 @@ class StoreSession:
     def refuse_redacted(self, id: BlobId) -> None:
         """Raise Redacted when these very bytes were removed on purpose: they do not come back by accident."""
         if tombstone := self.store.redacted(id):
-            raise redacted(tombstone, "these bytes were")
+            left = tombstone.replacement is not None
+            hint = "mlver restore PATH lays out what is left of it" if left else "remove the file, or do not store it"
+            raise Redacted(f"these bytes {'hold' if left else 'were'} {tombstone.words}", hint=hint)
 
     def put_stream(self, stream: BinaryIO, progress: Callable[[int], None] | None = None) -> tuple[BlobId, int]:
         """Store all that is left in `stream`; returns its id and length. Memory use is constant.

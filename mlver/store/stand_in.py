@@ -16,11 +16,11 @@ Redactions = Callable[[bool], Mapping[BlobId, Tombstone]]
 _T = TypeVar("_T")
 
 
-def redacted(tombstone: Tombstone, what: str | None = None) -> Redacted:
+def redacted(tombstone: Tombstone) -> Redacted:
     """Return the error for a blob that is gone: which, by whom, when and why."""
-    name = what or f"{' and '.join(tombstone.paths[:2])} ({tombstone.blob.short}) was"
-    hint = "mlver redact lists what was redacted"
-    return Redacted(f"{name} redacted by {tombstone.by} on {tombstone.at:%Y-%m-%d}: {tombstone.why}", hint=hint)
+    name = f"{' and '.join(tombstone.paths[:2])} ({tombstone.blob.short})"
+    by = f"redacted by {tombstone.by} on {tombstone.at:%Y-%m-%d}: {tombstone.why}"
+    return Redacted(f"{name} was {by}", hint="mlver redact lists what was redacted")
 
 
 def stand_in(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> BlobId:
