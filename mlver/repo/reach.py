@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
@@ -47,17 +47,30 @@ class Shipment:
 
         Facts that they pin are asked for but for `known_facts`. Raises Damaged, naming what is not as it should be.
         """
-        pending, seen = [id for id in dict.fromkeys(heads) if id not in complete], set[CommitId]()
-        while pending:
-            id = pending.pop()
-            if id in seen:
-                continue
-            seen.add(id)
+        for id in self._parents_first([id for id in dict.fromkeys(heads) if id not in complete], complete):
             commit = self._source.get_object(Commit, id)
             self._add_commit(id, commit)
             if commit.facts is not None:
                 self.add_facts(commit.facts, known_facts)
-            pending += [parent for parent in commit.parents if parent not in complete]
+
+    def _parents_first(self, heads: Sequence[CommitId], complete: Container[CommitId]) -> Iterator[CommitId]:
+        """Yield commits, each behind its parents.
+
+        Of a tree only what differs from the parent's is asked for. Where a commit brings back what an earlier one
+        had, each would else be taken for the one that sends it.
+        """
+        pending, seen, done = list(heads), set[CommitId](), set[CommitId]()
+        while pending:
+            id = pending.pop()
+            if id in seen:
+                if id not in done:
+                    done.add(id)
+                    yield id
+                continue
+            seen.add(id)
+            pending.append(id)  # again, behind its parents
+            parents = self._source.get_object(Commit, id).parents
+            pending += [parent for parent in parents if parent not in complete and parent not in seen]
 
     def add_facts(self, head: FactBatchId, known: Container[bytes]) -> None:
         """Ask for a fact log, but for the batches `known` to be there with all before them."""

@@ -236,3 +236,19 @@ def test_answers_are_the_same_in_a_clone_of_what_was_pushed(team: Team) -> None:
 
 def without_paths(document: dict) -> dict:
     return {**document, "entries": [{k: v for k, v in e.items() if k != "path"} for e in document["entries"]]}
+
+
+def test_what_was_changed_and_taken_back_goes_along_whole(team: Team) -> None:
+    """The third commit has the tree of the first: neither may be taken for what the other sends."""
+    push(team.ana.repo)
+    ben = team.clone("ben")
+    team.ana.write("data/train.csv", "id,x\n1,2\n2,4\n")
+    team.ana.commit("other data")
+    team.ana.write("config/pipeline.json", {"impute": "mean"})
+    team.ana.commit("other config")
+    team.ana.write("config/pipeline.json", {"impute": "median"})
+    team.ana.commit("as it was")
+    push(team.ana.repo)
+    pull(ben.repo)
+    sound(team.hub, ben.repo)
+    assert (ben.root / "data/train.csv").read_text() == "id,x\n1,2\n2,4\n"
