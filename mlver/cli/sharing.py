@@ -22,6 +22,12 @@ Stages = Annotated[
 Reason = Annotated[str | None, typer.Option("--reason", "--why", metavar="TEXT", help="Why.", rich_help_panel=_SETTLE)]
 
 
+def tell_redactions(session: Session, result: FetchResult) -> None:
+    """Hint at what removes here what was redacted there."""
+    if result.delivery.facts.get("redaction") and not result.dry_run:
+        session.hint("mlver redact lists what was redacted there, mlver redact --finish removes it here too")
+
+
 def tell_conflicts(session: Session, command: str, result: FetchResult) -> None:
     """Say which words settle the stages in conflict."""
     if result.conflicts:

@@ -91,13 +91,10 @@ class Transfer:
         new = self.target.index.absent(row.id for row in rows)
         for row in rows:
             key = (row.type, row.id)
-            if key not in self._asked and not self._is_redacted(row):
+            if key not in self._asked:
                 self._asked.add(key)
                 if row.id in new or not self._session.known(*key):
                     self._wanted.setdefault(name, {})[key] = row
-
-    def _is_redacted(self, row: Row) -> bool:
-        return row.type in (_BLOB, _LIST) and self.source.redacted(BlobId(row.id)) is not None
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> Moved:
         """Move it all, durably; raises Damaged, naming it, for what is not as it should be, Collected as a session,

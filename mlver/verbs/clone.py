@@ -88,6 +88,10 @@ def clone(
         if not bare:
             durable.write_file(dot / ".gitignore", b"*\n")
         durable.write_file(dot / "format", FORMAT)  # from here on it is a repository
+        if repo.redactions():  # the packs there may hold bytes that only wait to be removed
+            from mlver.verbs.redact import finish_redactions
+
+            finish_redactions(repo)
     view = repo.view
     repo.close()
     return CloneResult(

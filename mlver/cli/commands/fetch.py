@@ -9,7 +9,7 @@ import typer
 from mlver.cli import complete
 from mlver.cli.command import new_app, verb
 from mlver.cli.session import Session
-from mlver.cli.sharing import CONFLICT, Reason, Stages, tell_conflicts
+from mlver.cli.sharing import CONFLICT, Reason, Stages, tell_conflicts, tell_redactions
 
 app = new_app()
 
@@ -45,4 +45,5 @@ def fetch(
         result = fetch(repo, remote, stages=tuple(stage or ()), reason=reason, dry_run=dry_run, progress=progress)
     session.show(result, lambda: fetch_page(result), [ref.name for ref in (*result.branches_moved, *result.refs)])
     tell_conflicts(session, "fetch", result)
+    tell_redactions(session, result)
     return CONFLICT if result.conflicts else 0

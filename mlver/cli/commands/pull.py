@@ -9,7 +9,7 @@ import typer
 from mlver.cli import complete
 from mlver.cli.command import new_app, verb
 from mlver.cli.session import Session
-from mlver.cli.sharing import CONFLICT, Reason, Stages, tell_conflicts
+from mlver.cli.sharing import CONFLICT, Reason, Stages, tell_conflicts, tell_redactions
 
 app = new_app()
 
@@ -51,4 +51,5 @@ def pull(
         session.show(result, lambda: pull_page(result), [result.new] if result.new else [])
         code = CONFLICT if result.merge is not None and result.merge.unresolved else 0
     tell_conflicts(session, "pull", result.fetched)
+    tell_redactions(session, result.fetched)
     return CONFLICT if result.fetched.conflicts else code
