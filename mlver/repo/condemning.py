@@ -22,7 +22,7 @@ from mlver.repo.head import Head, read_head
 from mlver.repo.transaction import next_operation, record
 from mlver.storage.base import Storage
 from mlver.storage.locks import locked
-from mlver.store.pack import list_packs, pack_key
+from mlver.store.pack import FOLDER, list_packs, pack_key
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -125,7 +125,10 @@ def settle_condemned(repo: Repository) -> None:
         id = collection_of(head)
         assert id is not None
         number = repo.operation(id).number
-        for name in [name for name in list_packs(repo.storage) if name in doomed]:
+        left = [name for name in list_packs(repo.storage) if name in doomed]
+        if not left:  # who moved them may have died before that was durable
+            repo.storage.confirm(FOLDER)
+        for name in left:
             set_apart = repo.storage.exists(note_key(number, name))
             move_pack(repo, pack_key(name), (quarantine_key if set_apart else trash_key)(number, name))
     repo.store.renew()

@@ -201,6 +201,15 @@ def read_head(storage: Storage, *, salvage: bool = False) -> Head:
     return Head(id, operation, slots, damaged)
 
 
+def confirm_head(storage: Storage) -> None:
+    """Make durable the head that was read: who wrote it may have died before that, and now somebody relies on it.
+
+    Where the disk does not let us it is left alone: whoever writes is told by that.
+    """
+    with contextlib.suppress(LocalIO, RemoteError):
+        storage.confirm("")
+
+
 def _before_it(storage: Storage, found: list[tuple[int, OperationId]]) -> tuple[OperationId, Operation]:
     """Return the operation before one that cannot be read, as the other slot names it, or else the newest stored."""
     if len(found) == len(SLOTS):

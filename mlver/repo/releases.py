@@ -121,6 +121,13 @@ def settle(repo: Repository, progress: Progress | None = None) -> Settled:
     return Settled(tuple(moved), tuple(problems.items()))
 
 
+def confirm(repo: Repository, stage: str, scope: str) -> None:
+    """Make durable that a slot serves what it serves; whoever moved it may have died before it was. Raises LocalIO."""
+    folder = link_path(repo, stage, scope).parent
+    if is_folder(folder):
+        durable.fsync_dir(folder)
+
+
 def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progress | None = None) -> None:
     """Settle after an operation was recorded.
 

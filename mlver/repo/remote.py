@@ -17,7 +17,7 @@ from mlver.objects.ids import BlobId, OperationId
 from mlver.objects.redaction import Tombstone
 from mlver.objects.state import Operation, Tracked, View
 from mlver.repo.generation import collection_of, store_over
-from mlver.repo.head import Head, read_head, read_log, swap_head
+from mlver.repo.head import Head, confirm_head, read_head, read_log, swap_head
 from mlver.repo.moves import Slot, by_slot, moves
 from mlver.repo.reach import fact_reach
 from mlver.repo.redaction_facts import put_together, tombstones_at
@@ -72,7 +72,9 @@ class Remote:
     def head(self) -> Head:
         """Return its newest operation; Damaged when that cannot be read."""
         with self.reading():
-            return read_head(self.storage)
+            head = read_head(self.storage)
+            confirm_head(self.storage)
+            return head
 
     @contextmanager
     def reading(self, head: Head | None = None) -> Iterator[None]:

@@ -25,7 +25,7 @@ from mlver.objects.tree import LINK
 from mlver.repo import revisions
 from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
-from mlver.repo.head import Head, read_head, read_log, read_operation, swap_head
+from mlver.repo.head import Head, confirm_head, read_head, read_log, read_operation, swap_head
 from mlver.repo.place import FOLDER as FOLDER
 from mlver.repo.place import FORMAT as FORMAT
 from mlver.repo.place import has_format as has_format
@@ -81,6 +81,7 @@ class Repository:
         self.settings = Settings.load(self.dot / "config.toml", user_config)
         self._actor = actor
         self.state: Head = read_head(self.storage, salvage=salvage)
+        confirm_head(self.storage)
         self._commits: dict[CommitId, Commit] = {}
         self._snapshots: OrderedDict[CommitId, Snapshot] = OrderedDict()
 
@@ -128,7 +129,6 @@ class Repository:
         root = _whole(path)
         dot = root if bare else root / FOLDER
         if is_bare(root) or has_format(root / FOLDER):
-            durable.fsync_dir(dot)  # whoever made it may have died before it was durable
             return cls.open(root, actor=actor, clock=clock, user_config=user_config), False
         if bare and set(looking.names_in(root)) - _OF_A_BARE:
             raise Refused(f"{root} is not empty", hint="a bare repository needs a folder of its own")

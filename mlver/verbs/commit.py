@@ -128,7 +128,6 @@ class _Commit:
             unchanged = not changes and (parent is None or dict(parent.derivations) == derivations)
             joins = merging.parents if merging is not None else ()
             if unchanged and not joins and not allow_empty and not dry_run:
-                repo.storage.confirm("")  # whoever committed it may have died before it was durable
                 raise NegativeAnswer("nothing to commit: the work tree is as HEAD has it", hint="mlver status")
             text = (message or "").strip()
             draft = Commit(

@@ -24,7 +24,7 @@ from mlver.repo.ledger import live_at
 from mlver.repo.metric_facts import metric_values
 from mlver.repo.refs import STAGE, check_free, check_scope
 from mlver.repo.release_store import Release, ensure, is_whole, redacted_in, release_of
-from mlver.repo.releases import link_path, prune, serve, settle, settle_after, slot_name
+from mlver.repo.releases import confirm, link_path, prune, serve, settle, settle_after, slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.signing import Judge, sign_commit, sign_move
 from mlver.repo.snapshot import Snapshot
@@ -147,6 +147,8 @@ def make(repo: Repository, move: Move, progress: Progress | None) -> MoveResult:
         _record(repo, move, _own(view, move), release)
     with recorded() if changes else nullcontext():
         settle_after(repo, only=slot, progress=progress)
+        if not changes:
+            confirm(repo, *slot)
         if move.action != ROLLBACK:  # going back is urgent, tidying up is not
             trouble += _tidied(repo)
         result = _result(repo, move, view, release, written)

@@ -12,6 +12,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from mlver.errors import MlverError
 from mlver.storage.syscalls import OsCalls
@@ -25,10 +26,21 @@ _FAILED = "fsync"
 
 
 def broken(
-    acts: Sequence[Act] = ACTS, seed: int = SEED, *, layer: Layer | None = None, step: int = 1, only: str = "",
-    per_cut: int = 32, enough: int = 1 << 60,
-) -> Tally:  # fmt: skip
-    """Break each of the acts at every `step`-th of its calls; `only` names one kind of fault."""
+    acts: Sequence[Act] = ACTS,
+    seed: int = SEED,
+    *,
+    layer: Layer | None = None,
+    first: int = 1,
+    step: int = 1,
+    only: str = "",
+    of: Sequence[Act] = (),
+    per_cut: int = 32,
+    enough: int = 1 << 60,
+) -> Tally:
+    """Break each of the acts (if `of` is given: of these) at every `step`-th of its calls, from the `first` on.
+
+    `only` names one kind of fault. Ends after the act that made the violations `enough`.
+    """
     tally = Tally()
     with scratch() as world:
         teller = Teller(world, layer)
@@ -37,8 +49,8 @@ def broken(
             for act in acts:
                 teller.prepare(act)
                 for kind in (_FAILED, "kill"):
-                    if only in (kind, ""):
-                        tally.add(_each(teller, act, kind, step, seed, per_cut))
+                    if only in (kind, "") and (not of or act in of):
+                        tally.add(_each(teller, act, kind, range(first, 1 << 20, step), seed, per_cut))
                     if len(tally.violations) >= enough:
                         return tally
                 teller.run(act)
@@ -47,19 +59,18 @@ def broken(
     return tally
 
 
-def _each(teller: Teller, act: Act, kind: str, step: int, seed: int, per_cut: int) -> Tally:
+def _each(teller: Teller, act: Act, kind: str, numbers: range, seed: int, per_cut: int) -> Tally:
     """Break the act at one call after the other until it has no more."""
-    tally, at = Tally(), 1
+    tally = Tally()
     backup = teller.world.with_name("backup")
     shutil.copytree(teller.world, backup, symlinks=True)
-    while True:
-        found = _forked(lambda at=at: _break(teller, act, kind, at, seed, per_cut))  # type: ignore[misc]
+    for at in numbers:
+        found = _forked(partial(_break, teller, act, kind, at, seed, per_cut))
         shutil.rmtree(teller.world)
         shutil.copytree(backup, teller.world, symlinks=True)
         if found is None:
             break
         tally.add(found)
-        at += step
     shutil.rmtree(backup)
     return tally
 

@@ -49,6 +49,12 @@ def test_what_a_killed_process_left_is_made_durable_by_the_next() -> None:
     assert tally.violations == [] and tally.broken > 5
 
 
+def test_what_was_done_already_is_made_durable_before_anybody_says_so() -> None:
+    """A promotion killed before its last two fsyncs, and given again: there is nothing to do, it says."""
+    tally = broken(ROUNDS, only="fsync", of=[ACT["promote"]], first=18)
+    assert tally.violations == [] and tally.broken > 3
+
+
 def test_an_index_that_knows_a_pack_too_early_does_no_harm_as_nobody_believes_it() -> None:
     assert _rounds(Defect(None, lambda: index_before_pack(believed=False)), twice=False).violations == []
 
