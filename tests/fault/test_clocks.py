@@ -44,6 +44,7 @@ class World:
         self.live: list[CommitId] = []
         self.dropped: list[CommitId] = []
         self.notes = 0
+        self.emptied = False
         self.commit()
         self.promote()
 
@@ -88,7 +89,8 @@ class World:
     def gc(self) -> None:
         """With the retention that is set: 90 days, by a clock that may be anywhere."""
         self.bench.repo.storage.age = lambda key: 1e6  # type: ignore[method-assign]
-        gc(self.bench.repo, full=True)
+        result = gc(self.bench.repo, full=True)
+        self.emptied = self.emptied or result.emptied > 0
 
     def judge(self) -> None:
         """Everything is in the order in which it was done."""
@@ -117,10 +119,12 @@ def test_whatever_the_clock_says_order_is_the_order_of_doing(steps: list[tuple[s
             step()
         world.judge()
         world.bench.clock.moment = MOMENTS[last]
-        gc(world.bench.repo, full=True)
+        world.gc()
         world.judge()
         restore_trash(world.bench.repo)
-        for id in (*world.line, *world.dropped):  # what gc took for old, it took to the trash
+        # What gc took for old, it took to the trash. That is emptied a fortnight later by the clock: one that jumps
+        # forward twice, with a gc after each jump, cannot be told from one that is right.
+        for id in (*world.line, *([] if world.emptied else world.dropped)):
             for path in world.bench.repo.snapshot(id).artifacts:
                 assert world.bench.repo.snapshot(id).source(path).open().read()
 
