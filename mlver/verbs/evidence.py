@@ -19,6 +19,8 @@ from mlver.repo.move_log import recorded_moves
 from mlver.repo.moves import slot_of
 from mlver.repo.repository import Repository
 from mlver.storage import durable
+from mlver.storage.looking import exists
+from mlver.storage.trouble import local_io
 from mlver.verbs.evidence_check import check_evidence
 from mlver.verbs.evidence_members import NotEvidence
 from mlver.verbs.evidence_parts import archive, parts_of, sha256_of_blob
@@ -68,12 +70,14 @@ def verify_evidence(path: Path) -> VerifyResult:
 
     Raises UsageError when there is nothing of that name, Damaged when it is no evidence at all.
     """
-    if not path.exists():
+    if not exists(path):
         raise UsageError(f"no such file: {path}")
     try:
         check = check_evidence(str(path), _fast, None)
     except NotEvidence as error:
         raise Damaged(f"not evidence: {error}", hint="mlver evidence REV writes some") from None
+    except OSError as error:
+        raise local_io(error, path, "read") from error
     said = {name: check.record.get(name) for name in ("commit", "at")}
     return VerifyResult(
         file=str(path),

@@ -50,8 +50,8 @@ class Check:
     def _try(self, name: str, step: Callable[[], None]) -> bool:
         try:
             step()
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, OSError) as error:
-            said = str(error) if isinstance(error, (NotEvidence, OSError)) else f"not of its form ({error!r})"
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+            said = str(error) if isinstance(error, NotEvidence) else f"not of its form ({error!r})"
             self.wrong.append((name, f"cannot be followed: {said}"))
             return False
         return True
@@ -234,7 +234,7 @@ def known_by(known: str, at: str) -> bool:
 def check_evidence(path: str, blake3: Hasher = blake3_hex, limit: int | None = SLOW) -> Check:
     """Check the archive or folder at `path`. `limit` bounds the bytes of a file that is hashed by BLAKE3, None: none.
 
-    Raises NotEvidence when it cannot be read at all.
+    Raises NotEvidence when it is none, OSError when the disk does not let it be read.
     """
     check = Check(*open_evidence(path), blake3, limit)
     check.run()

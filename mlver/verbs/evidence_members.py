@@ -52,14 +52,14 @@ def archive_end(length: int) -> bytes:
 
 
 def open_evidence(path: str) -> tuple[dict[str, Member], list[tuple[str, str]]]:
-    """Return the members by name, and (name, what is wrong); NotEvidence when there is nothing to read."""
+    """Return the members by name, and (name, what is wrong); NotEvidence when it is none, OSError of the disk."""
     try:
         if os.path.isdir(path):
             return _of_folder(path)
         return _of_archive(path)
-    except NotEvidence:
+    except (NotEvidence, OSError):
         raise
-    except (OSError, tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as error:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as error:
         raise NotEvidence(f"{path}: {error}") from None
 
 

@@ -41,7 +41,7 @@ def main(argv):
     fast = _installed()
     try:
         check = check_evidence(path, fast or blake3_hex, None if fast or "--slow" in argv else SLOW)
-    except NotEvidence as error:
+    except (NotEvidence, OSError) as error:
         print(ascii(str(error)))
         return 2
     print("BLAKE3 by", "the package blake3" if fast else "the plain Python in this file")
