@@ -266,8 +266,11 @@ class Copy:
     # -- what is kept --------------------------------------------------------------------------
 
     def needed(self) -> set[Id]:
-        """Every commit that gc must keep, whatever it is asked: named, ever live, or that a fact is about."""
-        roots = self.view.heads()
-        roots |= {move.live.commit for line in self.lines.values() for move in line if move.live is not None}
-        roots |= {fact[1] for fact in self.view.facts if fact[0] != "metric" and fact[1] in self.commits}
-        return self.ancestors(roots)
+        """Every commit that must be here: those named, and those that ever were live."""
+        lives = {move.live.commit for line in self.lines.values() for move in line if move.live is not None}
+        return self.ancestors(self.view.heads() | lives)
+
+    def noted(self) -> set[Id]:
+        """Every commit that facts keep, if it is here: facts may come from elsewhere without what they are about."""
+        about = {fact[1] for fact in self.view.facts if fact[0] != "metric"}
+        return self.ancestors(about & self.commits.keys())

@@ -321,7 +321,7 @@ class Steps:
     def gc(self, who: str, grace: str | None, keep: str | None, full: bool, kill: int | None) -> None:
         side = self.side(who, "gc")
         copy = side.copy
-        held = set(copy.commits) if grace is None else copy.needed()
+        held = set(copy.commits) if grace is None else copy.needed() | copy.noted()
         store = side.repo.repository.store
         held = {id for id in held if store.has(id)}
         plan = Plan([Change(copy.view, gc=True)], maybe=True)
