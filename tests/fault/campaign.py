@@ -1,6 +1,7 @@
 """A kill and errors of the disk at every call of every command. Run by hand; `test_campaign` plays a sample.
 
-    python -m tests.fault.campaign calls [PART/PARTS] [NAME...]   what writes: a kill, nine errnos, short reads and writes
+    python -m tests.fault.campaign kills [PART/PARTS] [NAME...]   what writes: killed at each call
+    python -m tests.fault.campaign errnos [PART/PARTS] [NAME...]  what writes: nine errnos, short reads and writes
     python -m tests.fault.campaign reads [PART/PARTS] [NAME...]   what only reads: nine errnos, short reads
 
 Each prints one line of JSON: rounds, violations, seconds. `docs/reliability.md` quotes them. No dice are thrown: a
@@ -13,7 +14,7 @@ import errno
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from mlver.testing import Killed
 from tests.fault.calls import SHORT, Fault
@@ -35,42 +36,37 @@ ERRNOS = (
 TRANSFERS = ("write", "pread", "read")
 
 
-def faults(act: Act | None = None) -> Iterator[tuple[Fault, tuple[str, ...] | None]]:
-    """Every fault, and which calls it is for; the kill only for what writes."""
-    if act is not None:
-        yield Killed, None
-    for code in ERRNOS:
-        yield code, None
-    yield SHORT, TRANSFERS
+KILLS, ERRORS, READING = "kills", "errnos", "reads"
 
 
-def calls(on: Stage, names: Iterable[str] = WRITES, *, step: int = 1, first: int = 1) -> Iterator[Round]:
-    """Break each command that writes at every `step`-th of its calls, in every way."""
-    for name in names:
-        scene = on.scene(name, WRITES[name])
-        for fail, only in faults(WRITES[name]):
-            yield from scene.rounds(fail, only, step=step, first=first)
+def faults(which: str) -> list[tuple[Fault, tuple[str, ...] | None]]:
+    """Every fault of a campaign, and which calls it is for."""
+    return [(Killed, None)] if which == KILLS else [*((code, None) for code in ERRNOS), (SHORT, TRANSFERS)]
 
 
-def reads(on: Stage, names: Iterable[str] = READS, *, step: int = 1, first: int = 1) -> Iterator[Round]:
-    """Break each command that only reads at every `step`-th of its calls: the same answer, or none."""
-    for name in names:
-        scene = on.scene(name, READS[name])
-        for fail, only in faults():
-            yield from scene.rounds(fail, only, step=step, first=first)
+def commands(which: str) -> Mapping[str, Act]:
+    """The commands of a campaign."""
+    return READS if which == READING else WRITES
+
+
+def rounds_of(which: str, on: Stage, name: str) -> Iterator[Round]:
+    """Break one command at every call, in every way of the campaign."""
+    scene = on.scene(name, commands(which)[name])
+    for fail, only in faults(which):
+        yield from scene.rounds(fail, only)
 
 
 def main(words: list[str]) -> int:
     """Run one campaign, or every so manieth of its commands, and print its figures; 1 when anything was violated."""
     which, *more = words
     part, parts = map(int, more.pop(0).split("/")) if more and "/" in more[0] else (1, 1)
-    names = more or list(WRITES if which == "calls" else READS)
+    names = more or list(commands(which))
     start, spent, rounds, wrong = time.monotonic(), time.process_time(), 0, list[str]()
     with stage() as on:
         for number, name in enumerate(names):
             if number % parts != part - 1:
                 continue
-            for round_ in (calls if which == "calls" else reads)(on, [name]):
+            for round_ in rounds_of(which, on, name):
                 rounds += 1
                 if round_.problems:
                     wrong.append(str(round_))

@@ -1,65 +1,261 @@
-"""One rig for all faults: an operation on a small repository, broken at one system call, then judged.
+"""One rig for faults at calls: a command line in a small world, broken at one call, then judged.
 
-A scene is made once. Each round copies it, runs the operation with a fault at one call, opens the
-repository anew and lists what it finds wrong. The clock stands still, so the states before and after
-the operation are known by the ids of their newest operation: anything else is a mix.
+A scene is made once. Each round gives the command with a fault at one call, and lists what is wrong afterwards: the
+exit code, what was said, the head of each repository, the files, fsck, what stages serve, what was left behind, and
+whether the same command now brings the new state. The clock stands still, so the states before and after are known
+by the ids of their newest operations: anything else is a mix. What was judged once is not judged again while every
+file but caches is the same.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
-from mlver.errors import MlverError, OutcomeUnknown
-from mlver.objects.commit import Environment
+from mlver.errors import MlverError
+from mlver.repo.head import read_head
 from mlver.repo.release_store import store_folder
-from mlver.repo.releases import linked, settle, unsettled
+from mlver.repo.releases import linked, serves, settle, unsettled
 from mlver.repo.repository import Repository
 from mlver.storage.durable import TEMP_PREFIX
-from mlver.testing import FaultyCalls, Killed, faulty_calls
-from mlver.verbs.alerts import add_alert
-from mlver.verbs.branch import set_ref
-from mlver.verbs.commit import commit
+from mlver.storage.local import LocalStorage
+from mlver.testing import Killed
 from mlver.verbs.fsck import fsck
-from mlver.verbs.merge import abort_merge, merge
-from mlver.verbs.metrics import add_metrics
-from mlver.verbs.note import add_note
-from mlver.verbs.promote import promote, rollback
-from mlver.verbs.restore import restore
-from mlver.verbs.revert import revert
-from mlver.verbs.switch import switch
-from mlver.verbs.undo import undo
-from tests.kit import Bench
+from tests.fault.calls import Fault, broken_calls
+from tests.fault.ground import Ground
+from tests.fault.words import Act
+from tests.fault.world import NOW, Answer, build, say, still, tell
 
-NOW = datetime(2024, 4, 22, 3, 7, tzinfo=UTC)
 WRITING = ("open", "write", "fsync", "fchmod", "mkdir", "rename", "link", "symlink")
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-_ENVIRONMENT = Environment("3.11", "CPython", "Linux")
+UNSURE, DISK, REMOTE = 6, 7, 8
+_REPOSITORIES = {"repo": "repo/.mlver", "hub": "hub", "ben": "ben/.mlver", "new": "new/.mlver", "empty": "empty/.mlver"}
+_VARIES = re.compile(r"\d+ B written|\d+(\.\d+)? ms|\d+(\.\d+)? s\b|\.tmp-[0-9a-f]+|mlver-[a-z]+-\d+-\w+")
+_LINES = re.compile(r"(?:(?:hint|warning): [^\n]+\n)*mlver: [^\n]+\n(?:hint: [^\n]+\n)?")
+Heads = dict[str, str]
+Log = list[tuple[str, str]]
 
-Act = Callable[[Repository], object]
-ACTS: dict[str, Act] = {
-    "commit": lambda repo: commit(repo, "third"),
-    "note": lambda repo: add_note(repo, "HEAD", "labels of clinic C are late"),
-    "metrics": lambda repo: add_metrics(repo, "HEAD", {"recall": 0.4}, slice="clinic=C", n=26),
-    "alert": lambda repo: add_alert(repo, "recall.low", at=NOW, severity="page"),
-    "tag": lambda repo: set_ref(repo, "tag", "v2", "HEAD"),
-    "promote": lambda repo: promote(repo, "prod"),
-    "rollback": lambda repo: rollback(repo, "prod", to="first"),
-    "rollback --only": lambda repo: rollback(repo, "prod", to="first", only="rules"),
-    "undo": undo,
-    "switch": lambda repo: switch(repo, "side"),
-    "merge": lambda repo: merge(repo, "side"),
-    "merge, conflicts": lambda repo: merge(repo, "side"),
-    "merge --abort": abort_merge,
-    "revert": lambda repo: revert(repo, "HEAD"),
-    "restore": lambda repo: restore(repo, rev="first", force=True),
-}
+
+@dataclass
+class Round:
+    """One round: what was broken, what the command said, and everything that is wrong afterwards.
+
+    It is none when the command made fewer calls than that: `call` is empty then.
+    """
+
+    scene: str
+    at: int
+    call: str
+    answer: Answer
+    state: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        said = f"exit {self.answer.code} {self.answer.err.strip()[:300]!r}"
+        return f"{self.scene}, call {self.at} ({self.call}), {said}: {self.problems}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is on disk after a fault: `old`, `new`, `between` or `mixed`, and what is wrong with it."""
+
+    state: str
+    problems: tuple[str, ...]
+    again: tuple[str, ...]  # wrong with the same command given once more
+    done: bool  # whether every file is as after the command
+
+
+class Stage:
+    """A folder with the world in it, where scenes are played. The same paths in each, for settings hold some."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.place = scratch / "world"
+        self._base = scratch / "base"
+        build(self.place)
+        self.place.rename(self._base)
+        self._plain: Ground | None = None
+
+    def scene(self, name: str, act: Act) -> Scene:
+        """Prepare a command, and give it once without a fault. The scene before can no longer be played."""
+        if not act.before:
+            self._plain = self._plain or Ground(self._base, self.place)
+            self._plain.reset()
+            return Scene(name, act, self._plain)
+        self._plain = None
+        Ground(self._base, self.place)
+        tell(self.place, act.before)
+        before = self.scratch / "before"
+        shutil.rmtree(before, ignore_errors=True)
+        self.place.rename(before)
+        return Scene(name, act, Ground(before, self.place))
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Yield a stage in memory where there is such a disk; scratch folders of commands are on it as well."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name, still():
+        scratch = Path(name)
+        yield Stage(scratch)
+
+
+class Scene:
+    """A command in its world: its calls, and what is right before and after."""
+
+    def __init__(self, name: str, act: Act, ground: Ground) -> None:
+        self.name, self.act, self.ground = name, act, ground
+        self._known: dict[str, Verdict] = {}
+        self.before, self.old = files(self.root), heads(self.root)
+        self._known_before: set[str] | None = None
+        with self._scratch(), broken_calls(self.root) as calls:
+            self.clean = self._say()
+        self.calls: Log = calls.log
+        self.after, self.new = files(self.root), heads(self.root)
+        self.seen = views(self.root, act.steps)
+        self.chain = {key: _line(self.root, key, self.old.get(key), new) for key, new in self.new.items()}
+        self.silent = self.old == self.new and self.before == self.after
+        assert self.clean.code == act.ends, f"{name}: {self.clean}"
+        ground.reset()
+
+    @property
+    def root(self) -> Path:
+        """The world's folder."""
+        return self.ground.place
+
+    def rounds(self, fail: Fault, only: tuple[str, ...] | None = None, *, first: int = 1, step: int = 1) -> list[Round]:
+        """Break every `step`-th call, until the command makes no more calls than that."""
+        made = []
+        for at in count(first, step):
+            round_ = self.play(at, fail, only)
+            if not round_.call:
+                break
+            made.append(round_)
+        expected = sum(only is None or name in only for name, _ in self.calls) // step
+        assert len(made) >= expected * 0.7 - 1, f"{self.name}: {len(made)} rounds, {expected} calls"
+        return made
+
+    def play(self, at: int, fail: Fault, only: tuple[str, ...] | None = None) -> Round:
+        """Give the command with the fault `fail` at one call, and judge what is left."""
+        with self._scratch() as left, broken_calls(self.root, at, fail, only) as calls:
+            answer = self._say()
+        call, path = calls.fired or ("", "")
+        round_ = Round(self.name, at, f"{call} {path.removeprefix(str(self.root))}".strip(), answer)
+        changed = self.ground.changed()
+        verdict = self._verdict(self.ground.digest(changed), {path.partition("/")[0] for path in changed})
+        round_.state = verdict.state
+        round_.problems += verdict.problems
+        if fail is not Killed:
+            self._judge_words(round_, verdict, path, transient=isinstance(fail, str))
+            if call not in ("unlink", "rmdir") and answer.code != UNSURE:
+                round_.problems += [f"left behind: {n}" for n in changed if TEMP_PREFIX in n and "/trash/" not in n]
+                round_.problems += [f"left behind: {name}" for name in left]
+        if fail is Killed or answer.code != self.act.ends:
+            round_.problems += verdict.again
+        self.ground.reset()
+        return round_
+
+    def _say(self) -> Answer:
+        return say(self.root / self.act.where, *self.act.words)
+
+    @contextmanager
+    def _scratch(self) -> Iterator[list[str]]:
+        """Let commands make their scratch folders in one place; what they leave there is in the list at the end."""
+        left: list[str] = []
+        with tempfile.TemporaryDirectory(dir=self.root.parent) as name, patch("tempfile.tempdir", name):
+            yield left
+            left += [path.name for path in Path(name).iterdir()]
+
+    def _judge_words(self, round_: Round, verdict: Verdict, path: str, *, transient: bool) -> None:
+        answer, tell_ = round_.answer, round_.problems.append
+        allowed = {self.act.ends, DISK, UNSURE, *self.act.also}
+        if self.act.where == "." or not path.startswith(str(self.root / self.act.where)):
+            allowed.add(REMOTE)
+        if transient and answer.code != self.act.ends:
+            tell_("what was cut short was not gone on with")
+        if answer.code not in allowed:
+            tell_(f"exit {answer.code}")
+        if "Traceback" in answer.err or "unexpected error" in answer.err:
+            tell_("a bug was shown")
+        if answer.code in self.act.also:
+            pass  # the answer names what it could not do
+        elif answer.code != self.act.ends:
+            _LINES.fullmatch(answer.err) or tell_(f"not one line: {answer.err!r}")
+            answer.code == DISK and verdict.state == "new" and not self.silent and tell_("it said that it failed")
+            answer.code == UNSURE and verdict.state == "old" and tell_("it said that it may be done, and nothing is")
+        elif not verdict.done:
+            tell_(f"it said that it was done, and is not: {verdict.state}")
+        elif not self.act.free and plain(answer.out) != plain(self.clean.out):
+            tell_(f"another answer: {answer.out!r}")
+
+    # -- what is on disk -----------------------------------------------------------------------
+
+    def _verdict(self, digest: str, touched: set[str]) -> Verdict:
+        if digest not in self._known:
+            self._known[digest] = self._look(touched)
+        return self._known[digest]
+
+    def _look(self, touched: set[str]) -> Verdict:
+        problems: list[str] = []
+        now, found = files(self.root), heads(self.root, problems.append)
+        state = self._state(found)
+        if state == "mixed" or (state == "between" and not self.act.steps and len(self.new) == 1):
+            problems.append(f"the heads are {state}: {found}")
+        problems += [
+            f"{path} is neither the old nor the new file"
+            for path in now.keys() | self.before.keys() | self.after.keys()
+            if now.get(path) not in (self.before.get(path), self.after.get(path))
+        ]
+        harm = [*self._look_at(found, touched)]
+        done = found == self.new and now == self.after
+        again = [] if found == self.new and self.old != self.new else [*self._again()]
+        if self.old == self.new and now == self.after != self.before:
+            state = "new"
+        if harm:
+            problems += [problem for problem in harm if problem not in self._given()]
+        return Verdict(state, tuple(problems), tuple(again), done)
+
+    def _given(self) -> set[str]:
+        """What is wrong before the command: it may be there to mend it."""
+        if self._known_before is None:
+            self.ground.reset()
+            self._known_before = set(self._look_at(self.old, {*self.old}))
+        return self._known_before
+
+    def _look_at(self, found: Heads, touched: set[str]) -> Iterator[str]:
+        for name, at in _REPOSITORIES.items():
+            if name in found and name in touched:
+                try:
+                    yield from (f"{name}: {problem}" for problem in _judge_store(self.root / at.partition("/")[0]))
+                except MlverError as error:
+                    yield f"{name}: unusable: {error.message}"
+
+    def _state(self, found: Heads) -> str:
+        if not all(found.get(key) in self.chain[key] for key in self.new) or found.keys() - self.new.keys():
+            return "mixed"
+        return "old" if found == self.old else "new" if found == self.new else "between"
+
+    def _again(self) -> Iterator[str]:
+        """The same command, given once more without a fault, must bring the new state."""
+        answer = self._say()
+        touched = {path.partition("/")[0] for path in self.ground.changed()}
+        if answer.code not in (self.act.ends, self.act.twice):
+            yield f"again: exit {answer.code}: {answer.err.strip()!r}"
+        if views(self.root, self.act.steps) != self.seen:
+            yield "again: not the new state"
+        if files(self.root) != self.after:
+            yield "again: not the new files"
+        for name, at in _REPOSITORIES.items():
+            if (self.root / at).exists() and name in self.new and name in touched:
+                with open_at(self.root / at.partition("/")[0]) as repo:
+                    yield from (f"fsck, again: {name}: {p.what}: {p.detail}" for p in fsck(repo).problems)
 
 
 def open_at(root: Path) -> Repository:
@@ -67,221 +263,79 @@ def open_at(root: Path) -> Repository:
     return Repository.open(root, actor="ana", clock=lambda: NOW)
 
 
+def plain(text: str) -> str:
+    """Return what was said without what is different each time."""
+    return _VARIES.sub("…", text)
+
+
 def files(root: Path) -> dict[str, bytes]:
-    """Return the work tree: every file's bytes by path, of a link its target; temporary files are none."""
-    return {
-        path: os.readlink(root / path).encode() if (root / path).is_symlink() else (root / path).read_bytes()
-        for path in _names(root)
-        if not path.rpartition("/")[2].startswith(TEMP_PREFIX)
-    }
-
-
-def _names(root: Path) -> Iterator[str]:
+    """Return what is outside of repositories, and their settings: every file's bytes by path, of a link its target."""
+    found = {}
     for folder, folders, names in os.walk(root):
-        if folder == str(root):
-            folders.remove(".mlver")
-        for name in names + [name for name in folders if (Path(folder) / name).is_symlink()]:
-            yield (Path(folder) / name).relative_to(root).as_posix()
+        if folder == str(root / "hub"):
+            folders.clear()
+        if folder.endswith("/.mlver"):
+            folders.clear()
+            names = ["config.toml"] if {"config.toml", "format"} <= {*names} else []
+        for name in names + [name for name in folders if os.path.islink(os.path.join(folder, name))]:
+            path = Path(folder, name)
+            if not name.startswith(TEMP_PREFIX):
+                data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+                found[path.relative_to(root).as_posix()] = data
+    return {path: data for path, data in found.items() if not path.startswith("hub/") or path == "hub/config.toml"}
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A repository before an operation, and what is right afterwards; `calls` are the operation's system calls."""
-
-    name: str
-    root: Path
-    act: Act
-    old: str
-    new: str
-    before: dict[str, bytes]
-    after: dict[str, bytes]
-    calls: list[str]
-
-    def numbers(self, only: tuple[str, ...] | None = None) -> range:
-        """The numbers of the calls of these names, from 1."""
-        return range(1, 1 + sum(only is None or name in only for name in self.calls))
-
-
-def make_scene(name: str, folder: Path) -> Scene:
-    """Build the repository for one of `ACTS` in `folder` and play the operation once without a fault."""
-    root = folder / "scene"
-    bench = Bench(root)
-    with _still():
-        _story(bench, name)
-        bench.repo.close()
-        old, before = str(open_at(root).state.id), files(root)
-        copy = folder / "played"
-        shutil.copytree(root, copy, symlinks=True)
-        with faulty_calls() as rig:
-            repo = open_at(copy)
-            ACTS[name](repo)
-            repo.close()
-        new, after = str(open_at(copy).state.id), files(copy)
-        shutil.rmtree(copy)
-    assert name == "restore" or new != old
-    return Scene(name, root, ACTS[name], old, new, before, after, list(rig.log))
-
-
-def _story(bench: Bench, name: str) -> None:
-    """Two commits; the first is tagged and live, `side` holds it too."""
-    _bundle(bench, "median", "R1")
-    bench.commit("first")
-    promote(bench.repo, "prod")
-    set_ref(bench.repo, "tag", "first", "HEAD")
-    set_ref(bench.repo, "branch", "side", "HEAD")
-    _bundle(bench, "-1", "R2")
-    bench.write("data/late.csv", "id,x\n1,2\n")
-    bench.commit("second")
-    if name.startswith("rollback"):
-        promote(bench.repo, "prod")
-    if name.startswith("merge"):
-        _other_side(bench, conflict=name != "merge")
-    if name == "merge --abort":
-        merge(bench.repo, "side")
-    if name == "commit":
-        _bundle(bench, "mean", "R3")
-        bench.write("models/big.bin", bytes(range(256)) * 700)
-    if name == "restore":
-        bench.write("rules/rules.json", "[]")
-
-
-def _other_side(bench: Bench, *, conflict: bool) -> None:
-    """A commit on `side` that changes what main has not changed, or also what it has."""
-    switch(bench.repo, "side")
-    bench.write("config/pipeline.json", {"impute": "mean" if conflict else "median", "max_iter": 3000})
-    bench.write("data/new.csv", "id,x\n1,2\n")
-    bench.commit("other")
-    switch(bench.repo, "main")
-
-
-def _bundle(bench: Bench, impute: str, rule: str) -> None:
-    bench.write("config/pipeline.json", {"impute": impute})
-    bench.write("rules/rules.json", [{"id": rule, "then": "refer"}])
-    bench.write("models/triage.joblib", f"the {impute} model".encode())
-
-
-def _still() -> patch:  # type: ignore[valid-type]
-    """Looking for installed packages takes longer than all the rest of a small commit."""
-    return patch("mlver.verbs.commit.capture_environment", lambda: _ENVIRONMENT)
-
-
-@dataclass
-class Round:
-    """One round: what was broken, what the operation said, and everything that is wrong afterwards."""
-
-    scene: str
-    at: int
-    call: str
-    error: BaseException | None = None
-    state: str = ""
-    problems: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        said = f"{type(self.error).__name__}: {self.error}" if self.error else "done"
-        return f"{self.scene}, call {self.at} ({self.call}), {said}: {self.problems}"
-
-
-def play(scene: Scene, folder: Path, at: int, fail: int | type[Killed], only: tuple[str, ...] | None = None) -> Round:
-    """Run the scene's operation with the fault `fail` at one call, and judge what is left."""
-    root = folder / "round"
-    shutil.copytree(scene.root, root, symlinks=True)
-    try:
-        with _still():
-            round_ = _broken(scene, root, at, fail, only)
+def heads(root: Path, say: Callable[[str], None] | None = None) -> Heads:
+    """Return the id of the newest operation of each repository that there is."""
+    found = {}
+    for name, at in _REPOSITORIES.items():
+        if (root / at / "format").exists():
             try:
-                _judge(scene, root, round_, killed=fail is Killed)
+                found[name] = str(read_head(LocalStorage(root / at)).id)
             except MlverError as error:
-                round_.problems.append(f"unusable afterwards: {error.message}")
-    finally:
-        shutil.rmtree(root)
-    return round_
+                if say is None:
+                    raise
+                say(f"{name} cannot be opened: {error.message}")
+                found[name] = "none"
+    return found
 
 
-def _broken(scene: Scene, root: Path, at: int, fail: int | type[Killed], only: tuple[str, ...] | None) -> Round:
-    rig: FaultyCalls
-    error: BaseException | None = None
-    with faulty_calls(at, fail, only) as rig:
-        try:
-            repo = open_at(root)
-            scene.act(repo)
-            repo.close()
-        except (MlverError, Killed) as raised:
-            error = raised
-    round_ = Round(scene.name, at, rig.log[at - 1] if rig.fired else "none", error)
-    if not rig.fired:
-        round_.problems.append("the fault did not happen")
-    return round_
+def _line(root: Path, key: str, old: str | None, new: str) -> list[str | None]:
+    """The operations from `new` back to `old`."""
+    with open_at(root / _REPOSITORIES[key].partition("/")[0]) as repo:
+        line = [str(id) for id, _ in repo.operations()]
+    return [*line[: line.index(old) + 1]] if old in line else [new, old]
 
 
-def _judge(scene: Scene, root: Path, round_: Round, *, killed: bool) -> None:
-    say = round_.problems.append
-    repo = open_at(root)
-    head = str(repo.state.id)
-    round_.state = {scene.old: "old", scene.new: "new"}.get(head, "mixed")
-    if round_.state == "mixed":
-        say(f"the head is at neither state: {repo.state.operation.command}")
-    elif scene.old != scene.new:
-        _judge_words(round_, say)
-    _judge_files(scene, root, say)
-    if not killed and round_.call != "unlink" and not isinstance(round_.error, OutcomeUnknown):
-        found = [path for path in root.rglob(f"{TEMP_PREFIX}*") if "trash" not in path.parts]
-        found and say(f"left behind: {found[0].relative_to(root)}")
-    _judge_store(repo, say)
-    repo.close()
-    if round_.state == "old":
-        _again(scene, root, say)
+def views(root: Path, several: bool) -> dict[str, object]:
+    """Return what the repositories are at; the fact log does not count where the command is more than one step."""
+    found: dict[str, object] = {}
+    for name, path in _REPOSITORIES.items():
+        if (root / path / "format").exists():
+            with open_at(root / path.partition("/")[0]) as repo:
+                view = repo.view
+                live = {(at, to): (one.commit, one.release) for at, by in view.stages.items() for to, one in by.items()}
+                found[name] = (view.head, view.branches, view.tags, live, None if several else view.facts)
+    return found
 
 
-def _judge_words(round_: Round, say: Callable[[str], None]) -> None:
-    error = round_.error
-    if error is None and round_.state != "new":
-        say("it said that it was done, and is not")
-    if isinstance(error, MlverError) and not isinstance(error, OutcomeUnknown) and round_.state != "old":
-        say("it said that it failed, and did not")
-    if isinstance(error, OutcomeUnknown) and round_.state != "new":
-        say("it said that it may be done, and nothing is")
-    if isinstance(error, MlverError) and not error.message.isprintable():
-        say(f"not one line: {error.message!r}")
+def _judge_store(root: Path) -> Iterator[str]:
+    with open_at(root) as repo:
+        for slot, error in settle(repo).problems:  # what the next command that moves a stage does first
+            yield f"{slot} cannot be settled: {error.message}"
+        for slot in unsettled(repo):
+            yield f"{slot} is not settled"
+        for problem in fsck(repo).problems:
+            yield f"fsck: {problem.what}: {problem.detail}"
+        for stage_, scopes in repo.view.stages.items():
+            for scope, live in scopes.items():
+                if serves(repo, stage_):
+                    served = _files_of(store_folder(repo) / str(linked(repo, stage_, scope)))
+                    snapshot = repo.snapshot(live.commit)
+                    wrong = [path for path, data in served.items() if snapshot.source(path).open().read() != data]
+                    if not served or wrong:
+                        yield f"{stage_} serves {wrong or 'nothing'}"
 
 
-def _judge_files(scene: Scene, root: Path, say: Callable[[str], None]) -> None:
-    """Every file of the work tree is as it was or as it is to be; none is half written."""
-    now = files(root)
-    for path in now.keys() | scene.before.keys() | scene.after.keys():
-        if now.get(path) not in (scene.before.get(path), scene.after.get(path)):
-            say(f"{path} is neither the old nor the new file")
-
-
-def _judge_store(repo: Repository, say: Callable[[str], None]) -> None:
-    for slot, error in settle(repo).problems:  # what the next command that moves a stage does first
-        say(f"{slot} cannot be settled: {error.message}")
-    for slot in unsettled(repo):
-        say(f"{slot} is not settled")
-    for problem in fsck(repo).problems:
-        say(f"fsck: {problem.what}: {problem.detail}")
-    for stage, scopes in repo.view.stages.items():
-        for scope, live in scopes.items():
-            name = linked(repo, stage, scope)
-            served = files_of(store_folder(repo) / str(name))
-            snapshot = repo.snapshot(live.commit)
-            wrong = [path for path, data in served.items() if snapshot.source(path).open().read() != data]
-            if not served or wrong:
-                say(f"{stage} serves {wrong or 'nothing'}")
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the files of a release by path."""
+def _files_of(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def _again(scene: Scene, root: Path, say: Callable[[str], None]) -> None:
-    """The same command, given once more without a fault, must bring the new state."""
-    repo = open_at(root)
-    try:
-        scene.act(repo)
-    except MlverError as error:
-        say(f"again: {error.message}")
-    if str(open_at(root).state.id) != scene.new or files(root) != scene.after:
-        say("again: not the new state")
-    for problem in fsck(open_at(root)).problems:
-        say(f"fsck, again: {problem.what}: {problem.detail}")
