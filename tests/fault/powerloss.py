@@ -223,7 +223,7 @@ def main(words: list[str]) -> int:
     tally.add(broken(seed=seed))
     _progress(tally, "each act of it broken")
     while tally.states < states:
-        acts = random_acts(random.Random(seed + stories), 24)
+        acts = random_acts(random.Random(seed + stories), 40)
         tally.add(campaign(acts, seed + stories, forgiving=True, most=states - tally.states))
         stories += 1
         _progress(tally, f"{stories} stories")
