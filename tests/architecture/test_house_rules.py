@@ -198,3 +198,12 @@ def test_a_long_function_is_found() -> None:
     source = "def f():\n" + "    x = 1\n" * 60
     assert findings.long_functions(source, 60) == ["1: f has 61 lines"]
     assert findings.long_functions(source, 61) == []
+
+
+def test_no_lock_is_broken_by_age_and_none_is_a_file_that_could_be_left() -> None:
+    for path in ("mlver/storage/locks.py", "mlver/storage/swap.py"):
+        text = (ROOT / path).read_text()
+        for word in ("mtime", "ctime", "time.time", "getpid", "os.kill", "unlink(lock"):
+            assert word not in text, f"{path}: {word}"
+    takers = [path for path in sorted((ROOT / "mlver").rglob("*.py")) if "flock(" in path.read_text()]
+    assert [path.name for path in takers] == ["durable.py", "locks.py"]

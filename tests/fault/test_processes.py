@@ -9,7 +9,7 @@ import pytest
 
 from mlver.repo.head import SLOTS
 from mlver.storage import swap
-from tests.fault import collectors, kills, stopped, swaps, writers
+from tests.fault import collectors, kills, rewritten, stopped, swaps, writers
 from tests.fault.processes import Child
 
 
@@ -67,3 +67,8 @@ def test_a_stopped_command_that_goes_on_would_be_seen_to_undo_others_work(monkey
     monkeypatch.setattr(swap, "take_away", lambda path, but="": None)
     rounds = stopped.run(0, 3, ("note",), ("rename",))
     assert any(one.wrong for one in rounds)
+
+
+def test_files_that_are_rewritten_while_they_are_committed_are_stored_as_they_were_and_none_is_overlooked() -> None:
+    landed, refused, wrong = rewritten.run(30, rewritten.SEED)
+    assert wrong == [] and landed + refused == 30 and landed >= 15
