@@ -33,4 +33,5 @@ def undo_page(result: UndoResult) -> RenderableType:
     """Which operation was taken back and what that moved."""
     undone = result.undone
     head = line("took back ", (undone.id.short, "id"), f" {undone.command} ({who(undone.actor)}, {when(undone.time)})")
-    return paragraphs([head, *(indented(line(effect, wrap=True)) for effect in result.effects)])
+    stays = (line(("stays: ", "warning"), one, wrap=True) for one in result.stays)
+    return paragraphs([head, *(indented(one) for one in (*(line(e, wrap=True) for e in result.effects), *stays))])

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId, FactBatchId, OperationId
 from mlver.objects.state import FactBatch, Operation, View
-from mlver.repo.moves import with_joined
+from mlver.repo.moves import with_joined, with_view_before
 from mlver.repo.refs import remote_branches
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+_PUSH = "push "  # how the operation begins that follows a push
+_REMOVERS = ("gc", "redact ")  # and those that take bytes away
 CLONE = "clone "  # how the operation that ends a clone begins
 
 
@@ -127,6 +129,24 @@ def last_standing(repo: Repository) -> tuple[OperationId, Operation] | None:
         if operation.undoes is None and with_joined(before, operation.number, [(id, operation)]) != operation.view:
             return id, operation
     return None
+
+
+def staying(repo: Repository, since: int) -> tuple[str, ...]:
+    """Say what operations from number `since` on did that undo does not take back, the last of each sort a line."""
+    found: dict[str, str] = {}
+    for _, operation, before in with_view_before(repo.operations()):
+        if operation.number < since:
+            break
+        sorts = []
+        if operation.command.startswith(_PUSH) and operation.view.remotes != before.remotes:
+            sorts.append("what was sent is there")
+        if operation.joined:
+            sorts.append("stages that others moved are where they moved them")
+        if operation.condemned is not None and operation.command.startswith(_REMOVERS):
+            sorts.append("what it removed is gone")
+        for sort in sorts:
+            found.setdefault(sort, f"{operation.command} (operation {operation.number}): {sort}")
+    return tuple(found.values())
 
 
 def _chain(repo: Repository) -> Iterator[tuple[OperationId, Operation]]:

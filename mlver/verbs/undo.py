@@ -10,7 +10,7 @@ from mlver.errors import Conflict, NegativeAnswer, UnknownRevision, UsageError
 from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
-from mlver.repo.effects import effects, last_standing, standing
+from mlver.repo.effects import effects, last_standing, standing, staying
 from mlver.repo.moves import with_joined
 from mlver.repo.redaction_facts import redactions_of, with_redactions
 from mlver.repo.releases import settle_after
@@ -45,12 +45,17 @@ class OpLogResult(Result):
 
 @dataclass(frozen=True)
 class UndoResult(Result):
-    """The operation taken back and what that moved. Files of the work tree are not touched, releases follow."""
+    """The operation taken back and what that moved. Files of the work tree are not touched, releases follow.
+
+    `stays` says what was done since then that nobody can take back here, a line each: a push, a gc, what came from
+    other repositories.
+    """
 
     schema: ClassVar[str] = "mlver.undo/v1"
     undone: OperationInfo
     operation: OperationId
     effects: tuple[str, ...]
+    stays: tuple[str, ...] = ()
 
 
 def op_log(repo: Repository, *, limit: int | None = None) -> OpLogResult:
@@ -92,6 +97,7 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
         raise NegativeAnswer(f"operation {target.number} moved no name: {target.command}", hint="mlver gc --restore")
     before = with_joined(repo.operation(target.parent).view, target.number, repo.operations())
     before = with_redactions(repo, before, seen)
+    stays = staying(repo, target.number)
 
     def change(now: View) -> View:
         if now != seen:
@@ -100,7 +106,7 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
 
     head = transact(repo, f"undo {target.number}: {target.command}", change, reason=reason, undoes=id)
     with recorded():
-        result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before))
+        result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before), stays)
         settle_after(repo)
     return result
 

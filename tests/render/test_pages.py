@@ -282,8 +282,10 @@ def test_operations_say_what_they_moved() -> None:
         "               prod: nothing -> x\n"
         "… more (-n for how many)\n"
     )
-    assert page(ops.undo_page(UndoResult(promoted, second, ("prod: x -> nothing",)))) == (
-        f"took back {first.short} promote prod (cron, 2024-04-22 02:00Z)\n  prod: x -> nothing\n"
+    assert page(ops.undo_page(UndoResult(promoted, second, ("prod: x -> nothing",), ("push hub: it is there",)))) == (
+        f"took back {first.short} promote prod (cron, 2024-04-22 02:00Z)\n"
+        "  prod: x -> nothing\n"
+        "  stays: push hub: it is there\n"
     )
 
 

@@ -13,6 +13,7 @@ from mlver.objects.state import EVERYONE
 from mlver.repo.ledger import ledger_of
 from mlver.verbs.alert_stats import alert_stats
 from mlver.verbs.alerts import add_alert, list_alerts
+from mlver.verbs.branch import set_ref
 from mlver.verbs.deployed import deployed, ledger
 from mlver.verbs.fetch import fetch
 from mlver.verbs.log import log
@@ -20,6 +21,7 @@ from mlver.verbs.metrics import add_metrics, show_metrics
 from mlver.verbs.promote import promote, rollback
 from mlver.verbs.pull import pull
 from mlver.verbs.push import push
+from mlver.verbs.undo import undo
 from tests.kit import Bench
 from tests.sharing.kit import Team, ledger_ids, shared, sound
 
@@ -252,3 +254,25 @@ def test_what_was_changed_and_taken_back_goes_along_whole(team: Team) -> None:
     pull(ben.repo)
     sound(team.hub, ben.repo)
     assert (ben.root / "data/train.csv").read_text() == "id,x\n1,2\n2,4\n"
+
+
+def test_undo_says_that_what_was_pushed_or_came_from_others_stays(team: Team) -> None:
+    team.ana.write("data/train.csv", "id,x\n1,2\n2,4\n")
+    sent = team.ana.commit("other data")
+    push(team.ana.repo)
+    taken = undo(team.ana.repo)
+    number = team.ana.repo.operation(taken.operation).number - 1
+    assert taken.undone.command == "commit: other data"
+    assert taken.stays == (f"push origin (operation {number}): what was sent is there",)
+    assert team.hub.view.branches["main"] == sent
+    ben = team.clone("ben")
+    promote(ben.repo, "prod")
+    push(ben.repo)
+    set_ref(team.ana.repo, "tag", "mine")
+    fetch(team.ana.repo)
+    taken = undo(team.ana.repo)
+    assert taken.undone.command.startswith("tag mine")
+    assert [line.partition(": ")[2] for line in taken.stays] == ["stages that others moved are where they moved them"]
+    assert team.ana.repo.view.stages["prod"][EVERYONE].commit == sent
+    set_ref(team.ana.repo, "tag", "last")
+    assert undo(team.ana.repo).stays == ()

@@ -124,7 +124,9 @@ def test_the_log_is_read_also_where_gc_has_dropped_facts_that_were_undone(bench:
     assert told[1:3] == [("facts taken back, no longer here",), ("facts added, no longer here",)]
     with pytest.raises(Collected):
         undo(bench.repo, str(taken.operation))
-    assert undo(bench.repo).undone.command == "commit: v2"
+    last = undo(bench.repo)
+    assert last.undone.command == "commit: v2"
+    assert last.stays == ("gc (operation 5): what it removed is gone",)
 
 
 def test_production_follows_an_undo(night: tuple) -> None:

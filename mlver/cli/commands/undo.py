@@ -30,6 +30,7 @@ def undo(
 
     Branches, tags, HEAD and stages go back to where they were. Files of the work tree are not
     touched, commits are never lost. Undo is an operation too: naming it redoes what it took back.
+    What was pushed stays there, what gc dropped or redact removed stays gone; that is said.
     """
     from mlver.render.ops import undo_page
     from mlver.verbs.undo import undo
