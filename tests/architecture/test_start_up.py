@@ -11,11 +11,18 @@ import pytest
 
 HEAVY = {"pyarrow", "numpy", "pandas", "sklearn", "scipy", "joblib", "sqlite_utils", "duckdb", "obstore"}
 
-# Python imports this by itself when it starts; at the end it writes down what was imported.
+# Python imports this by itself when it starts; at the end, however it comes, it writes down what was imported.
 RECORDER = """\
 import atexit, os, sys
-_write, _path = open, os.environ["RECORD_MODULES"]
-atexit.register(lambda: _write(_path, "w").write("\\n".join(sorted(sys.modules))))
+_write, _path, _exit = open, os.environ["RECORD_MODULES"], os._exit
+def _record(code=0):
+    with _write(_path, "w") as file:
+        file.write("\\n".join(sorted(sys.modules)))
+def _end(code):
+    _record()
+    _exit(code)
+atexit.register(_record)
+os._exit = _end
 """
 
 
