@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlver.errors import Damaged, MlverError, OutcomeUnknown, UsageError
+from mlver.errors import Conflict, Damaged, MlverError, OutcomeUnknown, UsageError
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
 from mlver.repo.release_store import (
@@ -118,6 +118,9 @@ def settle(repo: Repository, progress: Progress | None = None) -> Settled:
                 moved += _follow(repo, slot)
             except MlverError as error:
                 problems[slot] = error
+    else:
+        for slot in _mismatches(repo, repo.refresh()).keys() - problems.keys():
+            problems[slot] = Conflict(f"{slot_name(*slot)} keeps being moved", hint="try again in a moment")
     return Settled(tuple(moved), tuple(problems.items()))
 
 

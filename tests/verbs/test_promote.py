@@ -282,6 +282,17 @@ def test_a_link_that_was_not_moved_is_moved_by_the_next_command(night: tuple) ->
     assert unsettled(clinic.repo) == () and served(link_of(clinic))["models/triage.joblib"] == b"the bad model"
 
 
+def test_a_link_that_others_keep_from_being_swapped_is_not_said_to_be(
+    night: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic, ids = night
+    monkeypatch.setattr("mlver.repo.releases.swap_link", lambda path, target, still: False)
+    with pytest.raises(OutcomeUnknown, match="keeps being moved"):
+        promote(clinic.repo, "prod", ids["v1"].hex())
+    monkeypatch.undo()
+    assert unsettled(clinic.repo) == ("prod",) and settle(clinic.repo).moved == (("prod", ""),)
+
+
 def test_releases_can_all_be_deleted_and_come_back(night: tuple) -> None:
     clinic, _ = night
     before = served(link_of(clinic))

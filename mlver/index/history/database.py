@@ -18,7 +18,7 @@ from mlver.index.history.ddl import schema_script
 from mlver.index.history.tables import SEARCH, TABLES, VERSION
 
 _T = TypeVar("_T")
-_PATIENCE = 60_000  # milliseconds; whoever holds the file is doing our work
+_PATIENCE = 10_000  # milliseconds; whoever holds the file is doing our work, unless it was stopped
 _INSERTS = {
     table.name: f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
     for table in TABLES
