@@ -112,13 +112,14 @@ class StoreSession:
 
         Collected when a pack that holds an object which was therefore not written has vanished meanwhile.
         """
+        made = self._writer is not None
         self._close_pack()
         self._end()
         for name in self._relied:
             if not self.store.storage.exists(pack_key(name)):
                 self.store.index.refresh()
                 raise Collected(f"pack {name} was removed while this was written", hint="run the command again")
-        if self._relied and not self._packs:  # else a new pack made the names of all of them durable
+        if self._relied and not made:  # else the new pack made the names of all of them durable
             self.store.storage.confirm(FOLDER)
         return tuple(self._packs)
 

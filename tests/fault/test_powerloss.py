@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mlver.index.locations import Locations
 from mlver.repo.repository import Repository
 from mlver.storage import durable
+from mlver.storage.faulty import FaultyStorage
+from mlver.storage.memory import MemoryStorage
+from mlver.store.object_store import ObjectStore
 from mlver.testing import Killed, faulty_calls
 from mlver.verbs.fsck import fsck
 from mlver.verbs.repair import repair
@@ -57,6 +61,23 @@ def test_what_was_done_already_is_made_durable_before_anybody_says_so() -> None:
 
 def test_an_index_that_knows_a_pack_too_early_does_no_harm_as_nobody_believes_it() -> None:
     assert _rounds(Defect(None, lambda: index_before_pack(believed=False)), twice=False).violations == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_packs_of_others_are_confirmed_where_no_pack_is_written_after_them(own: bool) -> None:
+    storage = FaultyStorage(MemoryStorage(), methods=("confirm",))
+    with ObjectStore(storage, Locations.open(None, storage)).session() as theirs:
+        theirs.put_bytes(b"theirs")
+        theirs.finish()
+    with ObjectStore(storage, Locations.open(None, storage)).session() as session:
+        session.full = 1
+        session.put_bytes(b"a pack of its own, closed at once")
+        session.put_bytes(b"theirs")
+        session.full = 1 << 20
+        if own:
+            session.put_bytes(b"one more")
+        session.finish()
+    assert storage.calls == ([] if own else ["confirm"])
 
 
 def test_a_write_that_goes_past_the_recorder_is_noticed(tmp_path: Path) -> None:
