@@ -70,15 +70,16 @@ def _printable(text: str) -> bool:
     return all(line.isprintable() for line in text.split("\n"))
 
 
-def run(folder: Path, words: list[str]) -> tuple[int, str]:
-    """Run a command line in this process; return its exit code and what it said on stderr."""
+def run(folder: Path, words: list[str], shown: io.BytesIO | None = None) -> tuple[int, str]:
+    """Run a command line in this process; return its exit code and what it said on stderr; `shown` takes the rest."""
     os.chdir(folder)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")), contextlib.redirect_stderr(said):
+    said, out = io.StringIO(), io.TextIOWrapper(shown or io.BytesIO(), "utf-8", write_through=True)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
         try:
             code = main(words)
         except SystemExit as error:
             code = int(error.code or 0)
+    out.detach()
     return code, said.getvalue()
 
 
