@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import tokenize
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -20,7 +21,9 @@ MAGIC: Final = b"\x93NUMPY"
 _BYTES: Final = 1 << 33  # of one array
 _HEADER: Final = 1 << 16
 _KEYS: Final = {"descr", "fortran_order", "shape"}
-_COMPLAINTS = (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError, OverflowError)
+_COMPLAINTS = (
+    ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError, OverflowError, tokenize.TokenError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,6 +20,10 @@ from mlver.kinds.tables.unpacking import most_of
 ZIP: Final = b"PK\x03\x04"
 ONLY: Final = "array"  # the name of the one array of a .npy file
 _MEMBERS: Final = 10_000
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 _BLOCK: Final = 1 << 20
 
 
@@ -48,7 +54,7 @@ def read_arrays(source: Source) -> ArrayUnits:
             raise Unreadable("not an array file: the first bytes are wrong")
         try:
             return _of_zip(stream, source.size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except _DAMAGED as error:
             raise Unreadable(f"damaged: {error}") from error
 
 

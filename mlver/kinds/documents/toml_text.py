@@ -46,6 +46,8 @@ def parse_ini(text: str) -> Value:
         raise Unreadable(f"line {error.lineno}: duplicate section [{error.section}]") from None
     except configparser.MissingSectionHeaderError as error:
         raise Unreadable(f"line {error.lineno}: not INI: text before the first section") from None
+    except AttributeError:  # what configparser stumbles into where a key without a value goes on
+        raise Unreadable("not INI: a line goes on where there is no value") from None
     except configparser.ParsingError as error:
         raise Unreadable(f"line {error.errors[0][0]}: not INI" if error.errors else "not INI") from None
     return {name: dict(parser.items(name)) for name in parser.sections()}
