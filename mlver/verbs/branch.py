@@ -69,10 +69,10 @@ def set_ref(repo: Repository, type: str, name: str, rev: str = "HEAD", *, force:
 
     def change(view: View) -> View:
         old = _refs(view, type).get(check_free(view, type, name))
+        if old == id:  # also when somebody was faster who wanted the same
+            return view
         if old != before:
             raise Conflict(f"{type} {name} was moved meanwhile", hint=f"mlver {type}")
-        if old == id:
-            return view
         if type == BRANCH and name == view.branch:
             raise Refused(f"HEAD is on branch {name}: moving it would not move the files", hint="mlver switch first")
         if old is not None and not force:

@@ -47,6 +47,11 @@ def test_writers_of_all_kinds_at_once_lose_nothing() -> None:
     assert wrong == [] and landed == 9
 
 
+def test_writers_who_do_the_very_same_at_the_same_second_take_nothing_from_each_other() -> None:
+    landed, wrong = writers.twins(3, 12)
+    assert wrong == [] and landed == 12
+
+
 def test_gc_without_grace_beside_writers_and_readers_takes_nothing_that_has_a_name() -> None:
     count, wrong = collectors.run(1.5, 2, 1, 1)
     assert [text for text in wrong if not text.startswith("no ")] == [] and count["commits"] + count["experiments"] > 0

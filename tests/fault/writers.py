@@ -2,6 +2,7 @@
 
     python -m tests.fault.writers [WRITERS] [COMMITS]        all of them commit
     python -m tests.fault.writers mix [WRITERS] [ROUNDS]     each commits, tags, notes and moves a stage of its own
+    python -m tests.fault.writers twins [WRITERS] [ROUNDS]   all do the very same in the same second
 
 Each writer is a process with a repository object of its own. Prints one line of JSON.
 """
@@ -14,10 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlver.api.repo import Repo
 from mlver.repo.repository import Repository
+from mlver.verbs.branch import set_ref
+from mlver.verbs.commit import commit
 from mlver.verbs.fsck import fsck
 from tests.fault.kills import is_sealed, sealed
 from tests.fault.processes import spawn, warmed
@@ -86,6 +90,38 @@ def run(work: Callable[[Path, str, int], list[str]], writers: int, count: int) -
             return len(line), wrong
 
 
+def twins(writers: int, rounds: int) -> tuple[int, list[str]]:
+    """Let all do the very same at once, again and again; return how many tags are there, and all that is wrong."""
+    with tempfile.TemporaryDirectory() as folder, warmed("tag v1"):
+        root, wrong = Path(folder), list[str]()
+        with Repository.init(root, actor="ana", clock=_still)[0] as repo:
+            commit(repo, "base", allow_empty=True)
+        for number in range(rounds):
+            start = time.monotonic() + 0.02
+
+            def same(name: str = f"t{number}", start: float = start) -> None:
+                with Repository.open(root, actor="ana", clock=_still) as repo:
+                    while time.monotonic() < start:
+                        pass
+                    set_ref(repo, "tag", name, "HEAD")
+
+            ended = [child.wait() for child in [spawn(same) for _ in range(writers)]]
+            wrong += [f"round {number}: {one.err}" for one in ended if one.code]
+        with Repository.open(root) as repo:
+            wrong += [f"fsck: {found.what}: {found.detail}" for found in fsck(repo).problems]
+            wrong += [f"{repo.state.operation.number} operations"] * (repo.state.operation.number != rounds + 1)
+            wrong += [f"{left} was left" for left in repo.storage.list("ops") if left not in _known(repo)]
+            return len(repo.view.tags), wrong
+
+
+def _known(repo: Repository) -> set[str]:
+    return {f"ops/{id}" for id, _ in repo.operations()}
+
+
+def _still() -> datetime:
+    return datetime(2024, 4, 22, 3, 7, tzinfo=UTC)
+
+
 def _judge(repo: Repository, said: dict[str, list[str]]) -> list[str]:
     """Look for every tag, note, metric and move that the writers made."""
     wrong, view = [], repo.view
@@ -110,13 +146,16 @@ def _judge(repo: Repository, said: dict[str, list[str]]) -> list[str]:
 def main(words: list[str]) -> int:
     """Run it; the exit code is 1 when anything was violated."""
     start = time.monotonic()
-    mix = words[:1] == ["mix"]
-    numbers = [int(word) for word in words[mix:]]
-    writers, count = numbers[0] if numbers else 16, numbers[1] if len(numbers) > 1 else (12 if mix else 100)
-    landed, wrong = run(mixture if mix else commits, writers, count)
+    which = words.pop(0) if words and not words[0].isdecimal() else "commits"
+    default = {"commits": [16, 100], "mix": [16, 12], "twins": [4, 500]}[which]
+    writers, count = [int(word) for word in words] + default[len(words) :]
+    if which == "twins":
+        landed, wrong = twins(writers, count)
+    else:
+        landed, wrong = run(mixture if which == "mix" else commits, writers, count)
     seconds = round(time.monotonic() - start)
-    rounds = writers * count
-    figures = {"campaign": "writers" + " mix" * mix, "writers": writers, "rounds": rounds, "landed": landed}
+    rounds = count if which == "twins" else writers * count
+    figures = {"campaign": f"writers, {which}", "writers": writers, "rounds": rounds, "landed": landed}
     print(json.dumps({**figures, "violations": len(wrong), "first": wrong[:5], "seed": SEED, "seconds": seconds}))
     return 1 if wrong else 0
 
