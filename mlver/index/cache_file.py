@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Schema = str | Callable[[], str]
-_PATIENCE = 5.0  # seconds to wait for another process that writes the cache
+_PATIENCE = 2.0  # seconds to wait for another process that writes the cache; it may have been stopped
 _SUFFIXES = ("", "-journal", "-wal", "-shm")
 # The file may come from anywhere, and may be thrown away: distrust it, and do not wait for the disk.
 _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA synchronous = OFF")
