@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlver.kinds import registry
-from mlver.kinds.base import Spec, Unreadable
+from mlver.kinds.base import CannotEdit, Spec, Unreadable
 from tests.kinds.byte_source import ByteSource
 
 
@@ -42,3 +42,12 @@ def test_a_member_that_lies_before_its_archive_is_unreadable() -> None:
 def test_ini_that_goes_on_where_there_is_no_value_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="not INI"):
         read("config", "config/c.ini", b"[a]\nb\n  c\n")
+
+
+def test_yaml_that_only_one_reader_takes_cannot_be_edited() -> None:
+    source = ByteSource("config/c.yaml", b"a: 1\nf:\n- 1\t- x: 2\n- 3\n")
+    kind = registry.get("config")
+    units = kind.units(source, Spec())
+    assert units.get("a") == 1
+    with pytest.raises(CannotEdit, match="do not agree"):
+        kind.edit(source, Spec(), {"a": 2})

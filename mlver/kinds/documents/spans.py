@@ -72,7 +72,10 @@ def yaml_node(text: str) -> Node:
     """Return the tree of a YAML document that is known to be right; CannotEdit where text and values part."""
     import yaml
 
-    events = list(yaml.parse(text, Loader=yaml.SafeLoader))
+    try:
+        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:  # the reader of values is libyaml, which takes a tab for a space
+        raise CannotEdit(f"readers of YAML do not agree on it: {getattr(error, 'problem', None) or error}") from None
     if any(isinstance(event, yaml.AliasEvent) for event in events):
         raise CannotEdit("it repeats values by anchors (&, *)")
     if sum(isinstance(event, yaml.DocumentStartEvent) for event in events) != 1:
