@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+NOT_AT_ONCE = {"asyncio", "ssl", "http", "multiprocessing", "concurrent", "email", "xml", "unittest", "yaml", "tomlkit"}
 HEAVY = {"pyarrow", "numpy", "pandas", "sklearn", "scipy", "joblib", "sqlite_utils", "duckdb", "obstore"}
 
 # Python imports this by itself when it starts; at the end, however it comes, it writes down what was imported.
@@ -42,9 +43,15 @@ class Recorder:
         }
 
     def loaded_by(self, *arguments: str) -> set[str]:
+        return {name.split(".")[0] for name in self.modules_of(*arguments)}
+
+    def modules_of(self, *arguments: str) -> list[str]:
         self._report.unlink(missing_ok=True)
         self.run(*arguments)
-        return {name.split(".")[0] for name in self._report.read_text().splitlines()}
+        return self._report.read_text().splitlines()
+
+    def change(self, path: str, text: str) -> None:
+        (self._work_tree / path).write_text(text)
 
     def run(self, *arguments: str) -> None:
         done = subprocess.run(
@@ -111,3 +118,33 @@ def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Re
     words = [word.replace("\t", " ") for word in command.split(" ")]
     in_repository.run("-m", "mlver", *words)
     assert in_repository.loaded_by("-m", "mlver", *words) & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "most", "most_of_all"),
+    [  # docs/design/startup.md: what a command loads is what it costs
+        ("--version", 4, 110),
+        ("--json status", 128, 350),
+        ("--json log", 105, 300),
+        ("log", 105, 345),
+        ("--json deployed", 110, 330),
+        ("--json rollback prod --dry-run --reason slow", 180, 440),
+    ],
+)
+def test_a_command_loads_no_more_than_it_did(live: Recorder, command: str, most: int, most_of_all: int) -> None:
+    modules = live.modules_of("-m", "mlver", *command.split())
+    top = {name.split(".")[0] for name in modules}
+    assert len([name for name in modules if name.split(".")[0] == "mlver"]) <= most
+    assert len(modules) <= most_of_all
+    assert top & (HEAVY | NOT_AT_ONCE) == set()
+    assert "rich" not in top or "--json" not in command
+
+
+@pytest.fixture(scope="module")
+def live(in_repository: Recorder) -> Recorder:
+    """After two promotions, so that there is something to go back to."""
+    in_repository.run("-m", "mlver", "promote", "prod")
+    in_repository.change("rules/rules.json", '[{"id": "R1", "then": "drop"}]\n')
+    in_repository.run("-m", "mlver", "commit", "-m", "second")
+    in_repository.run("-m", "mlver", "promote", "prod")
+    return in_repository
