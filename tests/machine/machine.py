@@ -149,9 +149,21 @@ class Machine(RuleBasedStateMachine):
         else:
             self.steps.lose_caches(who, seed, how)
 
-    @rule(who=WHO, how=st.sampled_from(("push", "fetch", "pull")), kill=KILL)
+    @rule(who=WHO, how=st.sampled_from(("push", "push", "fetch", "pull", "ours", "theirs")), kill=KILL)
     def share(self, who: str, how: str, kill: int | None) -> None:
-        getattr(self.steps, how)(who, kill)
+        if how in ("ours", "theirs"):
+            self.steps.fetch(who, kill, how)
+        else:
+            getattr(self.steps, how)(who, kill)
+
+    @rule(who=WHO, slot=SLOT, sides=st.lists(WHO, min_size=2, max_size=4), choice=st.sampled_from(("ours", "theirs")))
+    def meet(self, who: str, slot: Slot, sides: list[str], choice: str) -> None:
+        """Both move a stage and push; who comes second has to choose."""
+        for one in sides:
+            self.steps.promote(one, slot, len(sides), 100, None)
+            self.steps.push(one, None)
+        self.steps.fetch(who, None, choice)
+        self.steps.push(who, None)
 
     @rule(who=WHO, slot=SLOT, back=st.none() | st.integers(0, 400))
     def ask(self, who: str, slot: Slot, back: int | None) -> None:

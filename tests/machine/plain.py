@@ -17,6 +17,7 @@ Id = Any  # of a commit or an operation, as mlver names it
 Slot = tuple[str, str]  # stage and scope
 NEW = "the commit that is being made"
 NEW_LOG = "the fact log with what is being added"
+SAID = "a reason that mlver writes itself"
 ORIGIN = "origin"
 
 
@@ -242,8 +243,13 @@ class Copy:
                 return now
         return None
 
-    def join(self, other: Copy) -> tuple[dict[Slot, list[Move]], dict[Slot, Live | None], list[Slot]]:
-        """Return the lines that taking over another's moves changes, what serves these slots, and the conflicts."""
+    def join(
+        self, other: Copy, side: str | None = None
+    ) -> tuple[dict[Slot, list[Move]], dict[Slot, Live | None], list[Slot]]:
+        """Return the lines that taking over another's moves changes, what serves these slots, and the conflicts.
+
+        With a `side`, `ours` or `theirs`, conflicts are decided for that one, by one more promotion.
+        """
         lines: dict[Slot, list[Move]] = {}
         lives: dict[Slot, Live | None] = {}
         conflicts: list[Slot] = []
@@ -255,12 +261,16 @@ class Copy:
             ends = [line[-1].live.commit if line and line[-1].live else None for line in (ours, theirs)]
             if not mine <= new and ends[0] != ends[1]:
                 conflicts.append(slot)
-                continue
+                if side is None:
+                    continue
             known = {move.operation: move for move in (*ours, *theirs)}
             line = sorted(known.values(), key=lambda move: move.time)
             if mine <= new:
                 line = theirs
             lines[slot], lives[slot] = list(line), line[-1].live
+            if slot in conflicts:
+                kept = (ours if side == "ours" else theirs)[-1].live
+                lives[slot] = replace(kept, action="promote", reason=SAID) if kept is not None else None
         return lines, lives, conflicts
 
     # -- what is kept --------------------------------------------------------------------------

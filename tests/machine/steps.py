@@ -357,10 +357,13 @@ class Steps:
         self.world.follow(side, verbs.remembered(side.copy, hub.copy), error)
         compare.facts(hub.copy, hub.repo.repository)
 
-    def fetch(self, who: str, kill: int | None) -> None:
-        side, hub = self.side(who, "fetch"), self.world.sides[HUB]
-        plan = verbs.fetch(side.copy, hub.copy)
-        self._do(side, lambda repo: repo.fetch(), plan, kill)
+    def fetch(self, who: str, kill: int | None, choice: str | None = None) -> None:
+        """With a `choice`, `ours` or `theirs`, stages that were moved on both sides are decided."""
+        side, hub = self.side(who, "fetch" if choice is None else f"fetch, {choice}"), self.world.sides[HUB]
+        plan = verbs.fetch(side.copy, hub.copy, choice)
+        conflicts = side.copy.join(hub.copy)[2] if choice is not None else []
+        names = tuple(f"{stage}{'/' if scope else ''}{scope}={choice}" for stage, scope in conflicts)
+        self._do(side, lambda repo: repo.fetch(stages=names), plan, kill)
 
     def pull(self, who: str, kill: int | None) -> None:
         """A fetch and a merge: two plans, one after the other."""

@@ -286,10 +286,10 @@ def undo(copy: Copy, number: int | None, gone: frozenset[Id]) -> Plan:
     return Plan([Change(before, undoes=number)])
 
 
-def fetch(copy: Copy, hub: Copy) -> Plan:
-    """Bring here what is new on the other side; a stage that was moved on both stays as it is."""
+def fetch(copy: Copy, hub: Copy, side: str | None = None) -> Plan:
+    """Bring here what is new on the other side; a stage moved on both stays as it is, or is as a `side` has it."""
     view, there = copy.view, hub.view
-    lines, lives, _ = copy.join(hub)
+    lines, lives, _ = copy.join(hub, side)
     stages = {slot: live for slot, live in view.stages.items() if slot not in lives}
     stages |= {slot: live for slot, live in lives.items() if live is not None}
     after = replace(

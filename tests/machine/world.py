@@ -22,7 +22,7 @@ from mlver.testing import Killed, faulty_calls
 from tests.kit import Ticking
 from tests.machine import compare
 from tests.machine.files import PATHS, Merged, content
-from tests.machine.plain import NEW, NEW_LOG, Change, Copy, Id, Made, Op, Plan, View
+from tests.machine.plain import NEW, NEW_LOG, SAID, Change, Copy, Id, Live, Made, Op, Plan, View
 
 _ENVIRONMENT = Environment("3.11", "CPython", "Linux")
 PEOPLE = ("ana", "ben")
@@ -182,6 +182,8 @@ class World:
             id = seen.head if view.head == NEW else _new_in_stages(view, seen)
             self._made(side, id, change.new)
             view = _renamed(view, id)
+        if any(live.reason == SAID for live in view.stages.values()):
+            view = replace(view, stages={slot: _said(slot, live, seen) for slot, live in view.stages.items()})
         if view.log in (NEW_LOG, "joined"):
             view = replace(view, log=seen.facts)
         if view.merging is not None and seen.merging is not None:
@@ -235,6 +237,12 @@ def _since(side: Side) -> list[tuple[Any, Operation]]:
 def _new_in_stages(view: View, seen: RealView) -> Id:
     stage, scope = next(slot for slot, live in view.stages.items() if live.commit == NEW)
     return seen.stages[stage][scope].commit
+
+
+def _said(slot: tuple[str, str], live: Live, seen: RealView) -> Live:
+    """Return what serves a slot with the reason that mlver wrote."""
+    real = seen.stages.get(slot[0], {}).get(slot[1])
+    return replace(live, reason=real.reason) if live.reason == SAID and real is not None else live
 
 
 def _renamed(view: View, id: Id) -> View:
