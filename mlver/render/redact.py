@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlver.render.lineage import affected_lines, served_lines
 from mlver.render.lines import Columns, Part, command_line, indented, line, paragraphs, whole
-from mlver.render.values import day, many, size
+from mlver.render.values import day, many, size, who
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -91,7 +91,7 @@ def _verdict(result: RedactResult) -> list[RenderableType]:
     more = f" ({', '.join(rest)})" if rest else ""
     found: list[RenderableType] = [line((what, "quiet" if result.dry_run else "good"), more, wrap=True)]
     if result.operation is not None:
-        by = f", by {result.by}: {result.why}"
+        by = f", by {who(result.by)}: {result.why}"
         found.append(line(("operation ", "quiet"), (result.operation.short, "id"), by, wrap=True))
     return found
 
@@ -107,7 +107,7 @@ def _redaction(one: Redaction) -> list[Part | None]:
     what = f"{many(one.rows, 'row')} of " if one.replacement else ""
     still: Part = ("still here", "bad") if one.here else ""
     where = f"{what}{', '.join(one.paths)}"
-    return [(one.blob.short, "id"), (day(one.at), "quiet"), where, f"{one.by}: {one.why}", still]
+    return [(one.blob.short, "id"), (day(one.at), "quiet"), where, f"{who(one.by)}: {one.why}", still]
 
 
 def finish_page(result: FinishResult) -> RenderableType:

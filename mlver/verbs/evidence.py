@@ -10,13 +10,14 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from mlver.errors import Damaged, Refused, UsageError
+from mlver.errors import Damaged, Redacted, Refused, UsageError
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.state import Fact, Move
 from mlver.objects.time import format_time, parse_when
 from mlver.repo.ledger import ledger_of
 from mlver.repo.move_log import recorded_moves
 from mlver.repo.moves import slot_of
+from mlver.repo.redaction_facts import notices
 from mlver.repo.repository import Repository
 from mlver.storage import durable
 from mlver.storage.looking import exists
@@ -107,6 +108,8 @@ def collect(repo: Repository, rev: str, at: datetime | None = None, *, with_file
             hint="a stage or branch with --at names what it was then: mlver evidence prod --at TIME",
         )
     files = tuple(repo.snapshot(id).artifacts.values())
+    if gone := notices(repo, [(file.path, file.id) for file in files]):
+        raise Redacted(f"{id.short} is not what it was: {gone[0]}", hint="mlver verify says what is left to trust")
     return Dossier(
         asked=_base(rev),
         at=moment,

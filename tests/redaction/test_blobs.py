@@ -278,3 +278,20 @@ def test_all_other_objects_read_byte_for_byte(
             assert repo.store.get(blob) == data
     assert others.items() <= everything(repo).items()
     assert sound(repo) and finish_redactions(repo).blobs == 0
+
+
+def test_questions_about_history_pass_over_what_is_gone(bench: Bench) -> None:
+    repo = bench.repo
+    bench.write("metrics.json", {"recall": 0.875})
+    bench.write("rules/rules.json", [{"id": "R1", "then": "refer", "why": "secret-reason"}])
+    bench.commit("four")
+    bench.write("metrics.json", {"recall": 0.9})
+    bench.write("rules/rules.json", [{"id": "R1", "then": "refer"}])
+    bench.commit("five")
+    assert query(repo, "SELECT count(*) AS n FROM texts WHERE text LIKE '%secret-reason%'").rows[0]["n"] == 1
+    redact(repo, ["metrics.json@HEAD~1", "rules/rules.json@HEAD~1"], "wrong")
+    assert holds(bench.root / ".mlver", b"secret-reason") == []
+    assert query(repo, "SELECT count(*) AS n FROM commits").rows[0]["n"] == 4
+    assert query(repo, "SELECT count(*) AS n FROM texts WHERE text LIKE '%secret-reason%'").rows[0]["n"] == 0
+    assert query(repo, "SELECT * FROM units_changed").rows
+    assert holds(bench.root / ".mlver", b"secret-reason") == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from mlver.errors import UsageError
+from mlver.errors import Redacted, UsageError
 from mlver.index.history.database import HistoryIndex
 from mlver.kinds import registry
 from mlver.kinds.base import Spec, Units, Unreadable, Value, short_json
@@ -57,7 +57,13 @@ class Versions:
 
     def source(self, path: str, id: BlobId, size: int) -> BlobSource:
         """Return the bytes of a version."""
-        return BlobSource(path, size, lambda: self._repo.store.open_blob(id))
+        return BlobSource(path, size, lambda: self._opened(id))
+
+    def _opened(self, id: BlobId) -> BinaryIO:
+        try:
+            return self._repo.store.open_blob(id)
+        except Redacted as error:
+            raise Unreadable(error.message) from None
 
     def _settings(self, tree: TreeId) -> BlobId | None:
         entries = read_tree(self._repo.store, tree).entries
@@ -68,7 +74,7 @@ class Versions:
             assert settings is not None
             try:
                 self._projects[settings] = parse_project(self._repo.store.get(settings), PROJECT_FILE)
-            except UsageError:
+            except (UsageError, Redacted):
                 self._projects[settings] = Project()
         return self._projects[settings]
 
