@@ -44,6 +44,7 @@ def _nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         patch.setenv("COLUMNS", "80")
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each process would compile all of mlver anew: 0.3 s
         for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # small models: several threads only wait
             patch.setenv(threads, "1")
         yield
