@@ -12,14 +12,13 @@ from mlver.objects.commit import Commit, Derivation, Environment, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch, View
 from mlver.repo.recorded import check_named, check_paths
-from mlver.repo.snapshot import read_tree
+from mlver.repo.snapshot import read_tree, repeats
 from mlver.store.frames import LIST, TYPES, type_of
 from mlver.store.object_store import ObjectStore, StoreReport
 
 _T = TypeVar("_T")
 _BLOB, _LIST, _COMMIT = TYPES["blob"], TYPES[LIST], TYPES["commit"]
 MISSING = "is missing"
-_LISTED = 200_000  # artifacts of one folder; more than that no people made
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class Harm:
         self._seen: set[CommitId] = set()
         self._labels: dict[CommitId, str] = {}
         self._trees: dict[TreeId, _Below] = {}
+        self._listed: dict[TreeId, int] = {}  # entries below a folder, counted as often as they are listed
+        self._stored = 0
         self._blobs: dict[BlobId, tuple[int, tuple[ObjectId, ...]]] = {}
         self._facts: set[FactBatchId] = set()
 
@@ -170,6 +171,12 @@ class Harm:
         folders = [(e.name, TreeId(e.id)) for e in tree.entries if isinstance(e.id, TreeId)]
         if waiting := [below for _, below in folders if below not in self._trees]:
             return waiting
+        self._stored += 1 + len(tree.entries)
+        self._listed[id] = listed = 1 + len(tree.entries) + sum(self._listed.get(below, 0) for _, below in folders)
+        if repeats(listed, self._stored):
+            self._trees[id], self._listed[id] = (("", id, (id,)),), 0
+            self._explain(id, f"repeats: few entries stand for {listed}")
+            return []
         found: list[_One] = [] if self.stored(id) else [("", id, (id,))]  # readable all the same: from the trash
         for name, below in folders:
             found += [(f"{name}/{path}", wanted, lost) for path, wanted, lost in self._trees[below]]
@@ -181,7 +188,7 @@ class Harm:
                 elif size != entry.size:
                     self.why[id] = "says a wrong size"
                     found.append((entry.name, entry.id, (id,)))
-        self._trees[id] = tuple(found[:_LISTED])
+        self._trees[id] = tuple(found)
         return []
 
     def _blob(self, blob: BlobId) -> tuple[int, tuple[ObjectId, ...]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from mlver.errors import Damaged, Refused
+from mlver.errors import Damaged, LocalIO, Refused
 from mlver.objects.tree import EXECUTABLE, LINK
 from mlver.repo.names import check_path
 from mlver.repo.snapshot import Artifact
@@ -40,6 +41,8 @@ def write_artifacts(
     total, done = sum(artifact.size for artifact in artifacts), 0
     with Beneath(folder, sync=sync) as root:
         refuse_twins(root, [check_path(artifact.path) for artifact in artifacts])
+        if total > root.free():
+            _refuse_without_room(store, artifacts, root)
         for artifact in artifacts:
             if artifact.type == LINK:
                 root.link(artifact.path, link_target(store, artifact))
@@ -49,6 +52,20 @@ def write_artifacts(
             if progress:
                 progress(done, total, artifact.path)
     return done
+
+
+def _refuse_without_room(store: ObjectStore, artifacts: Collection[Artifact], root: Beneath) -> None:
+    """Raise LocalIO when the disk cannot hold the files, each beside the one it replaces. Nothing is written yet."""
+    free, taken = root.free(), 0
+    for artifact in artifacts:
+        taken += store.blob_size(artifact.id)  # what a tree says of it may be wrong
+        if taken > free:
+            raise LocalIO(
+                f"cannot write {durable.show(artifact.path)}: {taken} bytes are needed and {free} are free",
+                hint="make room, or restore less",
+            )
+        if (seen := root.look(artifact.path)) and seen[0] == artifact.path and stat.S_ISREG(seen[1].st_mode):
+            taken -= seen[1].st_size
 
 
 def _ticker(progress: Progress | None, base: int, total: int, path: str) -> Callable[[int], None] | None:

@@ -183,6 +183,11 @@ def walk_tree(store: ObjectStore, root: TreeId) -> Iterator[tuple[str, Entry]]:
                 yield prefix + entry.name, entry
 
 
+def repeats(listed: int, stored: int) -> bool:
+    """Whether so many entries, listed in a walk, come of so few stored ones that nobody made them by hand."""
+    return listed > _LISTED and listed > _REPEATED * stored
+
+
 class Visits:
     """Tells a tree that people made from one that a few bytes blow up: by depth, and by how often folders repeat."""
 
@@ -196,7 +201,7 @@ class Visits:
         if id not in self._seen:
             self._seen.add(id)
             self._stored += 1 + entries
-        if self._listed > _LISTED and self._listed > _REPEATED * self._stored:
+        if repeats(self._listed, self._stored):
             raise Damaged(f"tree {id.short} repeats: {self._stored} entries stand for {self._listed} and more")
         if prefix.count("/") >= MAX_DEPTH or len(prefix) > MAX_PATH:
             raise Damaged(f"tree {id.short} lies deeper than any folder may: {prefix[:80]}")

@@ -94,6 +94,14 @@ class Beneath:
         except OSError as error:
             raise local_io(error, self.root / path, "list") from error
 
+    def free(self) -> int:
+        """Return how many bytes there is room for, as the file system says."""
+        try:
+            found = os.fstatvfs(self._root)
+        except OSError as error:
+            raise local_io(error, self.root, "read") from error
+        return found.f_bavail * found.f_frsize
+
     def new_file(self, path: str) -> tuple[NewFile, Path]:
         """Begin the file `path`, its parents made; return it with the path to commit it under."""
         full = self.root / path

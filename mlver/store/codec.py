@@ -16,6 +16,8 @@ _SAMPLE = 4096
 _SAMPLED_ABOVE = 16 << 10  # shorter payloads are compressed whole, to see
 _SMALLEST = 64
 _WINDOW = 1 << 27  # the largest window a reader needs for 128 MiB
+_AMPLE = 4 << 20  # bytes; below that nothing can hurt
+_RATIO = 200  # what names objects by their hashes is nowhere near; what is made of blanks is far beyond
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -35,7 +37,7 @@ def compress(data: Bytes) -> tuple[int, Bytes]:
     if length > _SAMPLED_ABOVE and len(zstd.compress(data[:_SAMPLE])) > _SAMPLE - _SAMPLE // 16:
         return RAW, data
     packed = zstd.compress(data)
-    if len(packed) > length - length // 16:
+    if len(packed) > length - length // 16 or _blown_up(len(packed), length):
         return RAW, data
     if decompress(packed, length) != data:
         raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
@@ -53,6 +55,8 @@ def decompress(payload: Bytes, raw: int) -> bytes:
     """Return exactly `raw` bytes out of one zstd frame; Damaged otherwise. Never allocates more."""
     import zstandard
 
+    if _blown_up(len(payload), raw):
+        raise Damaged(f"compressed payload of {len(payload)} bytes says it holds {raw}")
     try:
         if zstandard.frame_content_size(payload) != raw:
             raise Damaged("compressed payload declares another length")
@@ -77,6 +81,11 @@ def unfold(data: bytes, most: int) -> bytes:
     if not 0 <= declared <= most:
         raise Damaged("compressed bytes declare no length, or too large a one")
     return decompress(data, declared)
+
+
+def _blown_up(packed: int, raw: int) -> bool:
+    """Whether so few bytes stand for so many that no mlver packed them: it stores such payloads as they are."""
+    return raw > _AMPLE and raw > _RATIO * packed
 
 
 def _compressor() -> ZstdCompressor:

@@ -221,3 +221,23 @@ def test_names_that_differ_after_folding_are_never_twins(names: list[str]) -> No
     pair = _twins(paths, case=True, form=True)
     if pair:
         assert pair[0] != pair[1] and len({name.casefold().replace("e\u0301", "\u00e9") for name in pair}) <= 2
+
+
+def test_files_for_which_there_is_no_room_are_refused_before_one_is_written(
+    stored: Stored, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [stored.put(f"f{number}", bytes((number,)) * 1000) for number in range(5)]
+    monkeypatch.setattr(Beneath, "free", lambda root: 3500)
+    with pytest.raises(LocalIO, match="f3: 4000 bytes are needed and 3500 are free"):
+        write_artifacts(stored.store, files, out)
+    assert os.listdir(out) == []
+    for number in range(3):
+        (out / f"f{number}").write_bytes(bytes(900))  # they give their room back
+    write_artifacts(stored.store, files, out)
+    assert len(os.listdir(out)) == 5
+
+
+def test_a_size_that_lies_does_not_count(stored: Stored, out: Path) -> None:
+    honest = stored.put("f", b"x" * 1000)
+    write_artifacts(stored.store, [Artifact("f", BLOB, "file", honest.id, 1 << 60)], out)
+    assert (out / "f").read_bytes() == b"x" * 1000

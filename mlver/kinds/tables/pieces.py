@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Unreadable, Value
+from mlver.kinds.tables import arrow_bounds
 from mlver.kinds.tables.bounds import Bounds, Condition
 from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
 from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.parquet_bounds import refuse_unfolding
 from mlver.kinds.tables.read import checked, read_table, reasons, refuse_giants
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
 from mlver.kinds.tables.values import family
@@ -51,6 +53,7 @@ def pieces(source: Source, options: Mapping[str, Value], choose: Choose, rows: i
             yield from _parquet(stream, choose, rows)
             return
         if head.startswith(b"ARROW1"):
+            arrow_bounds.refuse_unfolding(stream)
             yield from _arrow(pa.ipc.open_file(pa.PythonFile(stream, mode="r")))
             return
         packed = is_packed(head)
@@ -87,6 +90,7 @@ def read_column(source: Source, number: int) -> Any:
 def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
+    refuse_unfolding(file, stream)
     empty = checked(file.schema_arrow.empty_table())
     condition, wanted = choose(empty.schema)
     known = file.schema_arrow.names

@@ -13,16 +13,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
+from mlver.kinds.tables import arrow_bounds
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
 from mlver.kinds.tables.nesting import refuse_deep_type
+from mlver.kinds.tables.parquet_bounds import refuse_unfolding
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
 from mlver.kinds.tables.values import refuse_twins
 
 _COMPLAINTS = (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, MemoryError, OverflowError)
 _BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".ipc"), "Arrow"), ((".orc",), "ORC"))
 _NO_READER: Final = (".avro", ".h5", ".hdf5")
-_CELLS: Final = 1 << 30  # so many are let through, whatever the size of the file
+_CELLS: Final = 1 << 23  # so many are let through, whatever the size of the file
 _CELLS_PER_BYTE: Final = 64
 _WORDS = 100  # characters of a library's complaint worth passing on
 
@@ -59,9 +61,12 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
     if head.startswith(b"PAR1"):
         file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
         refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
+        refuse_unfolding(file, stream)
         return file.read()
     if head.startswith(b"ORC"):
         return _orc(stream)
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        arrow_bounds.refuse_unfolding(stream)
     if head.startswith(b"ARROW1"):
         return pa.ipc.open_file(pa.PythonFile(stream, mode="r")).read_all()
     if head.startswith(b"\xff\xff\xff\xff"):

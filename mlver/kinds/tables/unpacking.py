@@ -12,7 +12,7 @@ import pyarrow as pa
 from mlver.kinds.base import Unreadable
 
 LIMIT: Final = 1 << 33  # bytes a file may unfold to
-FLOOR: Final = 1 << 28  # so much is let through whatever the ratio
+FLOOR: Final = 1 << 26  # so much is let through whatever the ratio
 RATIO: Final = 250  # beyond it a file may grow so many times; real tables grow 3 to 50 times
 _PIECE: Final = 1 << 22
 
@@ -51,22 +51,23 @@ def unpacked(stream: BinaryIO, head: bytes, size: int) -> bytes:
 def unpacking(stream: BinaryIO, head: bytes, size: int) -> Unpacking:
     """Return what is packed in `stream`, to be read piece by piece."""
     opened = next(opener for magic, opener in _OPENERS.items() if head.startswith(magic))
-    return Unpacking(opened(stream), size)
+    return Unpacking(opened(stream), stream, size)
 
 
 class Unpacking:
-    """Reads what is packed; Unreadable when it grows beyond all measure."""
+    """Reads what is packed; Unreadable when it grows beyond all measure, as soon as that shows."""
 
-    def __init__(self, inside: Any, size: int) -> None:
-        self._inside, self._size = inside, size
-        self._most, self._total = most_of(size), 0
+    def __init__(self, inside: Any, stream: BinaryIO, size: int) -> None:
+        self._inside, self._stream, self._size = inside, stream, size
+        self._total = 0
 
     def read(self, size: int) -> bytes:
         """Return about so many bytes; none at the end."""
         part = bytes(self._inside.read(size))
         self._total += len(part)
-        if self._total > self._most:
-            raise Unreadable(f"unpacks to more than {self._most >> 20} MiB, far more than its {self._size} bytes allow")
+        most = most_of(min(self._size, self._stream.tell()))
+        if self._total > most:
+            raise Unreadable(f"unpacks to more than {most >> 20} MiB, far more than its {self._size} bytes allow")
         return part
 
 
