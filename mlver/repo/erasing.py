@@ -20,7 +20,7 @@ from mlver.objects.ids import BlobId, FactBatchId, OperationId
 from mlver.objects.state import Fact, Operation
 from mlver.repo.condemning import QUARANTINE
 from mlver.repo.facts import append_facts
-from mlver.repo.generation import TRASH
+from mlver.repo.generation import TRASH, Trash
 from mlver.repo.head import Head
 from mlver.repo.holdings import Holdings
 from mlver.repo.release_store import names_on_disk, release_files, store_folder
@@ -29,7 +29,8 @@ from mlver.repo.transaction import next_operation, record
 from mlver.storage import durable
 from mlver.storage.temporary import sweep_dead
 from mlver.store.compact import Plan, Spoiled, carry_out, plan_without
-from mlver.store.pack import pack_key
+from mlver.store.pack import list_packs, pack_key
+from mlver.store.scan import load_rows
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -77,6 +78,7 @@ def erase(
         repo.refresh()
         seen = repo.state
         holdings = Holdings(repo)
+        _refuse_in_trash(repo, holdings, gone)
         plan = plan_without(holdings.packs, holdings.survivors(gone, list(map(BlobId.parse, also))))
         try:
             made, size = carry_out(repo.store, plan, lambda _: None) if plan.replaced else ((), 0)
@@ -89,6 +91,14 @@ def erase(
         freed = sum(pack.size for pack in plan.replaced) - size
         return Erased(repo.state.id, len(doomed), len(made), freed)
     raise Conflict("others keep changing the repository", hint="try again in a moment")
+
+
+def _refuse_in_trash(repo: Repository, holdings: Holdings, gone: Collection[BlobId]) -> None:
+    """Raise Damaged when something that is named lies in the trash alone: emptying that would be the end of it."""
+    trash = Trash(repo.storage)
+    spare = {row.id for name in list_packs(trash) for row in load_rows(trash, name)[1]}
+    if spare and (lost := holdings.absent(gone) & spare):
+        raise Damaged(f"{min(lost).hex()[:10]} is needed, and lies only in the trash", hint="mlver gc --restore")
 
 
 def _record(

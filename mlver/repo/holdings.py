@@ -14,7 +14,7 @@ from mlver.objects.commit import Commit, Derivation
 from mlver.objects.encoding import decode
 from mlver.objects.ids import BlobId, CommitId, FactBatchId, TreeId
 from mlver.objects.state import FactBatch
-from mlver.objects.tree import Tree
+from mlver.objects.tree import TREE, Tree
 from mlver.repo.facts import batches
 from mlver.repo.gc_roots import ids_in
 from mlver.store.compact import Key, Pack
@@ -99,6 +99,14 @@ class Holdings:
         """
         live = {(row.type, row.id) for pack in self.packs for row in pack.rows if row.type not in HELD}
         return live | self.keys({*self.named.difference(gone), *also})
+
+    def absent(self, gone: Collection[BlobId]) -> set[bytes]:
+        """Return what trees and commits name that is in no pack, but for the blobs `gone`."""
+        here = {row.id for pack in self.packs for row in pack.rows}
+        named: set[bytes] = {bytes(id) for id in self.named.difference(gone)}
+        named |= {bytes(entry.id) for tree in self.trees.values() for entry in tree.entries if entry.type == TREE}
+        named |= {bytes(id) for commit in self.commits.values() for id in (commit.tree, *commit.parents)}
+        return named - here
 
     # -- what names blobs ----------------------------------------------------------------------
 

@@ -186,6 +186,10 @@ class Known:
         self._head: FactBatchId | None = None
         self._found: dict[BlobId, Tombstone] = {}
 
+    def forget(self) -> None:
+        """Look it up again when it is asked for."""
+        self._head = None
+
     def __call__(self, newest: bool = False) -> dict[BlobId, Tombstone]:
         """Return what is redacted as of the view that was read last, or as of the newest."""
         from mlver.repo.head import read_head

@@ -6,7 +6,7 @@ object store. Only the swap of its head changes anything that others see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +62,9 @@ class Remote:
             self._redacted = {}  # while the log is read
             repo = self.seen_from
             mine = list(repo.redactions().values()) if repo is not None else []
-            known = fact_reach(repo, repo.view.facts) if repo is not None else frozenset[bytes]()
+            known: Container[bytes] = ()
+            with suppress(Damaged):  # of a log that is being mended
+                known = fact_reach(repo, repo.view.facts) if repo is not None else ()
             theirs: list[Tombstone] = []
             with suppress(MlverError):
                 theirs = tombstones_at(self.store, read_head(self.storage).operation.view.facts, known)

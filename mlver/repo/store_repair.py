@@ -153,7 +153,7 @@ class StoreRepair:
 
     def _fetch_blob(self, id: BlobId) -> None:
         blob, listed = (_BLOB, bytes(id)), (_LIST, bytes(id))
-        if self._is_whole(blob):
+        if self._is_whole(blob) or self._is_redacted(id):
             return
         if self._is_whole(listed):
             for chunk, _ in parse_list(bytes(self._read(listed))):
@@ -161,6 +161,10 @@ class StoreRepair:
                     self._take((_BLOB, bytes(chunk)))
         elif self._take(blob) is None:
             self._take_list(id)
+
+    def _is_redacted(self, id: BlobId) -> bool:
+        """Whether a blob was removed on purpose, here or where it could be copied from: it does not come back."""
+        return any(store.redacted(id) is not None for store in (self._store, *(one.store for one in self._sources)))
 
     def _take_list(self, id: BlobId) -> None:
         """Take a chunk list and its chunks. It is believed when the chunks together are the blob."""

@@ -107,6 +107,7 @@ class _Repair:
             headless = self._headless()
             if not headless and not self.dry_run:
                 settle_condemned(self.repo)
+            self.repo.redactions.forget()  # more of the fact log may be whole by now
             found = examine(self.repo, self.progress)
             wanted = [id for id in found.lost if id not in tried]
             if not wanted and not (found.store.damaged and number == 0):

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlver.errors import NegativeAnswer, Redacted, Refused, UnknownRevision, UsageError
+from mlver.errors import Damaged, NegativeAnswer, Redacted, Refused, UnknownRevision, UsageError
 from mlver.objects.ids import BlobId, CommitId
+from mlver.repo.generation import trash_key
 from mlver.repo.repository import Repository
+from mlver.store.pack import list_packs, pack_key
 from mlver.verbs.branch import delete_ref, set_ref
 from mlver.verbs.cat import cat
 from mlver.verbs.commit import commit
@@ -295,3 +297,19 @@ def test_questions_about_history_pass_over_what_is_gone(bench: Bench) -> None:
     assert query(repo, "SELECT count(*) AS n FROM texts WHERE text LIKE '%secret-reason%'").rows[0]["n"] == 0
     assert query(repo, "SELECT * FROM units_changed").rows
     assert holds(bench.root / ".mlver", b"secret-reason") == []
+
+
+def test_it_stops_where_something_needed_lies_in_the_trash_alone(bench: Bench) -> None:
+    repo = bench.repo
+    first = next(name for name in list_packs(repo.storage) if bytes(repo.resolve("HEAD~1")) in raw(repo, name))
+    repo.storage.move(pack_key(first), trash_key(1, first))
+    repo = bench.reopen()
+    with pytest.raises(Damaged, match="lies only in the trash"):
+        redact(repo, [f"{ENV}@HEAD"], "x")
+    restore_trash(repo)
+    redact(repo, [f"{ENV}@HEAD"], "x")
+    assert read(repo, "models/m.bin@HEAD~1") == noise(1, 200_000) and sound(repo)
+
+
+def raw(repo: Repository, name: str) -> bytes:
+    return repo.storage.read(pack_key(name))

@@ -116,3 +116,23 @@ def test_a_clone_of_either_side_has_what_is_left(bench: Bench, tmp_path: Path) -
         with Repository.open(tmp_path / name, actor="ben") as repo:
             assert sound(repo) and len(redactions(repo).redactions) == 2
             assert redactions(repo).unfinished is False
+
+
+def test_a_repair_of_the_fact_log_brings_no_bytes_back_either(bench: Bench, tmp_path: Path) -> None:
+    there = bare(bench, tmp_path)
+    redact(bench.repo, [ENV, BIG], "leak")
+    push(bench.repo, "origin")  # there, the bytes still are
+    packs = {path: path.stat().st_size for path in (bench.root / ".mlver/packs").iterdir()}
+    head = bytes(bench.repo.view.facts or b"")
+    hurt = next(path for path in packs if head in path.read_bytes())
+    bench.repo.close()
+    hurt.unlink()
+    for path in (bench.root / ".mlver/cache").iterdir():
+        path.unlink()
+    for path in (bench.root / ENV, bench.root / BIG):
+        path.unlink()
+    with Repository.open(bench.root, actor="ana", salvage=True) as repo:
+        repair(repo, there)
+    repo = bench.reopen()
+    assert len(redactions(repo).redactions) == 2 and sound(repo)
+    assert holds(bench.root, SECRET) == []
