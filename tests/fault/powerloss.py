@@ -65,10 +65,14 @@ class Bounds:
     known: Known
     next: Known
     act: Act | None
+    erased: tuple[bytes, ...] = ()
 
-    def wrong(self, here: Verdict, there: Verdict) -> list[str]:
-        """Return what must not be of the verdicts about the repository and about the hub."""
+    def wrong(self, tree: Tree, here: Verdict, there: Verdict) -> list[str]:
+        """Return what must not be of a state and of the verdicts about the repository and about the hub."""
         problems = [*here.problems, *there.problems]
+        for secret in self.erased:
+            found = [path for path, entry in tree.items() if path.startswith("repo/.mlver") and secret in entry[1]]
+            problems += [f"what was redacted is back in {path}" for path in found]
         for what, number, low, high in (
             ("head", here.number, self.known.head, self.next.head),
             ("head of the hub", there.number, self.known.hub, self.next.hub),
@@ -154,7 +158,7 @@ class Campaign:
         elif there not in self._there:
             self._lay_out(tree, number, "none")
             self._there[there] = self.judge.other()
-        return problems + bounds.wrong(here[-1], self._there[there])
+        return problems + bounds.wrong(tree, here[-1], self._there[there])
 
     def _lay_out(self, tree: Tree, number: int, how: str) -> None:
         caches = self.story.recorder.caches
@@ -182,7 +186,8 @@ def _bounds(story: Recording) -> Iterator[Bounds]:
     for event in events:
         at += event.what == "ack"
         before, after = known[at - 1] if at else _NONE, known[min(at, len(known) - 1)]
-        yield Bounds(before, after, acts.get(after.act) if at < len(known) else None)
+        erased = tuple(acts[one.act].erases for one in known[:at] if one.act in acts and acts[one.act].erases)
+        yield Bounds(before, after, acts.get(after.act) if at < len(known) else None, erased)
 
 
 @contextmanager

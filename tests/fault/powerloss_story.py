@@ -17,8 +17,9 @@ from unittest.mock import patch
 
 from blake3 import blake3
 
-from mlver.errors import MlverError
+from mlver.errors import MlverError, Redacted
 from mlver.objects.commit import Environment
+from mlver.objects.ids import BlobId
 from mlver.repo.releases import linked
 from mlver.repo.repository import Repository
 from mlver.storage import durable
@@ -31,6 +32,7 @@ from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote, rollback
 from mlver.verbs.push import push
+from mlver.verbs.redact import redact
 from mlver.verbs.remote import add_remote
 from mlver.verbs.repair import repair
 from mlver.verbs.switch import switch
@@ -41,6 +43,7 @@ SEED = 11
 STAGE = "prod"
 _rnd = random.Random(SEED)
 _NOISE = [_rnd.randbytes(9_000 + 3_000 * n) for n in range(4)]
+_SECRET = _rnd.randbytes(6_000)
 _TABLE = "id,age,label\n" + "".join(f"P{n},{n % 83},{n % 2}\n" for n in range(300))
 _ENVIRONMENT = Environment("3.11", "CPython", "Linux")
 Clock = Callable[[], datetime]
@@ -67,6 +70,7 @@ class Act:
     run: Callable[[Repository], object]
     before: dict[str, bytes] = field(default_factory=dict)
     hurt: bool = False  # before it a byte of a pack is flipped
+    erases: bytes = b""  # bytes that must not be found again once it is done
 
 
 def _files(impute: str, rule: str, model: bytes) -> dict[str, bytes]:
@@ -112,6 +116,10 @@ ACTS = (
     Act("fetch", fetch),
     Act("repair", lambda r: repair(r, "origin"), hurt=True),
     Act("promote once more", lambda r: promote(r, STAGE)),
+    Act("secret", lambda r: commit(r, "secret"), {"data/secret.bin": _SECRET}),
+    Act("no secret", lambda r: commit(r, "no secret"), {"data/secret.bin": b"none"}),
+    Act("promote without", lambda r: promote(r, STAGE)),
+    Act("redact", lambda r: redact(r, ["data/secret.bin@HEAD~1"], "erasure request 17"), erases=_SECRET[1000:1064]),
     Act("commit, the last", lambda r: commit(r, "fifth"), {"data/new.csv": b"id,x\n1,2\n3,4\n"}),
 )  # fmt: skip
 ACT = {act.name: act for act in ACTS}
@@ -299,8 +307,15 @@ def answers(repo: Repository) -> Answers:
         files = repo.snapshot(id).artifacts
         for artifact in files.values():
             if artifact.id.hex() not in blobs:
-                blobs[artifact.id.hex()] = blake3(repo.store.get(artifact.id)).hexdigest()
+                blobs[artifact.id.hex()] = _read(repo, artifact.id)
         seen[id.hex()] = value.message, {path: blobs[a.id.hex()] for path, a in files.items()}
     facts = [fact.body for fact in repo.facts.of()]
     live = {stage: linked(repo, stage, "") for stage in view.stages}
     return {"names": {name: id.hex() for name, id in named.items()}, "commits": seen, "facts": facts, "live": live}
+
+
+def _read(repo: Repository, id: BlobId) -> str:
+    try:
+        return blake3(repo.store.get(id)).hexdigest()
+    except Redacted as error:
+        return error.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from mlver.testing import Killed, faulty_calls
 from mlver.verbs.fsck import fsck
 from mlver.verbs.repair import repair
 from tests.fault.defects import DEFECTS, Defect, index_before_pack
-from tests.fault.powerloss import Tally, campaign
+from tests.fault.powerloss import Campaign, Tally, campaign, scratch
 from tests.fault.powerloss_broken import broken
 from tests.fault.powerloss_record import Recorder
-from tests.fault.powerloss_story import ACT, INIT, recording
+from tests.fault.powerloss_story import ACT, INIT, recording, tell
 from tests.gc.world import noise
 from tests.kit import Bench
 
@@ -57,6 +58,17 @@ def test_what_was_done_already_is_made_durable_before_anybody_says_so() -> None:
     """A promotion killed before its last two fsyncs, and given again: there is nothing to do, it says."""
     tally = broken(ROUNDS, only="fsync", of=[ACT["promote"]], first=18)
     assert tally.violations == [] and tally.broken > 3
+
+
+def test_what_was_redacted_does_not_come_back() -> None:
+    acts = [*ROUNDS, *(ACT[name] for name in ("secret", "no secret", "promote without", "redact"))]
+    with scratch() as world:
+        story = tell(world, [*acts, ACT["commit, the last"]])
+        redacted = next(n for n, e in enumerate(story.recorder.events) if e.what == "ack" and e.note.act == "redact")
+        tally = Campaign(story, world, 1, 9).run(12, first=redacted)
+        assert tally.violations == [] and tally.states > 50
+        story.acts["redact"] = replace(ACT["redact"], erases=b"repository format")  # which stays
+        assert Campaign(story, world, 1, 9).run(1, first=redacted, enough=1).violations
 
 
 def test_an_index_that_knows_a_pack_too_early_does_no_harm_as_nobody_believes_it() -> None:
