@@ -85,7 +85,7 @@ def run(work: Callable[[Path, str, int], list[str]], writers: int, count: int) -
                 wrong.append(f"{len(said)} answered, {len(set(said))} different, {len(line)} in the history")
             wrong += [f"fsck: {found.what}: {found.detail}" for found in fsck(repo).problems]
             wrong += [f"{path} is half" for path in root.glob("models/*.bin") if not is_sealed(path.read_bytes())]
-            if work is mixture:
+            if work is mixture and not wrong:
                 wrong += _judge(repo, {name: one.out.split() for name, one in ended.items()})
             return len(line), wrong
 
