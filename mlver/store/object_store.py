@@ -168,10 +168,13 @@ class ObjectStore:
             found += [(_LIST, bytes(id)), *((_BLOB, bytes(chunk)) for chunk, _ in chunks)]
         return found
 
-    def session(self) -> StoreSession:
-        """Return a context manager that collects new objects in a pack and publishes it in `finish()`."""
+    def session(self, *, rehearsed: bool = False) -> StoreSession:
+        """Return a context manager that collects new objects in a pack and publishes it in `finish()`.
+
+        What is only `rehearsed` is collected in memory, so that it can be on a disk that is read-only.
+        """
         self.renew()
-        return StoreSession(self)
+        return StoreSession(self, rehearsed=rehearsed)
 
     def renew(self) -> None:
         """Learn which packs gc has condemned by now: what lies in them alone counts as not there."""

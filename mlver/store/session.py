@@ -14,6 +14,8 @@ from mlver.objects.encoding import encode
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch
 from mlver.objects.tree import Tree
+from mlver.storage.base import Storage
+from mlver.storage.memory import MemoryStorage
 from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
 from mlver.store.pack import FOLDER, pack_key
@@ -43,7 +45,8 @@ class StoreSession:
     One thread at a time.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, rehearsed: bool = False) -> None:
+        self._place: Storage = MemoryStorage() if rehearsed else store.storage
         self.store = store
         self.objects = 0  # new objects so far
         self.written = 0  # bytes of finished packs
@@ -159,7 +162,7 @@ class StoreSession:
         if self._closed:
             raise LocalIO("the store session is closed")
         if self._writer is None:
-            self._writer = PackWriter(self.store.storage, self._pool, self.store.doomed)
+            self._writer = PackWriter(self._place, self._pool, self.store.doomed)
         self._writer.append(frame)
         self._seen.add(key)
         self.objects += 1

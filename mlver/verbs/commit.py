@@ -116,7 +116,7 @@ class _Commit:
         if merging is not None and self.paths:
             raise Refused(f"a {merging.action} is open and is committed as a whole", hint="mlver merge --continue")
         scan = self._scan()
-        with repo.store.session() as session:
+        with repo.store.session(rehearsed=dry_run) as session:
             after = self._snapshot(scan, session, dry_run)
             changes = tuple(file_changes(self.before, after))
             if merging is not None:

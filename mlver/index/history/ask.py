@@ -94,6 +94,10 @@ def ask(
     with closing(_reader(index)) as reader:
         return reader.guarded(_Guard(), work, seconds)
 
+_OF_THE_FILE = (
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+)  # fmt: skip
+
 
 class _Reader:
     """A connection that may read; its own one to the file, or the index's when that is in memory."""
@@ -111,8 +115,8 @@ class _Reader:
         try:
             return work(db)
         except sqlite3.Error as error:
-            if is_damage(error):
-                raise
+            if is_damage(error) or (self._own and _code(error) in _OF_THE_FILE):
+                raise  # `attempt` goes on without the file
             raise _complaint(error, guard, seconds) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise UsageError(f"query: {error}", hint=_HINT) from error
@@ -140,14 +144,18 @@ def _reader(index: HistoryIndex) -> _Reader:
 def _complaint(error: sqlite3.Error, guard: _Guard, seconds: float | None) -> MlverError:
     if guard.denied:
         return Refused(f"query: a question may only read, not {guard.denied}", hint="begin with SELECT or WITH")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code == sqlite3.SQLITE_INTERRUPT:
         return Refused(f"query: not answered within {seconds:g} s", hint="mlver query --timeout SECONDS")
-    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM):
+    if code in (*_OF_THE_FILE, sqlite3.SQLITE_NOMEM):
         return LocalIO(f"query: {error}")
     if code == sqlite3.SQLITE_READONLY:
         return Refused("query: a question may only read", hint="begin with SELECT or WITH")
     return UsageError(f"query: {_words(str(error))}", hint=_HINT)
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _words(text: str) -> str:
