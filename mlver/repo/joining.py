@@ -84,25 +84,36 @@ def _joined_line(ours: Sequence[Move], theirs: Sequence[Move]) -> tuple[Sequence
         return theirs, True
     if other <= mine:
         return ours, True
-    known = max((n for n, move in enumerate(theirs, 1) if identity(move) in mine), default=0)
-    new = [move for move in ours if identity(move) not in other]
-    line = [*theirs[:known], *_by_time(new, theirs[known:])]
     a, b = ours[-1].live, theirs[-1].live
-    return line, (a.commit if a else None) == (b.commit if b else None)
+    return _in_order(ours, theirs), (a.commit if a else None) == (b.commit if b else None)
 
 
-def _by_time(a: Sequence[Move], b: Sequence[Move]) -> list[Move]:
-    """Return two lines in order of time; each keeps its own order."""
+def _in_order(ours: Sequence[Move], theirs: Sequence[Move]) -> list[Move]:
+    """Return two lines as one: each keeps its own order, and between what both have they are in order of time."""
+    shared = {identity(move) for move in ours} & {identity(move) for move in theirs}
     line: list[Move] = []
+    done: set[object] = set()
     i = j = 0
-    while i < len(a) and j < len(b):
-        if (a[i].time, a[i].operation) <= (b[j].time, b[j].operation):
-            line.append(a[i])
+    while i < len(ours):
+        mine = ours[i]
+        if identity(mine) in done:
             i += 1
+            continue
+        other = theirs[j] if j < len(theirs) else None
+        if identity(mine) in shared:
+            take_mine = False  # theirs come first, up to the one that both have
+        elif other is None or identity(other) in shared:
+            take_mine = True  # ours has that one, too, but later
         else:
-            line.append(b[j])
+            take_mine = (mine.time, mine.operation) <= (other.time, other.operation)
+        if take_mine or other is None:
+            i += 1
+            line.append(mine)
+        else:
             j += 1
-    return [*line, *a[i:], *b[j:]]
+            line.append(other)
+            done.add(identity(other))
+    return [*line, *theirs[j:]]
 
 
 def _chosen(ours: Move, theirs: Move, choice: Choice) -> Live | None:

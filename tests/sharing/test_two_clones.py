@@ -276,3 +276,27 @@ def test_undo_says_that_what_was_pushed_or_came_from_others_stays(team: Team) ->
     assert team.ana.repo.view.stages["prod"][EVERYONE].commit == sent
     set_ref(team.ana.repo, "tag", "last")
     assert undo(team.ana.repo).stays == ()
+
+
+def test_joined_a_second_time_a_ledger_stays_in_the_order_in_which_things_happened(team: Team) -> None:
+    push(team.ana.repo)
+    ben = team.clone("ben")
+    first = team.ana.repo.view.head
+    promote(team.ana.repo, "prod")  # not sent yet when ben moves it
+    ben.write("config/pipeline.json", {"impute": "mean"})
+    second = ben.commit("mean")
+    promote(ben.repo, "prod")
+    push(ben.repo)
+    fetch(team.ana.repo, stages=("prod=ours",))
+    promote(ben.repo, "prod", str(first))
+    push(ben.repo)
+    between = ben.clock.moment
+    promote(ben.repo, "prod", str(second))
+    push(ben.repo)
+    fetch(team.ana.repo, stages=("prod=theirs",))
+    push(team.ana.repo)
+    pull(ben.repo)
+    for repo in (team.ana.repo, ben.repo, team.hub):
+        times = [entry.since for entry in ledger_of(repo, "prod")]
+        assert times == sorted(times) and len(times) == 6
+        assert deployed(repo, "prod", at=between).commit == first
