@@ -43,6 +43,7 @@ _LINES = (
     "merge side",
     "rollback prod --to HEAD",
     "undo",
+    "pull",
     "gc --grace 0",
     "status",
     "log",
@@ -143,14 +144,14 @@ def choose(world: World) -> Act:
     name = rnd.choice(
         ("commit",) * 6
         + ("promote", "rollback", "rollback", "note", "tag", "branch", "metrics", "alert", "undo", "push", "push")
-        + ("gc", "gc", "merge", "switch")
+        + ("gc", "gc", "merge", "switch", "pull")
     )
     tags = sorted(view.tags)
     if name == "commit":
         world.change()
         return Act(["-q", "commit", "-m", f"round {n}"], _head_is, (0, 1))
     if name == "merge" and "side" in view.branches:
-        return Act(["-q", "merge", "side" if view.branch == "main" else "main"], lambda *_: True, (0, 1, 3))
+        return Act(["-q", "merge", "side" if view.branch == "main" else "main"], lambda *_: True, (0, 1, 3, 4))
     if name == "switch" and "side" in view.branches:
         to = "side" if view.branch == "main" else "main"
         return Act(["-q", "switch", to], lambda world, _: world.view.branch == to, (0, 3))
@@ -164,7 +165,8 @@ def choose(world: World) -> Act:
         "metrics": Act(["-q", "metrics", "add", f"m{n}x=0.5"], _fact("metric", f"m{n}x")),
         "alert": Act(["-q", "alerts", "add", f"a{n}x"], _fact("alert", f"a{n}x")),
         "undo": Act(["-q", "undo"], lambda *_: True, (0, 1, 3)),
-        "push": Act(["-q", "push", "origin", "main"], _pushed, (0, 1, 3)),
+        "push": Act(["-q", "push", "origin", "main"], _pushed, (0, 1, 4)),  # 4: what was undone here was pushed
+        "pull": Act(["-q", "pull"], lambda *_: True, (0, 1, 3, 4)),
         "gc": Act(["-q", "gc", "--grace", "0"], lambda *_: True),
     }.get(name, Act(["-q", "tag", f"t{n}"], lambda world, _: f"t{n}" in world.view.tags))
 
@@ -245,7 +247,7 @@ class Kills:
         news = world.news()
         self.kept += said
         self.landed += len(news)
-        if len(news) > 1:
+        if len(news) > (2 if act.words[1] == "pull" else 1):  # a fetch, and a merge
             yield f"{len(news)} operations: {news}"
         if said and not act.done(world, ended):
             yield f"said {ended.out.strip()!r}, and it is not there"
