@@ -55,9 +55,7 @@ class Calls:
 
         return call
 
-    def count(
-        self, name: str, path: str, call: Callable[[], Any], short: Callable[[], Any] | None = None
-    ) -> Any:
+    def count(self, name: str, path: str, call: Callable[[], Any], short: Callable[[], Any] | None = None) -> Any:
         """Make one call, or break it. `short` does half of it, where that is possible."""
         if self.fired and self._fail is Killed:
             return self._die(name, call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -61,10 +62,11 @@ class Ground:
         for path in self.changed():  # a folder comes before what is in it
             here, there = self.place / path, self.template / path
             if here.is_dir() and not here.is_symlink():
-                if not there.is_dir():
-                    shutil.rmtree(here)
-                continue
-            here.unlink(missing_ok=True)
+                if there.is_dir():
+                    continue
+                shutil.rmtree(here)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                here.unlink()
             if there.is_symlink() or there.is_file():
                 here.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(there, here, follow_symlinks=False)

@@ -9,37 +9,30 @@ file but caches is the same.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
 from mlver.errors import MlverError
-from mlver.repo.head import read_head
-from mlver.repo.release_store import store_folder
-from mlver.repo.releases import linked, serves, settle, unsettled
-from mlver.repo.repository import Repository
 from mlver.storage.durable import TEMP_PREFIX
-from mlver.storage.local import LocalStorage
 from mlver.testing import Killed
 from mlver.verbs.fsck import fsck
 from tests.fault.calls import Fault, broken_calls
 from tests.fault.ground import Ground
+from tests.fault.looks import REPOSITORIES, Heads, files, heads, line_of, open_at, views, wrong_with
 from tests.fault.words import Act
-from tests.fault.world import NOW, Answer, build, say, still, tell
+from tests.fault.world import Answer, build, say, still, tell
 
 WRITING = ("open", "write", "fsync", "fchmod", "mkdir", "rename", "link", "symlink")
 UNSURE, DISK, REMOTE = 6, 7, 8
-_REPOSITORIES = {"repo": "repo/.mlver", "hub": "hub", "ben": "ben/.mlver", "new": "new/.mlver", "empty": "empty/.mlver"}
 _VARIES = re.compile(r"\d+ B written|\d+(\.\d+)? ms|\d+(\.\d+)? s\b|\.tmp-[0-9a-f]+|mlver-[a-z]+-\d+-\w+")
 _LINES = re.compile(r"(?:(?:hint|warning): [^\n]+\n)*mlver: [^\n]+\n(?:hint: [^\n]+\n)?")
-Heads = dict[str, str]
 Log = list[tuple[str, str]]
 
 
@@ -97,6 +90,10 @@ class Stage:
         self.place.rename(before)
         return Scene(name, act, Ground(before, self.place))
 
+    def forget(self) -> None:
+        """Make the next scene's world anew: somebody has spoilt this one."""
+        self._plain = None
+
 
 @contextmanager
 def stage() -> Iterator[Stage]:
@@ -120,7 +117,7 @@ class Scene:
         self.calls: Log = calls.log
         self.after, self.new = files(self.root), heads(self.root)
         self.seen = views(self.root, act.steps)
-        self.chain = {key: _line(self.root, key, self.old.get(key), new) for key, new in self.new.items()}
+        self.chain = {key: line_of(self.root, key, self.old.get(key), new) for key, new in self.new.items()}
         self.silent = self.old == self.new and self.before == self.after
         assert self.clean.code == act.ends, f"{name}: {self.clean}"
         ground.reset()
@@ -161,6 +158,57 @@ class Scene:
             round_.problems += verdict.again
         self.ground.reset()
         return round_
+
+    def play_as_it_is(self, what: str) -> Round:
+        """Give the command on what somebody has spoilt that it can do without: nothing may be otherwise."""
+        with self._scratch():
+            answer = self._say()
+        changed = [path for path in self.ground.changed() if "/cache" not in path]
+        round_ = Round(self.name, 0, what, answer)
+        if answer.code != self.act.ends:
+            round_.problems.append(f"exit {answer.code}")
+        elif plain(answer.out) != plain(self.clean.out):
+            round_.problems.append(f"another answer: {answer.out!r}")
+        if heads(self.root) != self.new or files(self.root) != self.after:
+            round_.problems.append(f"another state: {changed}")
+        self.ground.reset()
+        return round_
+
+    def play_without(self, room: AbstractContextManager[None], what: str) -> Round:
+        """Give the command while the disk has hardly any room; the judgement has it again."""
+        with room:
+            answer = self._say()
+        changed = self.ground.changed()
+        verdict = self._verdict(self.ground.digest(changed), {path.partition("/")[0] for path in changed})
+        round_ = Round(self.name, 0, what, answer, verdict.state, [*verdict.problems])
+        self._judge_words(round_, verdict, str(self.root / self.act.where), transient=False)
+        if answer.code != UNSURE:
+            round_.problems += [f"left behind: {n}" for n in changed if TEMP_PREFIX in n and "/trash/" not in n]
+        if answer.code != self.act.ends:
+            round_.problems += verdict.again
+        self.ground.reset()
+        return round_
+
+    def play_sealed(self, what: str, *, reads: bool) -> Round:
+        """Give the command where nothing can be written: what `reads` gives its answer, all else is refused.
+
+        Where nothing was left to be written, all is well too.
+        """
+        answer = self._say()
+        round_ = Round(self.name, 0, what, answer)
+        refused = {DISK, REMOTE} if self.act.words[0] == "push" else {DISK}
+        if answer.code not in ({self.act.ends} if reads else {*refused, *self.act.also} | self._idle()):
+            round_.problems.append(f"exit {answer.code}")
+        elif reads and not self.act.free and plain(answer.out) != plain(self.clean.out):
+            round_.problems.append(f"another answer: {answer.out!r}")
+        if answer.code in refused and not _LINES.fullmatch(answer.err):
+            round_.problems.append(f"not one line: {answer.err!r}")
+        if "unexpected error" in answer.err or "Traceback" in answer.err:
+            round_.problems.append("a bug was shown")
+        return round_
+
+    def _idle(self) -> set[int]:
+        return {self.act.ends} if self.silent or self.act.free else set()
 
     def _say(self) -> Answer:
         return say(self.root / self.act.where, *self.act.words)
@@ -230,10 +278,10 @@ class Scene:
         return self._known_before
 
     def _look_at(self, found: Heads, touched: set[str]) -> Iterator[str]:
-        for name, at in _REPOSITORIES.items():
+        for name, at in REPOSITORIES.items():
             if name in found and name in touched:
                 try:
-                    yield from (f"{name}: {problem}" for problem in _judge_store(self.root / at.partition("/")[0]))
+                    yield from (f"{name}: {problem}" for problem in wrong_with(self.root / at.partition("/")[0]))
                 except MlverError as error:
                     yield f"{name}: unusable: {error.message}"
 
@@ -252,90 +300,12 @@ class Scene:
             yield "again: not the new state"
         if files(self.root) != self.after:
             yield "again: not the new files"
-        for name, at in _REPOSITORIES.items():
+        for name, at in REPOSITORIES.items():
             if (self.root / at).exists() and name in self.new and name in touched:
                 with open_at(self.root / at.partition("/")[0]) as repo:
                     yield from (f"fsck, again: {name}: {p.what}: {p.detail}" for p in fsck(repo).problems)
 
 
-def open_at(root: Path) -> Repository:
-    """Open a repository as ana, at a moment that never changes."""
-    return Repository.open(root, actor="ana", clock=lambda: NOW)
-
-
 def plain(text: str) -> str:
     """Return what was said without what is different each time."""
     return _VARIES.sub("…", text)
-
-
-def files(root: Path) -> dict[str, bytes]:
-    """Return what is outside of repositories, and their settings: every file's bytes by path, of a link its target."""
-    found = {}
-    for folder, folders, names in os.walk(root):
-        if folder == str(root / "hub"):
-            folders.clear()
-        if folder.endswith("/.mlver"):
-            folders.clear()
-            names = ["config.toml"] if {"config.toml", "format"} <= {*names} else []
-        for name in names + [name for name in folders if os.path.islink(os.path.join(folder, name))]:
-            path = Path(folder, name)
-            if not name.startswith(TEMP_PREFIX):
-                data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
-                found[path.relative_to(root).as_posix()] = data
-    return {path: data for path, data in found.items() if not path.startswith("hub/") or path == "hub/config.toml"}
-
-
-def heads(root: Path, say: Callable[[str], None] | None = None) -> Heads:
-    """Return the id of the newest operation of each repository that there is."""
-    found = {}
-    for name, at in _REPOSITORIES.items():
-        if (root / at / "format").exists():
-            try:
-                found[name] = str(read_head(LocalStorage(root / at)).id)
-            except MlverError as error:
-                if say is None:
-                    raise
-                say(f"{name} cannot be opened: {error.message}")
-                found[name] = "none"
-    return found
-
-
-def _line(root: Path, key: str, old: str | None, new: str) -> list[str | None]:
-    """The operations from `new` back to `old`."""
-    with open_at(root / _REPOSITORIES[key].partition("/")[0]) as repo:
-        line = [str(id) for id, _ in repo.operations()]
-    return [*line[: line.index(old) + 1]] if old in line else [new, old]
-
-
-def views(root: Path, several: bool) -> dict[str, object]:
-    """Return what the repositories are at; the fact log does not count where the command is more than one step."""
-    found: dict[str, object] = {}
-    for name, path in _REPOSITORIES.items():
-        if (root / path / "format").exists():
-            with open_at(root / path.partition("/")[0]) as repo:
-                view = repo.view
-                live = {(at, to): (one.commit, one.release) for at, by in view.stages.items() for to, one in by.items()}
-                found[name] = (view.head, view.branches, view.tags, live, None if several else view.facts)
-    return found
-
-
-def _judge_store(root: Path) -> Iterator[str]:
-    with open_at(root) as repo:
-        for slot, error in settle(repo).problems:  # what the next command that moves a stage does first
-            yield f"{slot} cannot be settled: {error.message}"
-        for slot in unsettled(repo):
-            yield f"{slot} is not settled"
-        for problem in fsck(repo).problems:
-            yield f"fsck: {problem.what}: {problem.detail}"
-        for stage_, scopes in repo.view.stages.items():
-            for scope, live in scopes.items():
-                if serves(repo, stage_):
-                    served = _files_of(store_folder(repo) / str(linked(repo, stage_, scope)))
-                    snapshot = repo.snapshot(live.commit)
-                    wrong = [path for path, data in served.items() if snapshot.source(path).open().read() != data]
-                    if not served or wrong:
-                        yield f"{stage_} serves {wrong or 'nothing'}"
-
-
-def _files_of(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

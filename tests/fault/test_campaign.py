@@ -10,6 +10,7 @@ import pytest
 from mlver.cli.groups import load
 from mlver.cli.registry import COMMANDS
 from mlver.storage import durable
+from mlver.storage.trouble import unsure
 from mlver.testing import Killed
 from tests.fault.calls import SHORT
 from tests.fault.campaign import ERRNOS, TRANSFERS
@@ -40,27 +41,24 @@ def _leaves(command: object, name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_fault_at_any_call_leaves_the_old_or_the_new_state_and_says_which(on: Stage, number: int) -> None:
-    """Each command with an error, each at another call and with another of the nine; every other one killed, too."""
+    """Each command at another call: every other one killed, the others with one of the nine errors in turn."""
     for place, name in enumerate(WRITES):
         if place % 6 == number:
             scene = on.scene(name, WRITES[name])
-            _clean([scene.play(_spread(scene, place + 29), ERRNOS[place % 9])])
-            if place % 2:
-                _clean([scene.play(_spread(scene, place), Killed)])
+            _clean([scene.play(_spread(scene, place), Killed if place % 2 else ERRNOS[place // 2 % 9])])
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_a_read_that_fails_gives_the_same_answer_or_none(on: Stage, number: int) -> None:
+def test_a_read_that_fails_gives_the_same_answer_or_none(on: Stage) -> None:
     for place, name in enumerate(READS):
-        if place % 4 == number:  # of four; the fourth is left to the campaign
+        if place % 5 == 1:  # the campaign plays them all
             scene = on.scene(name, READS[name])
             _clean([scene.play(_spread(scene, place), ERRNOS[(place + 4) % 9])])
 
 
 def test_what_is_read_or_written_in_pieces_is_whole(on: Stage) -> None:
-    for name in ("commit", "note", "push"):
+    for name in ("commit", "push"):
         scene = on.scene(name, WRITES[name])
-        made = scene.rounds(SHORT, TRANSFERS, step=9)
+        made = scene.rounds(SHORT, TRANSFERS, step=12)
         _clean(made)
         assert {round_.state for round_ in made} == {"new"}
 
@@ -76,7 +74,7 @@ def _clean(rounds: list[Round]) -> None:
 
 def test_an_error_that_is_taken_for_success_is_found(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = on.scene("note", WRITES["note"])
-    monkeypatch.setattr(durable, "local_io", lambda *_: durable.unsure(OSError(errno.EIO, ""), scene.root))
+    monkeypatch.setattr(durable, "local_io", lambda *_: unsure(OSError(errno.EIO, ""), scene.root))
     found = [round_ for round_ in scene.rounds(errno.EIO, ("write",)) if round_.problems]
     assert any("it said that it may be done, and nothing is" in round_.problems for round_ in found)
 

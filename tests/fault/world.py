@@ -1,9 +1,9 @@
 """The small world all commands of `tests/fault/words.py` are given in: a repository, one to share with, and a third.
 
-    repo/   two commits, the first tagged and once live; alerts, metrics, a note, an incident; work to commit
-    hub/    where repo has pushed, and ben since then
-    ben/    a clone of hub
-    empty/  a folder
+repo/   two commits, the first tagged and once live; alerts, metrics, a note, an incident; work to commit
+hub/    where repo has pushed, and ben since then
+ben/    a clone of hub
+empty/  a folder
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ require = ["recall >= 0.5"]
 _STORY = (
     "init",
     "write mlver.toml " + shlex.quote(_PROJECT),
-    "write config/pipeline.json {\"impute\":\"median\"}",
-    "write rules/rules.json '[{\"id\":\"R1\",\"when\":\"x >= 3\",\"then\":\"refer\"}]'",
+    'write config/pipeline.json {"impute":"median"}',
+    'write rules/rules.json \'[{"id":"R1","when":"x >= 3","then":"refer"}]\'',
     "write models/triage.joblib 'the first model'",
-    "write models/fallback.json {\"always\":\"refer\"}",
+    'write models/fallback.json {"always":"refer"}',
     "write data/t.csv 'id,x,label\n1,2,0\n2,4,1\n3,5,1\n'",
     "commit -m first",
     "promote prod",
     "tag first",
     "branch side",
-    "write rules/rules.json '[{\"id\":\"R2\",\"when\":\"x >= 4\",\"then\":\"refer\"}]'",
+    'write rules/rules.json \'[{"id":"R2","when":"x >= 4","then":"refer"}]\'',
     "write models/triage.joblib 'the second model'",
     "write data/late.csv 'id,x,label\n3,5,1\n4,1,0\n'",
     "commit -m second",
@@ -90,7 +90,7 @@ def say(folder: Path, *words: str, at: datetime = NOW) -> Answer:
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err):
         code = main(["-C", str(folder), "--date", at.isoformat(), *words])
-    return Answer(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+    return Answer(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 @contextmanager
