@@ -39,10 +39,14 @@ def redact(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH[@REV]|ID...", help="What goes: all versions of a file, or one.", autocompletion=complete.part
+            metavar="[PATH[@REV]|ID...]",
+            help="What goes: all versions of a file, or one.",
+            autocompletion=complete.part,
         ),
     ] = None,
-    why: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason; it is kept for ever.")] = None,
+    why: Annotated[
+        str | None, typer.Option("--why", "--reason", metavar="TEXT", help="The reason; it is kept for ever.")
+    ] = None,
     rows: Annotated[
         str | None, typer.Option(metavar="CONDITION", help="Only rows of tables: patient = 17, id in ('a', 'b').")
     ] = None,
@@ -58,8 +62,9 @@ def redact(
 
     Commits, ids and signatures stay. Whoever reads what is gone is told who removed it, and why.
     The plan is shown first: which commits held it, what was made from it, which stages served
-    that, and where bytes may still be. It cannot be undone. Files in the work tree stay; remove
-    them yourself. Without PATH, lists what was redacted.
+    that, and where bytes may still be. It cannot be undone. With --rows or --keys only such rows
+    go, out of every version of the tables. Files in the work tree stay: remove them yourself.
+    Without PATH, lists what was redacted.
     """
     from mlver.cli.paths import any_target
     from mlver.errors import UsageError
@@ -85,14 +90,13 @@ def redact(
     with session.open() as repo, session.progress() as progress:
         wanted = [any_target(repo, session.cwd, target) for target in targets]
 
-        def run(plan: bool) -> RedactResult:
-            return redact(repo, wanted, why, rows=rows, keys=values, live=live, dry_run=plan, progress=progress)
+        def run(only: bool) -> RedactResult:
+            return redact(repo, wanted, why, rows=rows, keys=values, live=live, dry_run=only, progress=progress)
 
-        result = run(True)
-        if not dry_run:
-            if not yes:
-                _confirm(session, lambda: session.show(result, lambda: redact_page(result)))
-            result = run(False)
+        if not (dry_run or yes):
+            plan = run(True)
+            _confirm(session, lambda: session.show(plan, lambda: redact_page(plan)))
+        result = run(dry_run)
     session.show(result, lambda: redact_page(result), [blob.id for blob in result.blobs])
     return 0
 
