@@ -356,8 +356,10 @@ def check_last_good(copy: Copy, slot: Slot, live: Live, chosen: Id) -> None:
 
 def surely_good(copy: Copy, slot: Slot, live: Live) -> set[Id]:
     """Return commits that served a slot and that nothing at all speaks against."""
-    lines = (copy.lines.get(slot, ()), copy.lines.get((slot[0], ""), ()))
-    moves = [move for line in lines for move in line]
+    own = copy.lines.get(slot, [])
+    # everyone's entry serves a scope only until that has one of its own
+    everyones = [m for m in copy.lines.get((slot[0], ""), []) if slot[1] == "" or not own or m.time < own[0].time]
+    moves = [*own, *everyones]
     if any(move.undo or move.live is None or move.live.action == "rollback" for move in moves):
         return set()  # what was left by a rollback or an undo is none to go back to
     alerted = {fact[1] for fact in copy.view.facts if fact[0] == "alert"}
