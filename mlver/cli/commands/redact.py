@@ -68,22 +68,13 @@ def redact(
     """
     from mlver.cli.paths import any_target
     from mlver.errors import UsageError
-    from mlver.render.redact import finish_page, redact_page, redactions_page
-    from mlver.verbs.redact import finish_redactions, redact, redactions
+    from mlver.render.redact import redact_page
+    from mlver.verbs.redact import redact
 
     if finish or not targets:
         if (finish and targets) or why is not None or dry_run or yes or live or rows is not None or keys is not None:
             raise UsageError("redact what?", hint="mlver redact PATH --why REASON; --finish stands alone")
-        with session.open() as repo:
-            if finish:
-                ended = finish_redactions(repo)
-                session.show(ended, lambda: finish_page(ended), [])
-                return 0
-            known = redactions(repo)
-        session.show(known, lambda: redactions_page(known), [one.blob for one in known.redactions])
-        if known.unfinished:
-            session.hint("mlver redact --finish removes what is still here")
-        return 0
+        return _finish(session) if finish else _list(session)
     if why is None:
         raise UsageError("a redaction needs a reason", hint='--why "erasure request 17"')
     values = _read_keys(session, keys) if keys is not None else None
@@ -98,6 +89,28 @@ def redact(
             _confirm(session, lambda: session.show(plan, lambda: redact_page(plan)))
         result = run(dry_run)
     session.show(result, lambda: redact_page(result), [blob.id for blob in result.blobs])
+    return 0
+
+
+def _finish(session: Session) -> int:
+    from mlver.render.redact import finish_page
+    from mlver.verbs.redact import finish_redactions
+
+    with session.open() as repo:
+        ended = finish_redactions(repo)
+    session.show(ended, lambda: finish_page(ended), [])
+    return 0
+
+
+def _list(session: Session) -> int:
+    from mlver.render.redact import redactions_page
+    from mlver.verbs.redact import redactions
+
+    with session.open() as repo:
+        known = redactions(repo)
+    session.show(known, lambda: redactions_page(known), [one.blob for one in known.redactions])
+    if known.unfinished:
+        session.hint("mlver redact --finish removes what is still here")
     return 0
 
 
