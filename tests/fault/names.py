@@ -248,6 +248,8 @@ def campaign(step: int = 1, seed: int = 0, share: int = 1) -> tuple[int, int, li
                 shutil.rmtree(folder)
                 problems += round_.problems
                 count += round_.commands
+            if share == 1 and number % 25 == 0:
+                print(f"{number} names, {count} commands, {len(problems)} violations", file=sys.stderr, flush=True)
     return len(names), count, problems
 
 

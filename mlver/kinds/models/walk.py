@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData, describe
-from mlver.kinds.models.limits import MAX_DEPTH, MAX_PATH_TEXT, MAX_UNITS
+from mlver.kinds.models.limits import MAX_DEPTH, MAX_PATH_TEXT, MAX_UNITS, SHARED_PARTS, SHARED_RATIO
 from mlver.kinds.models.paths import ROOT_CLASS, ROOT_VALUE, join, key_text
-from mlver.kinds.models.scalars import NOT_PLAIN, Plain, clean
+from mlver.kinds.models.scalars import NOT_PLAIN, Plain, clean, is_scalar
 from mlver.kinds.models.values import Call, Group, Pairs, Symbol
 
 _VERSION: Final = "_sklearn_version"
@@ -41,6 +41,8 @@ class Walker:
         self._plain = Plain()
         self._clashes: dict[str, int] = {}
         self._text = 0
+        self._met: dict[int, Any] = {}  # what has parts, by id; held, so that its id stays its own
+        self._count = self._again = 0
 
     def walk(self, root: Any, path: str = "") -> None:
         """Add the units of `root` under `path`; Unreadable when they are too many or too deep."""
@@ -56,7 +58,17 @@ class Walker:
             if loop is not None:
                 self.put(place.path or ROOT_VALUE, {"same as": loop or "the model"})
                 continue
+            self._meet(place.thing)
             todo.append(iter(self._visit(place)))
+
+    def _meet(self, thing: Any) -> None:
+        """Count a visit; Unreadable when few things, each in many others, stand for parts without end."""
+        if is_scalar(thing):
+            return
+        self._again += self._met.setdefault(id(thing), thing) is thing and len(self._met) == self._count
+        self._count = len(self._met)
+        if self._again > SHARED_PARTS and self._again > SHARED_RATIO * self._count:
+            raise Unreadable(f"{self._count} things, each a part of so many others that they have no end")
 
     def put(self, path: str, value: Value) -> str:
         """Add a unit and return its key: `path`, or with a number when a file gives the same path again."""

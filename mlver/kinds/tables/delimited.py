@@ -21,6 +21,8 @@ from mlver.kinds.tables.values import refuse_twins
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _SAMPLE = 1 << 16
+MAX_COLUMNS: Final = 50_000
+_FIRST_LINE: Final = 1 << 24  # bytes of it that are looked at
 _NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*|[-+]?(nan|inf)", re.IGNORECASE)
 _EXACT = 2.0**53  # from here on neighbouring integers share a double
 _STEP = 1 << 20  # bytes searched at a time
@@ -42,6 +44,7 @@ def read_delimited(data: Any, path: str, options: Mapping[str, Value], layout: L
     """
     raw, encoding = _text(data)
     layout = layout or sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
+    _refuse_broad(raw, layout.delimiter, encoding)
     table = _parse(raw, encoding, layout, {})
     refuse_twins(table.column_names)
     if encoding == "utf8" and any(pa.types.is_binary(kind) for kind in table.schema.types):
@@ -54,6 +57,19 @@ def read_delimited(data: Any, path: str, options: Mapping[str, Value], layout: L
             if _loses_digits(texts.column(name)):
                 table = table.set_column(table.column_names.index(name), name, texts.column(name))
     return _tidy(table)
+
+
+def _refuse_broad(raw: memoryview, delimiter: str, encoding: str) -> None:
+    """Unreadable for a first line of more columns than Arrow's reader takes: it would end the process."""
+    first, end = 0, len(raw)
+    mark = delimiter.encode("utf-8" if encoding == "utf8" else encoding)
+    for at in range(0, min(end, _FIRST_LINE), _SAMPLE):
+        line, ends, _ = raw[at : at + _SAMPLE].tobytes().partition(b"\n")
+        first += line.count(mark)
+        if first >= MAX_COLUMNS:
+            raise Unreadable(f"more than {MAX_COLUMNS:,} columns")
+        if ends:
+            return
 
 
 def sniff(head: bytes, encoding: str, path: str, options: Mapping[str, Value]) -> Layout:
