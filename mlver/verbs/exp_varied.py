@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlver.errors import LocalIO, Refused, UsageError
+from mlver.errors import Refused, UsageError
 from mlver.kinds.base import Unreadable, Value
 from mlver.objects.commit import Derivation, Environment
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId
@@ -145,7 +145,7 @@ class Variations:
                         if change.kind in (MODEL, "metrics", "alerts")
                         else compare_artifact(old, new, change, limit=_LOOKED_AT)
                     )
-                except (UsageError, Refused, LocalIO):
+                except (UsageError, Refused):
                     self._seen[slot] = _bare(change)
             found.append(self._seen[slot])
         return sorted(found, key=lambda one: one.path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from mlver.errors import Damaged, MlverError, UsageError
+from mlver.errors import Damaged, LocalIO, MlverError, UsageError
 from mlver.index.cache_file import delete, is_sound
 from mlver.index.locations import Locations
 from mlver.objects.ids import ObjectId, OperationId
@@ -67,6 +67,16 @@ class _Repair:
         self.carried = 0
 
     def run(self) -> RepairResult:
+        """Mend all there is; OutcomeUnknown when the disk stops it after something was recorded or set aside."""
+        try:
+            return self._run()
+        except (OSError, LocalIO):
+            if self.dry_run or not (self.operation or self.mended or self.packs or self.quarantine):
+                raise
+            with recorded():
+                raise
+
+    def _run(self) -> RepairResult:
         """Mend caches before they are asked, then the log: it leads to everything else."""
         self._mend_caches()
         source = self.there.storage if self.there is not None else None
