@@ -50,10 +50,10 @@ WRITES: Mapping[str, Act] = {
     "commit": Act("commit -m third", _EDIT),
     "commit PATH": Act("commit -m third config", _EDIT),
     "run": Act("run --out models/made.txt -- sh -c 'echo made > models/made.txt'"),
-    "promote": Act("promote canary"),
+    "promote": Act("promote canary", free=True),
     "promote, refused": Act("promote gated", ends=1),
-    "rollback": Act("rollback prod --to first"),
-    "rollback --only": Act("rollback prod --to first --only rules"),
+    "rollback": Act("rollback prod --to first", free=True),  # it says how much it had to write
+    "rollback --only": Act("rollback prod --to first --only rules", free=True),
     "fallback drill": Act(f"fallback drill prod -- {_MEASURE}"),
     "metrics add": Act("metrics add HEAD recall=0.4 --slice clinic=C --n 26"),
     "metrics define": Act("metrics define precision --unit share", twice=3),
