@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,3 +54,24 @@ def test_yaml_that_only_one_reader_takes_cannot_be_edited() -> None:
     assert units.get("a") == 1
     with pytest.raises(CannotEdit, match="do not agree"):
         kind.edit(source, Spec(), {"a": 2})
+
+
+_HEAD = """
+from mlver.kinds import registry
+from mlver.kinds.base import Spec, Unreadable
+from tests.kinds.byte_source import ByteSource
+source = ByteSource("data/t.parquet", open("tests/kinds/files/histogram.parquet", "rb").read())
+for read in (lambda: registry.get("data").head(source, Spec(), 3), lambda: registry.get("data").units(source, Spec())):
+    try:
+        print(read())
+    except Unreadable as reason:
+        print("refused:", reason)
+"""
+
+
+def test_statistics_that_pyarrow_dies_of_are_unreadable() -> None:
+    """In a process of its own, which they ended: a histogram of two levels where a column has one."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", _HEAD], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("refused: ") == 2 and "histogram" in done.stdout

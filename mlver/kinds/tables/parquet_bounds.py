@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -19,6 +21,7 @@ def refuse_unfolding(file: Any, stream: BinaryIO) -> None:
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     if sum(group.total_byte_size for group in groups) > most:
         raise Unreadable(f"unfolds to more than {most >> 20} MiB, far more than its {size} bytes allow")
+    _try_footer(footer, size)
     for number in range(footer.num_columns if groups else 0):
         columns = [group.column(number) for group in groups]
         # each row may name the longest word there can be
@@ -26,6 +29,47 @@ def refuse_unfolding(file: Any, stream: BinaryIO) -> None:
             total = _length_of_words(columns[0].path_in_schema, file.schema_arrow, stream, most)
             if total > most:
                 raise Unreadable(f"repeats long words to more than {most >> 20} MiB, in {size} bytes")
+
+
+class _NotRead(Exception):
+    """Raised in place of reading: what stands in the footer was accepted by then."""
+
+
+class _Nothing(io.RawIOBase):
+    """A file of some size that is never read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size, self._at = size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        raise _NotRead
+
+
+def _try_footer(footer: Any, size: int) -> None:
+    """Raise OSError when pyarrow rejects what the footer says of a column.
+
+    Reading a column checks it first, and raises. Asking the metadata for the column checks it as well, where C++
+    lets no exception out: the process would end. So each column is read here, out of a file that gives no bytes.
+    """
+    file = pq.ParquetFile(pa.PythonFile(_Nothing(size), mode="r"), metadata=footer)
+    for group in range(footer.num_row_groups):
+        for column in range(footer.num_columns):
+            with suppress(_NotRead):
+                next(file.reader.iter_batches(1, [group], column_indices=[column], use_threads=False), None)
 
 
 def _at_most(column: Any) -> int:
