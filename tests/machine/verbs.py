@@ -356,6 +356,8 @@ def check_last_good(copy: Copy, slot: Slot, live: Live, chosen: Id) -> None:
 
 def surely_good(copy: Copy, slot: Slot, live: Live) -> set[Id]:
     """Return commits that served a slot and that nothing at all speaks against."""
+    if slot[1] and any(op.joined for op in copy.ops):
+        return set()  # moves that came from elsewhere stand behind a scope's own, whenever they were made
     own = copy.lines.get(slot, [])
     # everyone's entry serves a scope only until that has one of its own
     everyones = [m for m in copy.lines.get((slot[0], ""), []) if slot[1] == "" or not own or m.time < own[0].time]
