@@ -67,11 +67,11 @@ class _Repair:
         self.carried = 0
 
     def run(self) -> RepairResult:
-        """Mend all there is; OutcomeUnknown when the disk stops it after something was recorded or set aside."""
+        """Mend all there is; OutcomeUnknown when the disk stops it after an operation was recorded."""
         try:
             return self._run()
         except (OSError, LocalIO):
-            if self.dry_run or not (self.operation or self.mended or self.packs or self.quarantine):
+            if self.operation is None:
                 raise
             with recorded():
                 raise
