@@ -11,6 +11,8 @@ from mlver.store.frames import FRAME_BYTES, HEADER_BYTES, MAGIC, parse_header
 from mlver.store.pack import FOOTER_BYTES, PACK_HEADER, Row, open_frame, pack_key, parse_footer, read_rows, row_at
 
 _STEP = 1 << 20
+_HOLE = bytes(_STEP)
+_HOLES = 128  # steps of zeros in a row after which nothing more is looked for: a hole can be of terabytes
 
 
 class Gap(NamedTuple):
@@ -58,8 +60,10 @@ def _row(storage: Storage, key: str, offset: int, end: int) -> Row | None:
 
 def _next(storage: Storage, key: str, start: int, end: int) -> int:
     """Return the next place at or after `start` where a whole frame can begin, or `end`."""
-    while start < end:
+    holes = 0
+    while start < end and holes < _HOLES:
         data = storage.read(key, start, min(_STEP, end - start))
+        holes = holes + 1 if data == _HOLE else 0
         at = data.find(MAGIC)
         while at >= 0:
             if _may_begin(data, at) and _row(storage, key, start + at, end) is not None:
