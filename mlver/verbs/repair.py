@@ -68,10 +68,11 @@ class _Repair:
 
     def run(self) -> RepairResult:
         """Mend all there is; OutcomeUnknown when the disk stops it after an operation was recorded."""
+        before = self.repo.state.id
         try:
             return self._run()
         except (OSError, LocalIO):
-            if self.operation is None:
+            if self.repo.state.id == before:
                 raise
             with recorded():
                 raise
