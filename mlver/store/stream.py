@@ -75,11 +75,12 @@ def _make(session: StoreSession, buffer: memoryview, cuts: list[tuple[int, int]]
     """Return id, length and, for chunks that are new, the frame of each cut."""
     made: _Made = []
     dull = 0  # how many chunks after one that did not compress are not tried
-    for start, end in cuts:
+    ids = [blake3(buffer[start:end]).digest() for start, end in cuts]
+    absent = session.store.index.absent(ids)  # one question for all
+    for id, (start, end) in zip(ids, cuts, strict=True):
         chunk = buffer[start:end]
-        id = blake3(chunk).digest()
         frame = None
-        if not session.known(_BLOB, id):
+        if id in absent or not session.known(_BLOB, id):
             frame = make_frame(_BLOB, id, chunk, squeeze=not dull)
             dull = dull - 1 if dull else _DULL * (frame.row.codec == RAW)
         made.append((id, end - start, frame))
