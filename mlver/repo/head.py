@@ -28,7 +28,7 @@ SLOTS = ("head.0", "head.1")
 _FOLDED_FROM = 2048  # bytes
 _LARGEST = 1 << 28
 _RELEASE = re.compile(r"[0-9a-f]{16}")
-_ON_DISK = {"head": 1 << 20, "ops": 1 << 28}  # bytes; no slot and no operation is anywhere near
+_ON_DISK = {"head": 1 << 20, "ops": 1 << 26}  # bytes; no slot and no operation is anywhere near
 _PACK = re.compile(r"[0-9a-f]{64}")
 
 

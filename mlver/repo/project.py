@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mlver.errors import UsageError
-from mlver.kinds.base import Spec
+from mlver.kinds.base import Spec, Unreadable
+from mlver.kinds.documents.toml_text import refuse_long_keys
 from mlver.repo.section import Section, place, section, sections
 
 PROJECT_FILE = "mlver.toml"
@@ -87,7 +88,10 @@ def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     """Return the project in the bytes of a mlver.toml; UsageError naming file and entry if it is malformed."""
     try:
         text = data.decode("utf-8")
+        refuse_long_keys(text)
         plain = tomllib.loads(text)
+    except Unreadable as error:
+        raise UsageError(f"{where}: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply") from None
     except ValueError as error:  # of TOML or UTF-8

@@ -69,12 +69,12 @@ def _deep(root: Path) -> None:
 
 
 def _repeated_chunk(root: Path) -> None:
-    """A blob of 13 GB on a disk that says it has room for one: a list that names one chunk over and over."""
+    """A blob of half a gigabyte on a disk that says it has room for a fifth of that: a list that names one chunk over and over."""
     forger = _forger(root)
     chunk = bytes(MAX_CHUNK)
     id = forger.blob(chunk)
-    count = 50_000
-    Beneath.free = lambda root: 1 << 30  # type: ignore[method-assign]  # of this child alone
+    count = 2_000
+    Beneath.free = lambda root: 100 << 20  # type: ignore[method-assign]  # of this child alone
     blob = BlobId.of(b"nobody has ever hashed it")
     payload = pack_list([(bytes.fromhex(id), MAX_CHUNK)]) * count
     giant_pack(_bench(root), [(TYPES[LIST], RAW, len(payload), len(payload), blob, payload)])
@@ -229,7 +229,7 @@ REPOSITORIES: dict[str, Callable[[Path], None]] = {
     "caches: views that never end": _hostile_cache,
     "config.toml: a gigabyte": _sparse(".mlver/config.toml", 1 << 30),
     "format: a gigabyte": _sparse(".mlver/format", 1 << 30),
-    "mlver.toml: a gigabyte": _sparse("mlver.toml", 1 << 30),
+    "mlver.toml: a quarter of a gigabyte": _sparse("mlver.toml", 1 << 28),
     "mlver.toml: deep": _written("mlver.toml", lambda: b"a = " + b"[" * 200_000),
     "mlver.toml: deep keys": _written("mlver.toml", lambda: b"policy." + b"a." * 100_000 + b"b = 1\n"),
     "mlver.toml: patterns that take for ever": _written(

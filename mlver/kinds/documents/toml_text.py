@@ -15,10 +15,15 @@ _LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*
 _WHERE = re.compile(r" \(at (?:line (\d+), column \d+|(end of document))\)$")
 
 
-def parse_toml(text: str) -> Value:
-    """Return the document, dates and times as text; Unreadable with the line."""
+def refuse_long_keys(text: str) -> None:
+    """Raise Unreadable, with the line, for a key of so many parts that reading it would fill the memory."""
     if long := _LONG_KEY.search(text):
         raise Unreadable(f"line {line_at(text, long.start())}: a key of more than {MAX_DEPTH} parts")
+
+
+def parse_toml(text: str) -> Value:
+    """Return the document, dates and times as text; Unreadable with the line."""
+    refuse_long_keys(text)
     try:
         return _plain(checked(tomllib.loads(text, parse_float=read_float)))
     except tomllib.TOMLDecodeError as error:

@@ -68,7 +68,7 @@ class Walker:
         self._again += self._met.setdefault(id(thing), thing) is thing and len(self._met) == self._count
         self._count = len(self._met)
         if self._again > SHARED_PARTS and self._again > SHARED_RATIO * self._count:
-            raise Unreadable(f"{self._count} things, each a part of so many others that they have no end")
+            raise Unreadable(f"{self._count} things stand for more than {self._again:,} parts")
 
     def put(self, path: str, value: Value) -> str:
         """Add a unit and return its key: `path`, or with a number when a file gives the same path again."""
