@@ -10,7 +10,6 @@ from typing import Any
 
 from mlver.errors import UsageError
 from mlver.kinds.base import Spec, Unreadable
-from mlver.kinds.documents.toml_text import refuse_long_keys
 from mlver.repo.section import Section, place, section, sections
 
 PROJECT_FILE = "mlver.toml"
@@ -86,6 +85,8 @@ def matches(path: str, pattern: str) -> bool:
 
 def parse_project(data: bytes, where: str = PROJECT_FILE) -> Project:
     """Return the project in the bytes of a mlver.toml; UsageError naming file and entry if it is malformed."""
+    from mlver.kinds.documents.toml_text import refuse_long_keys  # only where there is a mlver.toml
+
     try:
         text = data.decode("utf-8")
         refuse_long_keys(text)

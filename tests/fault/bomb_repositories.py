@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -69,7 +68,7 @@ def _deep(root: Path) -> None:
 
 
 def _repeated_chunk(root: Path) -> None:
-    """A blob of half a gigabyte on a disk that says it has room for a fifth of that: a list that names one chunk over and over."""
+    """Half a gigabyte where there is room for a fifth of it: a list that names one chunk over and over."""
     forger = _forger(root)
     chunk = bytes(MAX_CHUNK)
     id = forger.blob(chunk)
@@ -171,16 +170,6 @@ def _written(name: str, data: Callable[[], bytes]) -> Callable[[Path], None]:
     return make
 
 
-def _hostile_cache(root: Path) -> None:
-    """Caches with views that never end, in the place of tables."""
-    for path in (root / ".mlver/cache").glob("*.db"):
-        path.unlink()
-        with sqlite3.connect(path) as database:
-            for table in ("packs", "objects", "stats", "meta", "files", "operations", "moves"):
-                endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
-                database.execute(f"CREATE VIEW {table} AS {endless}")
-
-
 def _parents(root: Path) -> None:
     forger = _forger(root)
     head = forger.repo.commit(forger.repo.resolve("HEAD"))
@@ -226,7 +215,6 @@ REPOSITORIES: dict[str, Callable[[Path], None]] = {
     "head: a slot of a gigabyte": _sparse(".mlver/head.0", 1 << 30),
     "head: both of a terabyte": _sparse(".mlver/head.*", TERABYTE),
     "caches: each a terabyte long": _sparse(".mlver/cache/*.db", TERABYTE),
-    "caches: views that never end": _hostile_cache,
     "config.toml: a gigabyte": _sparse(".mlver/config.toml", 1 << 30),
     "format: a gigabyte": _sparse(".mlver/format", 1 << 30),
     "mlver.toml: a quarter of a gigabyte": _sparse("mlver.toml", 1 << 28),
