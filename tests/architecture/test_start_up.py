@@ -125,9 +125,9 @@ def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Re
     [  # docs/design/startup.md: what a command loads is what it costs
         ("--version", 4, 110),
         ("--json status", 128, 350),
-        ("--json log", 105, 300),
-        ("log", 105, 345),
-        ("--json deployed", 110, 330),
+        ("--json log", 110, 300),
+        ("log", 110, 345),
+        ("--json deployed", 115, 330),
         ("--json rollback prod --dry-run --reason slow", 180, 440),
     ],
 )
