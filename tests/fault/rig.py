@@ -181,7 +181,7 @@ class Scene:
         changed = self.ground.changed()
         verdict = self._verdict(self.ground.digest(changed), {path.partition("/")[0] for path in changed})
         round_ = Round(self.name, 0, what, answer, verdict.state, [*verdict.problems])
-        self._judge_words(round_, verdict, str(self.root / self.act.where), transient=False)
+        self._judge_words(round_, verdict, "", transient=False)  # the hub is on the same disk
         if answer.code != UNSURE:
             round_.problems += [f"left behind: {n}" for n in changed if TEMP_PREFIX in n and "/trash/" not in n]
         if answer.code != self.act.ends:
