@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Selection, Source, Spec, Units, Value, short_json
-from mlver.kinds.folder import FolderSource
+from mlver.kinds.folder import Ask, ByParts, FolderSource, PartTask
 from mlver.kinds.recognise import score
 
 _LINE = 160
@@ -15,7 +15,7 @@ _LARGE = 1 << 20  # bytes from which two tables are compared piece by piece
 _ARRAY = {"dtype", "shape", "digest"}
 
 
-class DataKind(Kind):
+class DataKind(Kind, ByParts):
     """Parquet, ORC, CSV/TSV, JSONL, Arrow and Feather files: rows by key, columns by name; NumPy files by array."""
 
     name: ClassVar[str] = "data"
@@ -58,6 +58,24 @@ class DataKind(Kind):
             return units_apart(old, new, specs)
         except ReadWhole:
             return None
+
+    def parts_apart(
+        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask
+    ) -> tuple[Units, Units] | None:
+        """Return the rows that differ, found part by part by whoever answers."""
+        from mlver.kinds.tables.apart import ReadWhole
+        from mlver.kinds.tables.parts_apart import parts_apart
+
+        try:
+            return parts_apart(old, new, specs, ask)
+        except ReadWhole:
+            return None
+
+    def answer(self, task: PartTask) -> bytes:
+        """Answer one of the tasks that `parts_apart` sets."""
+        from mlver.kinds.tables.part_tasks import answer
+
+        return answer(task)
 
     def edit(self, source: Source, spec: Spec, changes: Mapping[str, Value], like: Units | None = None) -> bytes:
         """Return the file with rows changed by key, new ones last; CSV, TSV, JSONL, JSON and Parquet."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 from urllib.parse import unquote
 
-from mlver.kinds.base import Comparison, Delta, Source, Units, Unreadable, Value, count_line
+from mlver.kinds.base import Comparison, Delta, Source, Spec, Units, Unreadable, Value, count_line
 
 _LEVEL: Final = re.compile(r"([A-Za-z_][\w.-]*)=(.+)")
 Identity: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
@@ -52,6 +52,34 @@ class FolderSource:
     def open(self) -> BinaryIO:
         """Raise Unreadable: only the parts have bytes."""
         raise Unreadable("a folder")
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """A question about the part that stands at one path in one version, or in both; `words` are plain values."""
+
+    what: str
+    old: Part | None
+    new: Part | None
+    specs: tuple[Spec, Spec]
+    words: Mapping[str, Value]
+
+
+Ask: TypeAlias = Callable[[Sequence[PartTask]], Sequence[bytes]]  # the answers, in the order of the tasks
+
+
+class ByParts:
+    """A kind that can compare folders part by part, elsewhere than where the question is asked."""
+
+    def parts_apart(
+        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask
+    ) -> tuple[Units, Units] | None:
+        """Return units that differ as those of the whole folders do; None when that takes reading them whole."""
+        raise NotImplementedError
+
+    def answer(self, task: PartTask) -> bytes:
+        """Answer a task, in another process or on another machine; `b""` when the parts do not allow it."""
+        raise NotImplementedError
 
 
 def without_shared(old: FolderSource, new: FolderSource) -> tuple[FolderSource, FolderSource]:

@@ -114,6 +114,12 @@ class RowKeying(Keying):
         self._copies = _occurrences(rows)
         super().__init__((), rows + self._copies.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
 
+    @property
+    def lane(self) -> U64:
+        """Half of each row's digest: the same for rows that are equal."""
+        half: U64 = self._rows[0]
+        return half
+
     def texts(self, rows: Rows) -> list[str]:
         """Return the digest of each row as 16 hex digits, with `#2` and so on for its copies."""
         digests, copies = self._rows[0][rows].tolist(), self._copies[rows].tolist()
@@ -129,8 +135,7 @@ class RowKeying(Keying):
         return next((int(row) for row in rows if self._copies[row] == copy), None)
 
     def _looked_up(self) -> U64:
-        lane: U64 = self._rows[0]
-        return lane
+        return self.lane
 
 
 class KeyTexts(Sequence[str]):

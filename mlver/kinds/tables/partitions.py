@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -61,19 +61,24 @@ def joined(tables: Sequence[Any]) -> Any:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException:
         pass
-    clashing = set()
+    clash = clashing(tables)
+    return pa.concat_tables([as_texts(table, clash) for table in tables], promote_options="permissive").combine_chunks()
+
+
+def clashing(tables: Sequence[Any]) -> set[str]:
+    """Return the columns whose types nothing but text holds all."""
+    found = set()
     for name in dict.fromkeys(name for table in tables for name in table.column_names):
         kinds = {table.schema.field(name).type for table in tables if name in table.column_names}
         try:
             pa.unify_schemas([pa.schema([(name, kind)]) for kind in kinds], promote_options="permissive")
         except pa.ArrowException:
-            clashing.add(name)
-    return pa.concat_tables(
-        [_as_texts(table, clashing) for table in tables], promote_options="permissive"
-    ).combine_chunks()
+            found.add(name)
+    return found
 
 
-def _as_texts(table: Any, names: set[str]) -> Any:
+def as_texts(table: Any, names: Collection[str]) -> Any:
+    """Return a table with the columns of these names as text."""
     for number, name in enumerate(table.column_names):
         if name in names:
             column = table.column(number)
@@ -86,21 +91,31 @@ def _as_texts(table: Any, names: set[str]) -> Any:
 
 
 def _tables(folder: FolderSource, parts: Sequence[Part], options: Mapping[str, Value]) -> Iterator[tuple[Part, Any]]:
-    kinds = _path_types([*folder.parts, *folder.same])
+    kinds = path_types([*folder.parts, *folder.same])
     for part in parts:
-        try:
-            table = read_table(part.source, options)
-        except Unreadable as reason:
-            raise Unreadable(f"{part.path}: {reason}") from None
-        values = path_values(part.path)
-        for name, kind in kinds.items():
-            column = texts([values.get(name)] * table.num_rows).cast(kind)
-            if name not in table.column_names:
-                table = table.append_column(name, column)
-            else:  # the path wins, as it does for those who read such folders
-                number = table.column_names.index(name)
-                table = table.set_column(number, name, _typed(column, table.column(number).type))
-        yield part, table
+        yield part, part_table(part, options, kinds)
+
+
+def part_table(part: Part, options: Mapping[str, Value], kinds: Mapping[str, bool]) -> Any:
+    """Return the table of one part with the columns of its path; `kinds` as `path_types` has them of all parts."""
+    try:
+        table = read_table(part.source, options)
+    except Unreadable as reason:
+        raise Unreadable(f"{part.path}: {reason}") from None
+    return with_path(table, part.path, kinds)
+
+
+def with_path(table: Any, path: str, kinds: Mapping[str, bool]) -> Any:
+    """Return a table with the columns that `path` stands for."""
+    values = path_values(path)
+    for name, whole in kinds.items():
+        column = texts([values.get(name)] * table.num_rows).cast(pa.int64() if whole else pa.large_string())
+        if name not in table.column_names:
+            table = table.append_column(name, column)
+        else:  # the path wins, as it does for those who read such folders
+            number = table.column_names.index(name)
+            table = table.set_column(number, name, _typed(column, table.column(number).type))
+    return table
 
 
 def _typed(column: Any, kind: Any) -> Any:
@@ -110,13 +125,10 @@ def _typed(column: Any, kind: Any) -> Any:
         return column
 
 
-def _path_types(parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the type of each column in the paths: whole numbers if all are, else text."""
+def path_types(parts: Sequence[Part]) -> dict[str, bool]:
+    """Return the columns in the paths, and whether each holds whole numbers, as it does if all are; else text."""
     seen: dict[str, set[str | None]] = {}
     for part in parts:
         for name, value in path_values(part.path).items():
             seen.setdefault(name, set()).add(value)
-    return {
-        name: pa.int64() if all(v is None or _WHOLE.fullmatch(v) for v in values) else pa.large_string()
-        for name, values in seen.items()
-    }
+    return {name: all(v is None or _WHOLE.fullmatch(v) for v in values) for name, values in seen.items()}

@@ -86,7 +86,7 @@ class TableUnits(Units):
         """
         if not isinstance(other, TableUnits):
             return super().delta(other)
-        pair, mine, theirs = self._against(other)
+        pair, mine, theirs = self.against(other)
         before, after = self.schema, other.schema
         removed = [name for name in before if name not in after]
         added = [name for name in after if name not in before]
@@ -122,7 +122,8 @@ class TableUnits(Units):
             return "both sides changed the same row, and no key says what it became; name one in mlver.toml"
         return None
 
-    def _against(self, other: TableUnits) -> tuple[Pair, Keying, Keying]:
+    def against(self, other: TableUnits) -> tuple[Pair, Keying, Keying]:
+        """Return both tables side by side, and what names the rows of each."""
         theirs = set(other.table.column_names)
         common = tuple(name for name in self.table.column_names if name in theirs)
         kinds = {name: (self.table.schema.field(name).type, other.table.schema.field(name).type) for name in common}
