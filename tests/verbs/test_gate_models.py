@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import lzma
 import os
 import pickle
+import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -74,6 +78,60 @@ def test_no_name_and_no_kind_hides_a_model(clinic: Clinic, path: str, data: byte
     clinic.write(path, data or safetensors()[:-3])
     clinic.commit("hidden")
     assert [row[1] for row in rows(clinic)] == ["broken"]
+
+
+_LINES = b"cos\nsystem\n(S'true'\ntR."  # protocol 0: a pickle that is text
+_ODD = (  # what an unpickler takes and no pickler writes, before the call
+    b"", b"\x80\x01", b"N0", b"]0", b"I0x10\n0", b"F1_0.0\n0", b"S'a\\x'\n0", b"X\x01\0\0\0\xff0", b"]p-1\n0", b"(1",
+)  # fmt: skip
+
+
+def _tar(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        entry = tarfile.TarInfo("pickle")
+        entry.size = len(data)
+        archive.addfile(entry, io.BytesIO(data))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(odd + _LINES for odd in _ODD),
+        b"(S'true'\nios\nsystem\n.",
+        b"(cos\nsystem\nS'true'\no.",
+        b"]0" + PLAIN_PICKLE,
+        zlib.compress(PLAIN_PICKLE),
+        lzma.compress(PLAIN_PICKLE, format=lzma.FORMAT_ALONE),
+        _tar(PLAIN_PICKLE),
+        b"{}" + safetensors() + b"PK\x05\x06" + bytes(18),
+    ],
+)
+@pytest.mark.parametrize("kind", ["config", "file"])
+def test_a_model_without_its_first_bytes_is_found(clinic: Clinic, data: bytes, kind: str) -> None:
+    path = "config/pipeline.json" if kind == "config" else "models/logo.png"
+    clinic.write("mlver.toml", PLAIN + '[stages.prod]\ninclude = ["config", "models/*"]\n')
+    clinic.write(path, data)
+    clinic.commit("hidden")
+    assert clinic.repo.head_snapshot()[path].kind == kind
+    assert [row[1] for row in rows(clinic)] == ["broken"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"copyright 2024\nall rights reserved\n", b"import os\nfrom x import y\n", b"class A:\n    pass\n", b"{}\n",
+        b"click\nflask\ngunicorn==2\n", b"cos\nsin\ntan\n", b"ios\nandroid\n", b"(c) ana\nand ben\n", b"x^2 + 1\n",
+        b"iris\nwine\nRow\n", b"\x89PNG\r\n\x1a\n", b"\x7fELF\x02\x01", b"%PDF-1.7\n", b"None\n", b"I am.\n",
+    ],
+)  # fmt: skip
+def test_a_text_or_a_picture_is_not_taken_for_a_model(clinic: Clinic, data: bytes) -> None:
+    clinic.write("mlver.toml", PLAIN + '[stages.prod]\ninclude = ["x/*"]\n[[artifact]]\npath = "x/a"\nkind = "file"\n')
+    clinic.write("x/a", data)
+    clinic.write("x/b.py", data)
+    clinic.commit("no model")
+    assert rows(clinic) == [("models are plain data", "met", "")]
 
 
 def test_a_link_is_no_plain_data(clinic: Clinic) -> None:

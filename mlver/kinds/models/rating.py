@@ -13,6 +13,7 @@ from typing import Final
 
 from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.models.archive import Archive, is_zip
+from mlver.kinds.models.hidden import HEAD, packed, reads_as_pickle
 from mlver.kinds.models.load import load
 from mlver.kinds.models.loaded import UnreadableModel
 from mlver.kinds.models.npy import read_npy
@@ -27,9 +28,9 @@ _MODEL: Final = "model"
 _OPAQUE: Final = "file"
 _ARRAYS: Final = (".npy", ".npz")
 _MAGIC: Final = (  # archives and formats that loaders of models open, under any name
-    b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"PK\x05\x06", b"\x89HDF", b"GGUF",
-    b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"Rar!",
-    b"ZF0x", b"CBM1", b"RDX", b"RDA",
+    b"\x80\x00", b"\x80\x01", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"PK\x05\x06",
+    b"\x89HDF", b"GGUF", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18",
+    b"Rar!", b"ZF0x", b"CBM1", b"RDX", b"RDA",
 )  # fmt: skip
 _SUFFIXES: Final = frozenset(
     (
@@ -55,21 +56,29 @@ def rate(source: Source, kind: str) -> Rating | None:
     if source.size == 0:
         return Rating(PLAIN, "the file is empty") if kind == _MODEL else None
     with source.open() as stream:
-        head = stream.read(16)
+        head = stream.read(HEAD)
     if head.startswith(b"\x93NUMPY") or suffix in _ARRAYS:
         return _of_arrays(source)
-    if kind not in (_MODEL, _OPAQUE) and suffix not in _SUFFIXES and not head.startswith(_MAGIC):
-        return None
+    is_one = kind == _MODEL or suffix in _SUFFIXES or head.startswith(_MAGIC) or packed(head)
+    if not is_one and kind != _OPAQUE:
+        return _hidden(source)
     try:
         found = load(source)
     except UnreadableModel as reason:
-        if kind == _OPAQUE and suffix not in _SUFFIXES and not head.startswith(_MAGIC) and not reason.imports:
-            return None  # a picture, a document: nothing of a model was found in it
+        if not is_one:
+            return _hidden(source)  # a picture, a document
         return Rating(reason.verdict, ", ".join(reason.imports[:3]) or str(reason))
     told = found.running or found.oddities or found.unlisted or found.imports
     return Rating(
         found.verdict, "" if found.verdict == PLAIN else ", ".join(told[:3]) or f"{found.format} can name code"
     )
+
+
+def _hidden(source: Source) -> Rating | None:
+    """Return what a file would do that neither its name, its kind nor its first bytes call a model."""
+    if found := reads_as_pickle(source):
+        return Rating(*found)
+    return Rating(UNKNOWN, "also a zip archive") if ends_as_zip(source) else None
 
 
 def _of_arrays(source: Source) -> Rating:
