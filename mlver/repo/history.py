@@ -14,48 +14,47 @@ from mlver.repo.snapshot import find_in_tree
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+_AHEAD = 512  # commits looked up at a time on a long walk
+
 
 def walk(
     repo: Repository, heads: Iterable[CommitId], hide: Iterable[CommitId] = ()
 ) -> Iterator[tuple[CommitId, Commit]]:
-    """Yield commits reachable from `heads` and not from `hide`, newest first, children before their parents."""
-    hidden = set(ancestors(repo, hide)) if hide else set()
-    wanted = [id for id in dict.fromkeys(heads) if id not in hidden]
-    children = _child_counts(repo, wanted, hidden)
-    queue = [(-repo.commit(id).time.timestamp(), n, id) for n, id in enumerate(wanted) if not children.get(id)]
+    """Yield commits reachable from `heads` and not from `hide`, newest first, children before their parents.
+
+    Reads as many commits as are asked for. One whose clock was behind counts as no older than its parents.
+    """
+    graph, hide = repo.graph, list(hide)
+    hidden = graph.reach(hide) if hide else None
+    queue = [graph.node(id).order for id in dict.fromkeys(heads)]
     heapq.heapify(queue)
-    order = len(queue)
+    seen = {order[-1] for order in queue}
+    ahead = 1
     while queue:
-        _, _, id = heapq.heappop(queue)
-        commit = repo.commit(id)
-        yield id, commit
-        for parent in commit.parents:
-            if parent in hidden:
-                continue
-            children[parent] -= 1
-            if not children[parent]:
-                order += 1
-                heapq.heappush(queue, (-repo.commit(parent).time.timestamp(), order, parent))
-
-
-def _child_counts(repo: Repository, heads: Iterable[CommitId], hidden: set[CommitId]) -> dict[CommitId, int]:
-    counts: dict[CommitId, int] = {}
-    for id in ancestors(repo, heads):
-        if id not in hidden:
-            for parent in repo.commit(id).parents:
-                counts[parent] = counts.get(parent, 0) + 1
-    return counts
+        node = graph.table.back(heapq.heappop(queue)[-1], 0)
+        if hidden is not None and hidden.holds(node):
+            continue
+        id = CommitId(node.id)
+        yield id, repo.commit(id)
+        ahead = min(2 * ahead, _AHEAD)
+        for parent in node.parent_ids:
+            if parent not in seen:
+                seen.add(parent)
+                heapq.heappush(queue, graph.table.back(parent, ahead).order)
 
 
 def ancestors(repo: Repository, heads: Iterable[CommitId], stop: Iterable[CommitId] = ()) -> Iterator[CommitId]:
     """Yield `heads` and all their ancestors, each once, in no particular order; nothing from `stop` on."""
     pending, seen = list(heads), set(stop)
+    if not seen:
+        yield from repo.graph.reach(pending).members()
+        return
     while pending:
         id = pending.pop()
         if id not in seen:
             seen.add(id)
             yield id
-            pending.extend(repo.commit(id).parents)
+            pending.extend(map(CommitId, repo.graph.node(id).parent_ids))
 
 
 def all_heads(repo: Repository) -> list[CommitId]:

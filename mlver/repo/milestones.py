@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId
@@ -12,6 +12,7 @@ from mlver.repo.subjects import subject_commit
 from mlver.repo.verdict_facts import VERDICT
 
 if TYPE_CHECKING:
+    from mlver.repo.graph import Reached
     from mlver.repo.repository import Repository
 
 LIVE, TAGGED, NOTED = "was live", "tagged", "noted"
@@ -25,11 +26,10 @@ def milestones(repo: Repository) -> dict[CommitId, str]:
     return found | {entry.live.commit: LIVE for entry in ledger_of(repo)}
 
 
-def chosen(order: Sequence[CommitId], known: dict[CommitId, str], room: int, newest: int) -> Collection[CommitId]:
-    """Return at most `room` of the commits in `order` (newest first): the `newest` ones, then milestones by rank."""
-    kept = set(order[:newest])
+def chosen(known: Mapping[CommitId, str], within: Reached, newest: Sequence[CommitId], room: int) -> list[CommitId]:
+    """Return at most `room` commits of `within`, newest first: the `newest` ones, then milestones by rank."""
+    kept = list(newest)
     for word in (LIVE, TAGGED, NOTED):
-        for id in order:
-            if len(kept) < room and known.get(id) == word:
-                kept.add(id)
-    return kept
+        of_word = within.among(id for id, why in known.items() if why == word)
+        kept += [id for id in of_word if id not in kept][: room - len(kept)]
+    return within.among(kept)

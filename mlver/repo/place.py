@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,3 +50,11 @@ def has_format(dot: Path, salvage: bool = False) -> bool:
     if salvage and all(looking.is_folder(dot / name) for name in ("packs", "ops")):
         return True
     raise Damaged(f"{dot / 'format'} is damaged", hint=f"it must read: {FORMAT.decode().strip()}; mlver repair")
+
+
+def login_name() -> str:
+    """Return the name one is logged in as."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid{os.getuid()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from mlver.repo.place import FOLDER as FOLDER
 from mlver.repo.place import FORMAT as FORMAT
 from mlver.repo.place import has_format as has_format
 from mlver.repo.place import is_bare as is_bare
+from mlver.repo.place import login_name as login_name
 from mlver.repo.place import nothing_yet
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.redaction_facts import REDACTION, Known, end_cut_short
@@ -42,6 +42,7 @@ from mlver.store.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from mlver.index.derived import Derived
+    from mlver.repo.graph import CommitGraph
 
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
@@ -165,6 +166,8 @@ class Repository:
             self.fact_index.close()
         if "derived" in self.__dict__:
             self.derived.close()
+        if "graph" in self.__dict__:
+            self.graph.table.close()
 
     @property
     def actor(self) -> str:
@@ -239,6 +242,13 @@ class Repository:
             log = self.__dict__["_facts"] = FactLog(self.store, self.view.facts, self.fact_index)
         assert isinstance(log, FactLog)
         return log
+
+    @cached_property
+    def graph(self) -> CommitGraph:
+        """What leads to what, without reading all commits."""
+        from mlver.repo.graph import CommitGraph
+
+        return CommitGraph(self)
 
     @cached_property
     def derived(self) -> Derived:
@@ -380,11 +390,3 @@ def _declared(project: Project, path: str) -> str | None:
         known = ", ".join(registry.names())
         raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
     return kind
-
-
-def login_name() -> str:
-    """Return the name one is logged in as."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid{os.getuid()}"

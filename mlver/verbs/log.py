@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import ClassVar
 
 from mlver.errors import UsageError
@@ -12,8 +13,10 @@ from mlver.kinds import registry
 from mlver.objects.commit import Commit
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
+from mlver.repo.graph import Reached
 from mlver.repo.history import all_heads, walk
 from mlver.repo.milestones import chosen, milestones
+from mlver.repo.path_changes import PathChanges
 from mlver.repo.project import matches
 from mlver.repo.repository import Repository
 from mlver.repo.signing import Judge, Seal
@@ -72,24 +75,39 @@ def log(
     heads, hide = _range(repo, revs, every)
     wanted = [repo.tree_path(path) for path in paths]
     refs = refs_by_commit(repo)
-    found: list[CommitInfo] = []
-    for id, commit in walk(repo, heads, hide):
+
+    def keep(id: CommitId) -> bool:
+        commit = repo.commit(id)
         if (since and commit.time < since) or (until and commit.time > until):
-            continue
-        if not _matches(commit, author, grep) or not _has_ticket(commit, ticket):
-            continue
-        if (wanted or kind) and not _touches(repo, commit, wanted or [""], kind):
-            continue
-        if limit is not None and len(found) == limit:
-            return LogResult(tuple(found), more=True, signed=_signed(repo, found))
-        found.append(commit_info(id, commit, refs))
-    if not brief or len(found) <= _MANY:
-        return LogResult(tuple(found), signed=_signed(repo, found))
+            return False
+        return _matches(commit, author, grep) and _has_ticket(commit, ticket)
+
+    if brief and not wanted and not kind and not any((limit, since, until, author, grep, ticket)):
+        reached, hidden = repo.graph.reach(heads), repo.graph.reach(hide)
+        if reached.beyond(hidden) > _MANY and not hide:
+            return _brief(repo, reached, heads, refs)
+    most = None if limit is None else limit + 1  # one more says that there are more
+    if wanted and not kind:
+        reached, hidden = repo.graph.reach(heads), repo.graph.reach(hide)
+        ids = PathChanges(repo).commits(reached, hidden, wanted, keep, most)
+    else:
+        every_one = (id for id, commit in walk(repo, heads, hide) if keep(id))
+        if kind:
+            every_one = (id for id in every_one if _touches(repo, repo.commit(id), wanted or [""], kind))
+        ids = list(islice(every_one, most))
+    found = [commit_info(id, repo.commit(id), refs) for id in ids[:limit]]
+    return LogResult(tuple(found), more=limit is not None and len(ids) > limit, signed=_signed(repo, found))
+
+
+def _brief(
+    repo: Repository, reached: Reached, heads: Sequence[CommitId], refs: Mapping[CommitId, tuple[str, ...]]
+) -> LogResult:
+    """The newest and the milestones of a long history."""
     known = milestones(repo)
-    kept = chosen([commit.id for commit in found], known, _BRIEF, _NEWEST)
-    shown = tuple(commit for commit in found if commit.id in kept)
+    newest = [id for id, _ in islice(walk(repo, heads), _NEWEST)]
+    shown = [commit_info(id, repo.commit(id), refs) for id in chosen(known, reached, newest, _BRIEF)]
     why = {commit.id.hex(): known[commit.id] for commit in shown if commit.id in known}
-    return LogResult(shown, left=len(found) - len(shown), milestones=why, signed=_signed(repo, shown))
+    return LogResult(tuple(shown), left=len(reached) - len(shown), milestones=why, signed=_signed(repo, shown))
 
 
 def _signed(repo: Repository, commits: Sequence[CommitInfo]) -> dict[str, Seal]:
@@ -126,10 +144,10 @@ def _has_ticket(commit: Commit, ticket: str | None) -> bool:
     return ticket is None or ticket.strip().lower() in known
 
 
-def _touches(repo: Repository, commit: Commit, wanted: Sequence[str], kind: str | None) -> bool:
+def _touches(repo: Repository, commit: Commit, wanted: Sequence[str], kind: str) -> bool:
     parent = repo.commit(commit.parents[0]).tree if commit.parents else None
     return any(
         any(one == "" or matches(path, one) for one in wanted)
         for path, old, new in changed_paths(repo.store, parent, commit.tree)
-        if kind is None or kind in (entry.kind for entry in (old, new) if entry is not None)
+        if kind in (entry.kind for entry in (old, new) if entry is not None)
     )

@@ -9,7 +9,6 @@ from typing import ClassVar
 from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
-from mlver.repo.history import ancestors
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.staleness import stale_in
@@ -145,13 +144,14 @@ def _stale(repo: Repository, work: Snapshot) -> tuple[Stale, ...]:
 
 def _stages(repo: Repository) -> tuple[LiveNow, ...]:
     head, found = repo.view.head, []
-    reachable = set(ancestors(repo, [head])) if head and repo.view.stages else set()
+    reached = repo.graph.reach([head]) if head and repo.view.stages else None
     behind: dict[CommitId, int | None] = {}
     for stage, scopes in sorted(repo.view.stages.items()):
         for scope, live in sorted(scopes.items()):
             id, subject = live.commit, repo.commit(live.commit).subject
             if id not in behind:  # scopes by the hundred may serve one commit
-                behind[id] = len(reachable - set(ancestors(repo, [id]))) if id in reachable else None
+                known = reached is not None and id in reached
+                behind[id] = reached.beyond(repo.graph.reach([id])) if known and reached is not None else None
             found.append(LiveNow(stage, scope, id, subject, live.since, live.actor, live.reason, behind[id]))
     return tuple(found)
 

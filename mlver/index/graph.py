@@ -1,0 +1,306 @@
+"""The commit graph as a table, so that a question about the newest commits does not read the oldest.
+
+Commits are laid in chains: each goes on the chain of its first parent, if it is the first to follow it. What a commit
+leads to is then, of each chain, all up to some place, and is known from the edges between chains alone. `rank` is the
+time of a commit, but never before those of its parents, so that order by rank and `generation` (the length of the
+longest way back) puts children before parents.
+
+A commit never changes, so what is kept under its id is never stale. The file can be deleted, damaged, locked or
+read-only at any time: each row carries a checksum, edges are counted, and what is not whole is made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+from xxhash import xxh3_64_intdigest
+
+from mlver.errors import LocalIO
+from mlver.index.cache_file import connect, delete
+from mlver.index.paths import SCHEMA as PATHS
+
+_T = TypeVar("_T")
+_VERSION: Final = 1
+_SCHEMA: Final = f"""
+CREATE TABLE node (
+    number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, chain INTEGER NOT NULL, place INTEGER NOT NULL,
+    rank INTEGER NOT NULL, generation INTEGER NOT NULL, links INTEGER NOT NULL, parents BLOB NOT NULL,
+    checksum INTEGER NOT NULL, UNIQUE (chain, place)
+);
+CREATE TABLE link (
+    chain INTEGER, place INTEGER, to_chain INTEGER, to_place INTEGER, to_links INTEGER, checksum INTEGER,
+    PRIMARY KEY (chain, place, to_chain, to_place)
+) WITHOUT ROWID;
+{PATHS}
+"""
+_NODE: Final = "SELECT number, id, chain, place, rank, generation, links, parents, checksum FROM node"
+_INSERT: Final = "INSERT INTO node VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LINKS: Final = "SELECT * FROM link WHERE chain = ? AND place <= ?"
+_SIGNED: Final = 1 << 63
+_WIDTH: Final = 32  # bytes of an id
+_AT_ONCE: Final = 500
+
+
+class Node(NamedTuple):
+    """One commit: its number here, id, place in its chain, rank (microseconds) and generation; parents in a row.
+
+    `links` is how many edges lead out of its chain up to its place.
+    """
+
+    number: int
+    id: bytes
+    chain: int
+    place: int
+    rank: int
+    generation: int
+    links: int
+    parents: bytes
+
+    @property
+    def parent_ids(self) -> list[bytes]:
+        """The ids of its parents."""
+        return [self.parents[at : at + _WIDTH] for at in range(0, len(self.parents), _WIDTH)]
+
+    @property
+    def order(self) -> tuple[int, int, bytes]:
+        """What to sort by to have the newest first and children before parents."""
+        return -self.rank, -self.generation, self.id
+
+
+Reach = Mapping[int, tuple[int, int]]  # of each chain: the last place that is reached, and the edges up to it
+# returns the parents of a commit and its time in microseconds
+Reader = Callable[[bytes], tuple[Sequence[bytes], int]]
+
+
+class Unsound(sqlite3.DatabaseError):
+    """A row is not as it was written."""
+
+
+class Graph:
+    """The table; `read` says what a commit is that it lacks."""
+
+    def __init__(self, path: Path | None, read: Reader) -> None:
+        self._path, self._read = path, read
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._pid = 0
+        self._known: dict[bytes, Node] = {}
+
+    def attempt(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Return what `work` does with the open table. A damaged file is made anew, an unusable one left for memory.
+
+        Raises LocalIO when even that fails.
+        """
+        with self._lock:
+            for last in (False, False, True):
+                try:
+                    return work(self._ready())
+                except sqlite3.Error as error:
+                    if last:
+                        raise LocalIO(f"cannot keep the commit graph in memory: {error}") from error
+                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
+        raise AssertionError("the last try returns or raises")
+
+    def node(self, id: bytes) -> Node:
+        """Return one commit, taken in with all before it when it is new."""
+        known = self._known.get(id)
+        return known if known is not None else self.attempt(lambda db: self._node(db, id))
+
+    def nodes(self, ids: Iterable[bytes]) -> list[Node]:
+        """Return those of some commits that the table holds; none is taken in."""
+        return self.attempt(lambda db: list(_nodes(db, list(ids))))
+
+    def back(self, id: bytes, most: int) -> Node:
+        """Return one commit, and have those before it in its chain at hand, so many of them."""
+        known = self._known.get(id)
+        return known if known is not None else self.attempt(lambda db: self._back(db, id, most))
+
+    def reach(self, heads: Iterable[bytes]) -> Reach:
+        """Return what `heads` lead to, themselves included."""
+        wanted = list(heads)
+        return self.attempt(lambda db: self._reach(db, [self._node(db, id) for id in wanted]))
+
+    def members(self, reach: Reach) -> list[bytes]:
+        """Return the ids of all commits in reach, in no order."""
+
+        def work(db: sqlite3.Connection) -> list[bytes]:
+            found: list[bytes] = []
+            for chain, (place, _) in reach.items():
+                ids = db.execute("SELECT id FROM node WHERE chain = ? AND place <= ?", (chain, place)).fetchall()
+                if len(ids) != place + 1:
+                    raise Unsound("a chain has holes")
+                found.extend(id for (id,) in ids)
+            return found
+
+        return self.attempt(work)
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        with self._lock:
+            if self._db is not None and self._pid == os.getpid():
+                self._db.close()
+            self._db = None
+            self._known.clear()
+
+    def _ready(self) -> sqlite3.Connection:
+        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
+            self._db, self._pid = connect(self._path, _SCHEMA, _VERSION), os.getpid()
+        return self._db
+
+    def _give_up(self, *, damaged: bool) -> None:
+        self.close()
+        if not (damaged and self._path is not None and delete(self._path)):
+            self._path = None
+
+    def _node(self, db: sqlite3.Connection, id: bytes) -> Node:
+        found = self._known.get(id) or _found(db, id)
+        if found is None:
+            _take_in(db, id, self._read)
+            found = _found(db, id)
+            if found is None:
+                raise Unsound("a commit that was taken in is not there")
+        self._known[id] = found
+        return found
+
+    def _back(self, db: sqlite3.Connection, id: bytes, most: int) -> Node:
+        node = self._node(db, id)
+        where = f"{_NODE} WHERE chain = ? AND place BETWEEN ? AND ?"
+        for one in map(checked, db.execute(where, (node.chain, node.place - most, node.place - 1))):
+            self._known[one.id] = one
+        return node
+
+    def _reach(self, db: sqlite3.Connection, heads: Iterable[Node]) -> Reach:
+        found: dict[int, tuple[int, int]] = {}
+        pending = [(node.chain, node.place, node.links) for node in heads]
+        while pending:
+            chain, place, links = pending.pop()
+            before = found.get(chain, (-1, 0))[0]
+            if place <= before:
+                continue
+            found[chain] = place, links
+            rows = db.execute(_LINKS, (chain, place)).fetchall()
+            if len(rows) != links:
+                raise Unsound("edges are missing")
+            for *row, checksum in rows:
+                if checksum != _checksum(row):
+                    raise Unsound("an edge is not as it was written")
+                if row[1] > before:
+                    pending.append((row[2], row[3], row[4]))
+        return found
+
+
+def count(reach: Reach, without: Reach | None = None) -> int:
+    """Return how many commits are in reach, and not in that of `without`."""
+    lesser = without or {}
+    return sum(max(0, place - lesser.get(chain, (-1, 0))[0]) for chain, (place, _) in reach.items())
+
+
+def reaches(reach: Reach, node: Node) -> bool:
+    """Whether a commit is in reach."""
+    return node.place <= reach.get(node.chain, (-1, 0))[0]
+
+
+def _found(db: sqlite3.Connection, id: bytes) -> Node | None:
+    row = db.execute(f"{_NODE} WHERE id = ?", (id,)).fetchone()
+    return None if row is None else checked(row)
+
+
+def _nodes(db: sqlite3.Connection, ids: Sequence[bytes]) -> Iterator[Node]:
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        yield from map(checked, db.execute(f"{_NODE} WHERE id IN ({marks})", some))
+
+
+def in_order(db: sqlite3.Connection, numbers: Iterable[int]) -> Iterator[Node]:
+    """Yield some commits by number, newest first, children before their parents; Unsound for one that is lost."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (n INTEGER PRIMARY KEY)")
+    db.execute("DELETE FROM temp.wanted")
+    db.executemany("INSERT OR IGNORE INTO temp.wanted VALUES (?)", ((number,) for number in numbers))
+    query = f"{_NODE} JOIN temp.wanted ON number = n ORDER BY rank DESC, generation DESC, id"
+    yield from map(checked, db.execute(query).fetchall())
+    if db.execute("SELECT 1 FROM temp.wanted LEFT JOIN node ON number = n WHERE number IS NULL").fetchone():
+        raise Unsound("a commit is missing")
+
+
+def checked(row: Sequence[Any]) -> Node:
+    """Return a row of the table as a commit; Unsound when it is not as it was written."""
+    node = Node._make(row[:-1])
+    whole = type(node.id) is bytes and type(node.parents) is bytes and len(node.parents) % _WIDTH == 0
+    if not whole or row[-1] != _checksum(node[1:]):
+        raise Unsound("a commit is not as it was written")
+    return node
+
+
+def _checksum(values: Iterable[object]) -> int:
+    data = b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+    return xxh3_64_intdigest(data) - _SIGNED
+
+
+def _take_in(db: sqlite3.Connection, head: bytes, read: Reader) -> None:
+    """Add a commit and those before it, as far as they are missing, the oldest first."""
+    missing: dict[bytes, tuple[Sequence[bytes], int]] = {}
+    order: list[bytes] = []
+    pending = [(head, False)]
+    while pending:
+        id, parents_done = pending.pop()
+        if parents_done:
+            order.append(id)
+        elif id not in missing and db.execute("SELECT 1 FROM node WHERE id = ?", (id,)).fetchone() is None:
+            missing[id] = read(id)
+            pending.append((id, True))
+            pending.extend((parent, False) for parent in reversed(missing[id][0]))
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        adder = _Adder(db)
+        for id in order:
+            adder.add(id, *missing[id])
+
+
+class _Adder:
+    """Adds commits whose parents are in, within a transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._chains: int = db.execute("SELECT coalesce(max(chain) + 1, 0) FROM node").fetchone()[0]
+        self._last: Node | None = None  # most often the parent of the next
+
+    def add(self, id: bytes, parents: Sequence[bytes], time: int) -> None:
+        if _found(self._db, id) is not None:
+            return  # another process was faster
+        before = [self._get(parent) for parent in dict.fromkeys(parents)]
+        rank = max([time, *(node.rank for node in before)])
+        generation = 1 + max((node.generation for node in before), default=0)
+        first = before[0] if before else None
+        if first is not None and self._is_last(first):
+            chain, place, links, out = first.chain, first.place + 1, first.links, before[1:]
+        else:
+            chain, place, links, out = self._chains, 0, 0, before
+            self._chains += 1
+        for node in out:
+            row = (chain, place, node.chain, node.place, node.links)
+            added = self._db.execute("INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?)", (*row, _checksum(row)))
+            links += added.rowcount
+        values = (id, chain, place, rank, generation, links, b"".join(parents))
+        cursor = self._db.execute(_INSERT, (*values, _checksum(values)))
+        self._last = Node(cursor.lastrowid or 0, *values)
+
+    def _get(self, id: bytes) -> Node:
+        if self._last is not None and self._last.id == id:
+            return self._last
+        found = _found(self._db, id)
+        if found is None:
+            raise Unsound("a parent is missing")
+        return found
+
+    def _is_last(self, node: Node) -> bool:
+        if self._last is not None and self._last.id == node.id:
+            return True
+        return self._db.execute(
+            "SELECT 1 FROM node WHERE chain = ? AND place = ?", (node.chain, node.place + 1)
+        ).fetchone() is None

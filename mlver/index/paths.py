@@ -1,0 +1,138 @@
+"""Which commits changed which paths, as a table beside the commit graph, and which units of a file each touched.
+
+A change is that against the first parent. The changes of a path are numbered and carry checksums, so that a lost or
+flipped one is noticed. Units are remembered as 4 bytes each, by content and by how it was read: what is said to be
+untouched is so, what is said to be touched must be looked at.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest, xxh32_digest
+
+SCHEMA: Final = """
+CREATE TABLE path (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE change (
+    path INTEGER, nth INTEGER, node INTEGER, old BLOB, new BLOB, kinds TEXT, checksum INTEGER, PRIMARY KEY (path, nth)
+) WITHOUT ROWID;
+CREATE TABLE compared (node INTEGER PRIMARY KEY, count INTEGER);
+CREATE TABLE touched (
+    way BLOB, old BLOB, new BLOB, keys BLOB, checksum INTEGER, PRIMARY KEY (way, old, new)
+) WITHOUT ROWID;
+"""
+UNLISTED: Final = -1  # changed so many paths that they are not listed, or could not be read
+WIDEST: Final = 5000  # paths changed by one commit that are listed
+MANY: Final = 2000  # units touched by one change that are listed
+_STEP: Final = 1000  # commits of one transaction
+_SIGNED: Final = 1 << 63
+_WAITING: Final = """SELECT number, id FROM node
+WHERE number > (SELECT coalesce(max(node), 0) FROM compared) ORDER BY number LIMIT ?"""
+_NTH: Final = "SELECT coalesce(max(nth), 0) FROM change WHERE path = ?"
+
+
+class Change(NamedTuple):
+    """A commit, by number, changed a path: the content ids before and after, and its kinds in a row."""
+
+    node: int
+    old: bytes | None
+    new: bytes | None
+    kinds: str
+
+
+class Lost(sqlite3.DatabaseError):
+    """A row is not there, or not as it was written."""
+
+
+Changed = tuple[str, bytes | None, bytes | None, str]  # path, content ids before and after, kinds
+# returns what a commit changed; None when that is too much or unreadable
+Reader = Callable[[bytes], Sequence[Changed] | None]
+
+
+def bring_up(db: sqlite3.Connection, read: Reader) -> None:
+    """Compare every commit of the graph that was not compared yet with its first parent."""
+    while waiting := db.execute(_WAITING, (_STEP,)).fetchall():
+        found = [(number, read(id)) for number, id in waiting]
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            last = db.execute("SELECT coalesce(max(node), 0) FROM compared").fetchone()[0]
+            for number, changes in found:
+                if number > last:  # else another process was faster
+                    _add(db, number, changes)
+
+
+def _add(db: sqlite3.Connection, node: int, changes: Sequence[Changed] | None) -> None:
+    db.execute("INSERT INTO compared VALUES (?, ?)", (node, UNLISTED if changes is None else len(changes)))
+    for name, old, new, kinds in changes or ():
+        db.execute("INSERT OR IGNORE INTO path (name) VALUES (?)", (name,))
+        (path,) = db.execute("SELECT number FROM path WHERE name = ?", (name,)).fetchone()
+        row = (path, db.execute(_NTH, (path,)).fetchone()[0] + 1, node, old, new, kinds)
+        db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _checksum(row)))
+
+
+def unlisted(db: sqlite3.Connection) -> list[int]:
+    """Return the commits, by number, whose changes are not listed."""
+    return [node for (node,) in db.execute("SELECT node FROM compared WHERE count < 0")]
+
+
+def names(db: sqlite3.Connection) -> list[str]:
+    """Return every path that a listed change is of."""
+    return [name for (name,) in db.execute("SELECT name FROM path")]
+
+
+def names_below(db: sqlite3.Connection, name: str) -> list[str]:
+    """Return those that are the given path, or lie below it."""
+    query = "SELECT name FROM path WHERE name = ? OR (name > ? AND name < ?)"
+    return [found for (found,) in db.execute(query, (name, f"{name}/", f"{name}0"))]
+
+
+def changes_of(db: sqlite3.Connection, name: str) -> list[Change]:
+    """Return the listed changes of one path, in no order; Lost when some are missing."""
+    row = db.execute("SELECT number FROM path WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        return []
+    found = []
+    query = "SELECT path, nth, node, old, new, kinds, checksum FROM change WHERE path = ? ORDER BY nth"
+    for nth, (*values, checksum) in enumerate(db.execute(query, row), 1):
+        if values[1] != nth or checksum != _checksum(values):
+            raise Lost("a change is not as it was written")
+        found.append(Change._make(values[2:]))
+    return found
+
+
+def mark(key: str) -> bytes:
+    """Return what stands for a unit among those a change touched."""
+    return xxh32_digest(key.encode("utf-8", "surrogatepass"))
+
+
+def marks(keys: Iterable[str]) -> bytes | None:
+    """Return what stands for some units in a row, None for too many."""
+    found = [mark(key) for key in keys]
+    return b"".join(found) if len(found) <= MANY else None
+
+
+def touched(db: sqlite3.Connection, way: bytes, name: str) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield (content before, after, marks of what was touched) as far as known of one path; `way`: how it was read."""
+    query = """SELECT touched.old, touched.new, keys, touched.checksum FROM change JOIN touched ON way = ?
+    AND touched.old = coalesce(change.old, x'') AND touched.new = coalesce(change.new, x'')
+    WHERE path = (SELECT number FROM path WHERE name = ?)"""
+    for old, new, keys, checksum in db.execute(query, (way, name)):
+        if checksum == _checksum((way, old, new, keys)):
+            yield old, new, keys
+
+
+def remember(db: sqlite3.Connection, way: bytes, found: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+    """Keep what changes touched."""
+    rows = [(way, *row) for row in found]
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(
+            "INSERT OR REPLACE INTO touched VALUES (?, ?, ?, ?, ?)", ((*row, _checksum(row)) for row in rows)
+        )
+
+
+def _checksum(values: Iterable[object]) -> int:
+    data = b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+    return xxh3_64_intdigest(data) - _SIGNED

@@ -1,0 +1,70 @@
+"""The commit graph of a repository, answered by a table in `cache/`: as many commits are read as are new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mlver.index.facts import micros
+from mlver.index.graph import Graph, Node, Reach, count, reaches
+from mlver.objects.ids import CommitId
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+FILE = "graph.db"
+
+
+class CommitGraph:
+    """What leads to what. Damaged, naming it, when a commit that is new to the table cannot be read."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self.table = Graph(repo.dot / "cache" / FILE, self._read)
+
+    def _read(self, id: bytes) -> tuple[Sequence[bytes], int]:
+        commit = self._repo.commit(CommitId(id))
+        return commit.parents, micros(commit.time)
+
+    def node(self, id: CommitId) -> Node:
+        """Return the place of a commit in the graph."""
+        return self.table.node(id)
+
+    def reach(self, heads: Iterable[CommitId]) -> Reached:
+        """Return what `heads` lead to, themselves included."""
+        return Reached(self, self.table.reach(heads))
+
+    def newest_first(self, ids: Iterable[CommitId]) -> list[CommitId]:
+        """Return those of some commits that the graph knows, newest first, children before their parents."""
+        nodes = sorted(self.table.nodes(set(ids)), key=lambda node: node.order)
+        return [CommitId(node.id) for node in nodes]
+
+
+class Reached:
+    """The commits that some heads lead to, without a list of them."""
+
+    def __init__(self, graph: CommitGraph, reach: Reach) -> None:
+        self._graph, self.reach = graph, reach
+
+    def __len__(self) -> int:
+        return count(self.reach)
+
+    def __contains__(self, id: CommitId) -> bool:
+        return bool(self.among([id]))
+
+    def holds(self, node: Node) -> bool:
+        """Whether it has a commit whose place is known."""
+        return reaches(self.reach, node)
+
+    def beyond(self, other: Reached) -> int:
+        """Return how many commits it has that `other` has not."""
+        return count(self.reach, other.reach)
+
+    def among(self, ids: Iterable[CommitId]) -> list[CommitId]:
+        """Return those of some commits that are in it, newest first, children before their parents."""
+        nodes = [node for node in self._graph.table.nodes(set(ids)) if reaches(self.reach, node)]
+        return [CommitId(node.id) for node in sorted(nodes, key=lambda node: node.order)]
+
+    def members(self) -> set[CommitId]:
+        """Return all of them."""
+        return set(map(CommitId, self._graph.table.members(self.reach)))

@@ -1,0 +1,129 @@
+"""Which commits changed which paths, from the table in `cache/`: as many commits are compared as are new to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlver.errors import Damaged
+from mlver.index import paths
+from mlver.index.graph import Graph, Node, in_order, reaches
+from mlver.objects.ids import BlobId, CommitId
+from mlver.objects.tree import Entry
+from mlver.repo.graph import Reached
+from mlver.repo.project import matches
+from mlver.repo.snapshot import changed_paths, find_in_tree
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A commit changed a file against its first parent: content ids before and after, None where it is absent."""
+
+    commit: CommitId
+    old: BlobId | None
+    new: BlobId | None
+
+
+class PathChanges:
+    """Asks the table, brought up to date; commits that changed too much to be listed are looked at anew."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._graph: Graph = repo.graph.table
+
+    def commits(
+        self,
+        reach: Reached,
+        hidden: Reached | None,
+        patterns: Sequence[str],
+        keep: Callable[[CommitId], bool],
+        most: int | None,
+    ) -> list[CommitId]:
+        """Return commits in `reach` and not in `hidden` that changed a path one pattern matches, newest first.
+
+        `keep` chooses among them; at most `most` are returned. Raises Damaged when a tree cannot be read.
+        """
+
+        def work(db: sqlite3.Connection) -> list[CommitId]:
+            paths.bring_up(db, self._read)
+            numbers = {change.node for name in _names(db, patterns) for change in paths.changes_of(db, name)}
+            doubtful = set(paths.unlisted(db))
+            found: list[CommitId] = []
+            for node in in_order(db, numbers | doubtful):
+                id = CommitId(node.id)
+                if not reaches(reach.reach, node) or (hidden is not None and hidden.holds(node)):
+                    continue
+                if node.number in doubtful and not self._touches(id, patterns):
+                    continue
+                if keep(id):
+                    found.append(id)
+                    if len(found) == most:
+                        break
+            return found
+
+        return self._graph.attempt(work)
+
+    def versions(self, start: CommitId, path: str) -> list[Version]:
+        """Return the changes of one file on all ways back from `start`, newest first. Raises Damaged like `commits`."""
+        reach = self._graph.reach([start])
+
+        def work(db: sqlite3.Connection) -> list[Version]:
+            paths.bring_up(db, self._read)
+            changes = {change.node: change for change in paths.changes_of(db, path)}
+            doubtful = paths.unlisted(db)
+            nodes = (node for node in in_order(db, {*changes, *doubtful}) if reaches(reach, node))
+            return [version for node in nodes if (version := self._version(node, changes, path))]
+
+        return self._graph.attempt(work)
+
+    def _version(self, node: Node, changes: dict[int, paths.Change], path: str) -> Version | None:
+        id, change = CommitId(node.id), changes.get(node.number)
+        if change is not None:
+            return Version(id, *(BlobId(one) if one is not None else None for one in (change.old, change.new)))
+        old, new = (self._blob(one, path) for one in (next(iter(self._repo.commit(id).parents), None), id))
+        return None if old == new else Version(id, old, new)
+
+    def _blob(self, id: CommitId | None, path: str) -> BlobId | None:
+        found = find_in_tree(self._repo.store, self._repo.commit(id).tree, path) if id is not None else None
+        return found.id if found else None
+
+    def _touches(self, id: CommitId, patterns: Sequence[str]) -> bool:
+        return any(matches(path, one) for path, _, _ in self._changed(id) for one in patterns)
+
+    def _changed(self, id: CommitId) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+        commit = self._repo.commit(id)
+        parent = self._repo.commit(commit.parents[0]).tree if commit.parents else None
+        return changed_paths(self._repo.store, parent, commit.tree)
+
+    def _read(self, id: bytes) -> list[paths.Changed] | None:
+        found: list[paths.Changed] = []
+        try:
+            for path, old, new in self._changed(CommitId(id)):
+                if len(found) == paths.WIDEST:
+                    return None
+                ids = [bytes(entry.id) if entry else None for entry in (old, new)]
+                kinds = " ".join(dict.fromkeys(entry.kind for entry in (old, new) if entry))
+                found.append((path, ids[0], ids[1], kinds))
+        except Damaged:  # no longer stored, perhaps; who needs just this one is told so
+            return None
+        return found
+
+
+def _names(db: sqlite3.Connection, patterns: Iterable[str]) -> set[str]:
+    """Return the paths in the table that one of the patterns matches."""
+    found: set[str] = set()
+    every: list[str] | None = None
+    for pattern in patterns:
+        if _GLOB.isdisjoint(pattern):
+            found.update(paths.names_below(db, pattern.removeprefix("./").rstrip("/")))
+        else:
+            every = paths.names(db) if every is None else every
+            found.update(name for name in every if matches(name, pattern))
+    return found
