@@ -28,3 +28,6 @@ ShownAuthor = Annotated[str | None, typer.Option("--author", metavar="NAME", hel
 
 _SIGN = "Sign it with the SSH key that signing.key names."
 Sign = Annotated[bool | None, typer.Option("--sign/--no-sign", "-S", help=_SIGN, rich_help_panel=RECORDED)]
+
+_JOBS = "So many workers read and compare large data (jobs.backend says what they are)."
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=0, metavar="N", help=_JOBS)]

@@ -6,7 +6,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from glob import escape
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,7 @@ from mlver.store.object_store import ObjectStore
 if TYPE_CHECKING:
     from mlver.index.derived import Derived
     from mlver.repo.graph import CommitGraph
+    from mlver.repo.jobs import Jobs
 
 Clock = Callable[[], datetime]
 _OWN_FILE_LIMIT = 16 << 20  # bytes of a file that mlver itself reads whole
@@ -80,6 +81,7 @@ class Repository:
         self.now = clock
         self.storage = LocalStorage(self.dot)
         self.settings = Settings.load(self.dot / "config.toml", user_config)
+        self.jobs: Jobs | None = None  # who reads large amounts, if not this process: see repo/jobs.py
         self._actor = actor
         self.state: Head = read_head(self.storage, salvage=salvage)
         confirm_head(self.storage)
@@ -298,11 +300,16 @@ class Repository:
 
     def work_snapshot(self) -> Snapshot:
         """Return the artifacts of the work tree, hashing only files whose stat data changed."""
-        return self.snapshot_of(*self._scanned())
-
-    def _scanned(self) -> tuple[dict[str, FileStat], dict[str, BlobId]]:
         files = self.worktree.scan().files
-        return files, self.worktree.hashes(files)
+        return self.snapshot_of(files, self.hashes(files))
+
+    def hashes(self, files: dict[str, FileStat]) -> dict[str, BlobId]:
+        """Return the blob id of each file of the work tree, which are all there are; see WorkTree.hashes."""
+        if self.jobs is None:
+            return self.worktree.hashes(files)
+        from mlver.repo.file_jobs import hash_many
+
+        return self.worktree.hashes(files, ahead=partial(hash_many, self))
 
     def snapshot_of(self, files: dict[str, FileStat], ids: dict[str, BlobId]) -> Snapshot:
         """Return a snapshot of work-tree files whose blob ids are known."""
@@ -390,3 +397,4 @@ def _declared(project: Project, path: str) -> str | None:
         known = ", ".join(registry.names())
         raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
     return kind
+

@@ -16,11 +16,15 @@ from mlver.storage import durable
 
 @dataclass(frozen=True)
 class Known:
-    """A setting that exists: its default, the values allowed (empty: any), and what it is for."""
+    """A setting that exists: its default, the values allowed (empty: any), and what it is for.
+
+    A `personal` one counts in the user's own file alone: a folder that somebody handed over must not have a say in it.
+    """
 
     default: Any
     allowed: tuple[str, ...]
     about: str
+    personal: bool = False
 
 
 ALWAYS, ASKED = "always", "asked"
@@ -29,14 +33,17 @@ AT_COMMIT, ON_DEMAND = "commit", "need"
 KNOWN: dict[str, Known] = {
     "author": Known(None, (), "who commits, promotes and records; default: the name you are logged in as"),
     "symlinks": Known("refuse", ("refuse", "store", "skip"), "what commit does with symbolic links"),
-    "diff.tables": Known(
-        AT_COMMIT, (AT_COMMIT, ON_DEMAND), "when large tables are compared: at commit or when needed"
-    ),
+    "diff.tables": Known(AT_COMMIT, (AT_COMMIT, ON_DEMAND), "when large tables are compared: at commit or when needed"),
     "releases.keep": Known(3, (), "how many releases per stage stay on disk for an instant rollback"),
     "releases.write": Known(ALWAYS, (ALWAYS, ASKED), "which stages are written to disk here: all, or those moved here"),
     "gc.retention": Known("90d", (), "how long gc keeps what lost its name: a deleted branch, a commit undone"),
     "gc.trash": Known("2w", (), "how long what gc dropped lies in the trash, where gc --restore finds it"),
     "gc.keep": Known("", (), "what else gc keeps: best:5:recall,days:30,measured"),
+    "jobs.address": Known(None, (), "the cluster that dask, ray or spark work on; only in your own settings", True),
+    "jobs.backend": Known(
+        "loky", ("loky", "threading", "dask", "ray", "spark"), "what does the work of --jobs: processes, or a cluster"
+    ),
+    "jobs.count": Known(0, (), "how many workers read large amounts without being asked to by --jobs; 0: none"),
     "commit.sign": Known(NO, (YES, NO), "whether every commit is signed, as by commit -S"),
     "promote.sign": Known(NO, (YES, NO), "whether every promotion and rollback is signed, as by promote -S"),
     "signing.allowed_signers": Known(None, (), "an allowed-signers file of yours: it alone says whose keys count"),
@@ -65,13 +72,13 @@ class Settings:
     def load(cls, repository: Path, user: Path | None) -> Settings:
         """Read the user's and the repository's file; LocalIO when the disk does not give them."""
         try:
-            return cls({"user": _read(user) if user else {}, "repository": _read(repository)})
+            return cls({"user": _read(user) if user else {}, "repository": _of_repository(repository)})
         except UsageError as trouble:
             return cls({}, trouble)
 
     def reloaded(self, repository: Path) -> Settings:
         """Return the settings with the repository's file read again; UsageError when it is malformed."""
-        return Settings({**self._layers, "repository": _read(repository)}, self._trouble)
+        return Settings({**self._layers, "repository": _of_repository(repository)}, self._trouble)
 
     def check(self) -> None:
         """Raise UsageError, naming file and entry, when a file is malformed."""
@@ -138,6 +145,23 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
 
 
+def _of_repository(path: Path) -> dict[str, Any]:
+    found = _read(path)
+    for name in found:
+        try:
+            _refuse_personal(name)
+        except UsageError as error:
+            raise UsageError(f"{durable.show(path)}: {error.message}", hint=error.hint) from None
+    return found
+
+
+def _refuse_personal(name: str) -> None:
+    if _known(name).personal:
+        raise UsageError(
+            f"{name} counts only in your own settings file", hint="~/.config/mlver/config.toml, or MLVER_CONFIG"
+        )
+
+
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bool) and YES in _known(name).allowed:
         return YES if value else NO
@@ -158,6 +182,7 @@ def write_setting(path: Path, name: str, value: Any) -> None:
     flat = _read(path)
     flat.pop(name, None)
     if value is not None:
+        _refuse_personal(name)
         flat[_checked(name)] = value
     # JSON strings of printable text, and integers, are TOML too
     text = "".join(f"{key} = {json.dumps(item, ensure_ascii=False)}\n" for key, item in sorted(flat.items()))

@@ -6,7 +6,7 @@ import errno
 import os
 import stat as statmod
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -224,12 +224,14 @@ class WorkTree:
         read: Callable[[str, FileStat], tuple[BlobId, Stat | None]] | None = None,
         lacking: Callable[[set[BlobId]], set[BlobId]] = lambda _: set(),
         plan: Callable[[int], None] = lambda _: None,
+        ahead: Callable[[dict[str, FileStat]], Mapping[str, tuple[BlobId, Stat]]] = lambda _: {},
         every: bool = True,
     ) -> dict[str, BlobId]:
         """Return the blob id of each file. Only files whose stat data prove nothing are read, through `read`.
 
         `lacking` may reject cached ids (a commit needs the bytes stored, not only hashed). `plan` is told
-        how many bytes will be read. With `every` the `files` are all there are, and what else the cache
+        how many bytes will be read. `ahead` gets all files that are to be read at once, and returns those it
+        read; the rest go through `read`. With `every` the `files` are all there are, and what else the cache
         knows is forgotten. `files` are brought up to date with what was read.
         """
         cached = self._cache.load()
@@ -238,11 +240,13 @@ class WorkTree:
             for path, info in files.items()
         }
         rejected = lacking({blob for blob in proven.values() if blob is not None})
-        plan(sum(files[path].size for path, blob in proven.items() if blob is None or blob in rejected))
+        changed = {path: files[path] for path, blob in proven.items() if blob is None or blob in rejected}
+        plan(sum(info.size for info in changed.values()))
+        done = ahead(changed)
         found, fresh, read = {}, {}, read or self.hash
         for path, blob in proven.items():
             if blob is None or blob in rejected:
-                blob, stat = read(path, files[path])
+                blob, stat = done.get(path) or read(path, files[path])
                 if stat is not None:
                     fresh[path] = stat
                     files[path] = FileStat(files[path].type, stat.size, stat.mtime, stat.ctime, stat.ino)

@@ -19,6 +19,7 @@ from mlver.objects.tree import LINK
 from mlver.repo.context import capture_environment, git_state
 from mlver.repo.derivations import derivations_for, still_pending
 from mlver.repo.facts import append_facts
+from mlver.repo.jobs import working
 from mlver.repo.open_merge import left_to_resolve
 from mlver.repo.project import matches
 from mlver.repo.recording import plain_parameters
@@ -71,11 +72,12 @@ def commit(
     sign: bool | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> CommitResult:
     """Snapshot the work tree, or only `paths`, on the current branch.
 
     `trailers` may hold `why`, `ticket`, `alert`, `source`. `sign` says whether to sign it (None: as the setting
-    `commit.sign` has it). Raises NegativeAnswer when nothing
+    `commit.sign` has it). `jobs` workers read and store what changed. Raises NegativeAnswer when nothing
     changed, Refused on special files, hostile names and an open merge with conflicts left, Conflict when the branch
     moved meanwhile. A merge that is open and resolved becomes this commit.
     """
@@ -88,7 +90,8 @@ def commit(
         made = _Commit(repo, paths, progress, signed)
         return made.make(message, trailers or {}, parameters or {}, allow_empty, dry_run)
 
-    return again(make)
+    with working(repo, jobs):
+        return again(make)
 
 
 class _Commit:
@@ -226,7 +229,19 @@ class _Commit:
             lost = {BlobId(id) for id in repo.store.index.absent(in_head)}
             return lost | {blob for blob in blobs - in_head if not session.has(blob)}
 
-        ids = repo.worktree.hashes(files, read=read, lacking=lacking, plan=self._plan, every=not self.paths)
+        def ahead(changed: dict[str, FileStat]) -> Mapping[str, tuple[BlobId, Stat]]:
+            if repo.jobs is None:
+                return {}
+            from mlver.repo.file_jobs import hash_many, store_many
+
+            done = (hash_many if dry_run else store_many)(repo, changed)
+            for path in done:
+                self.read += changed[path].size
+            return done
+
+        ids = repo.worktree.hashes(
+            files, read=read, lacking=lacking, plan=self._plan, ahead=ahead, every=not self.paths
+        )
         refuse_redacted(repo, ids)
         after = repo.snapshot_of(files, ids)
         if not self.paths:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable
-from mlver.kinds.folder import without_shared
+from mlver.kinds.folder import Ask, ByParts, without_shared
 from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import spellings
@@ -23,8 +23,9 @@ def compare_artifact(
     key: tuple[str, ...] = (),
     limit: int = 1000,
     only: Collection[str] = (),
+    ask: Ask | None = None,
 ) -> ArtifactDiff:
-    """Return what changed in one artifact, in its kind's terms.
+    """Return what changed in one artifact, in its kind's terms. `ask` has others compare the parts of a folder.
 
     `only` keeps units of these names (a field of a unit may follow after a dot); `limit` cuts the
     list of changes, never the counts. Bytes the kind cannot read fall back to size and id.
@@ -47,10 +48,10 @@ def compare_artifact(
         specs = old.spec(change.path, key), new.spec(change.path, key)
         memo = Memo(old, new, change, new.kind(change.path), specs)
         if (made := memo.load()) is None:
-            made = _made(old, new, change, result, key, LISTED, ())
+            made = _made(old, new, change, result, key, LISTED, (), ask)
             memo.save(made)
         return _shortened(made, limit)
-    return _made(old, new, change, result, key, limit, only)
+    return _made(old, new, change, result, key, limit, only, ask)
 
 
 def _shortened(made: ArtifactDiff, limit: int) -> ArtifactDiff:
@@ -71,9 +72,10 @@ def _made(
     key: tuple[str, ...],
     limit: int,
     only: Collection[str],
+    ask: Ask | None,
 ) -> ArtifactDiff:
     try:
-        a, b = _both_units(old, new, change, key)
+        a, b = _both_units(old, new, change, key, ask)
     except Unreadable as reason:
         return replace(result, summary=_size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
     kind = new.kind(change.path) if b is not None else old.kind(change.path)
@@ -100,16 +102,19 @@ def _made(
 
 
 def _both_units(
-    old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...]
+    old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...], ask: Ask | None
 ) -> tuple[Units | None, Units | None]:
     """Return the units of both sides, None where the artifact is absent; of a folder only what can differ."""
     path = change.path
     if path.endswith("/") and change.old_id and change.new_id:
         sources = without_shared(folder_source(old, path), folder_source(new, path))
-        read = [
-            side.kind(path).units(source, side.spec(path, key))
-            for side, source in zip((old, new), sources, strict=True)
-        ]
+        kinds, specs = (old.kind(path), new.kind(path)), (old.spec(path, key), new.spec(path, key))
+        if ask is not None and kinds[0] is kinds[1]:
+            by_parts: object = kinds[1]
+            told = by_parts.parts_apart(*sources, specs, ask) if isinstance(by_parts, ByParts) else None
+            if told is not None:
+                return told
+        read = [kind.units(source, spec) for kind, source, spec in zip(kinds, sources, specs, strict=True)]
         return read[0], read[1]
     if change.old_id and change.new_id and not old_kind_differs(old, new, path):
         specs = old.spec(path, key), new.spec(path, key)

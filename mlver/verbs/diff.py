@@ -9,8 +9,10 @@ from glob import escape
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable
+from mlver.kinds.folder import Ask
 from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
+from mlver.repo.jobs import working
 from mlver.repo.ledger import ledger_of
 from mlver.repo.project import matches
 from mlver.repo.redaction_facts import notices
@@ -36,11 +38,13 @@ def diff(
     key: Sequence[str] = (),
     limit: int = 1000,
     units: bool = True,
+    jobs: int | None = None,
 ) -> DiffResult:
     """Compare two revisions; `new` None means the work tree, both None the work tree against HEAD.
 
     `old` may be a range `A..B`. `targets` limits to paths or `PATH#UNIT`; `key` names key columns for
-    tables; `limit` cuts the unit list of each artifact; `units=False` compares files only.
+    tables; `limit` cuts the unit list of each artifact; `units=False` compares files only. `jobs` workers hash what
+    changed, and compare the parts of partitioned tables.
     """
     if old and new is None and ".." in old and not repo.is_revision(old):
         old, _, new = old.partition("..")
@@ -49,8 +53,9 @@ def diff(
     old_commit = repo.resolve(old_name) if old or repo.view.head else None
     new_commit = repo.resolve(new) if new else None
     before = repo.snapshot(old_commit) if old_commit else repo.head_snapshot()
-    after = repo.snapshot(new_commit) if new_commit else repo.work_snapshot()
-    artifacts = diff_snapshots(repo, before, after, targets=targets, key=key, limit=limit, units=units)
+    with working(repo, jobs):
+        after = repo.snapshot(new_commit) if new_commit else repo.work_snapshot()
+        artifacts = diff_snapshots(repo, before, after, targets=targets, key=key, limit=limit, units=units)
     both = (old_commit, new_commit)
     return DiffResult(
         old=_side(repo, old_name, old_commit),
@@ -92,11 +97,21 @@ def diff_snapshots(
         if not units:
             found.append(_bare(change))
             continue
-        artifact = compare_artifact(old, new, change, key=tuple(key), limit=limit, only=only or ())
+        ask = _ask(repo, old, new, change)
+        artifact = compare_artifact(old, new, change, key=tuple(key), limit=limit, only=only or (), ask=ask)
         if only and not artifact.changes and not artifact.unreadable:
             continue  # the artifact changed, the unit asked for did not
         found.append(artifact)
     return tuple(sorted(found, key=lambda a: (registry.get_any(a.kind).order, a.change == "rewritten", a.path)))
+
+
+def _ask(repo: Repository, old: Snapshot, new: Snapshot, change: FileChange) -> Ask | None:
+    """Return who compares the parts of a folder for us, if it is one and there is anybody."""
+    if repo.jobs is None or not (change.path.endswith("/") and change.old_id and change.new_id):
+        return None
+    from mlver.repo.part_jobs import asking
+
+    return asking(repo, old, new, change.path, max(change.old_size or 0, change.new_size or 0))
 
 
 def _wanted(repo: Repository, targets: Sequence[str], *sides: Snapshot) -> list[tuple[str, str | None]]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from mlver.errors import UsageError
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
+from mlver.repo.jobs import working
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.staleness import stale_in
@@ -99,11 +100,12 @@ class StatusResult(Result):
         return not self.changes
 
 
-def status(repo: Repository) -> StatusResult:
-    """Compare the work tree with HEAD. Reads only files whose stat data changed."""
+def status(repo: Repository, *, jobs: int | None = None) -> StatusResult:
+    """Compare the work tree with HEAD. Reads only files whose stat data changed, with so many `jobs`."""
     repo.refresh()
     scan = repo.worktree.scan()
-    work = repo.snapshot_of(scan.files, repo.worktree.hashes(scan.files))
+    with working(repo, jobs):
+        work = repo.snapshot_of(scan.files, repo.hashes(scan.files))
     waiting = _waiting(repo)
     return StatusResult(
         root=str(repo.root),

@@ -35,6 +35,7 @@ STARTERS: Final = {
     "mlver/repo/programs.py": "the command of bisect, ablate, backfill, drill, reproduce, exp run and --serve",
     "mlver/repo/ssh_keys.py": "ssh-keygen, which signs and verifies",
     "mlver/repo/context.py": "git, asked which commit and which patch the code is of",
+    "mlver/repo/jobs.py": "the worker processes of --jobs",
     "mlver/cli/output.py": "the pager of the user",
     "mlver/repo/predictor/parent.py": "Python, in the process with walls that `diff --predict` asks for",
     "mlver/demo/": "the scripts of the demo project, which the demo itself lays out",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import RECORDED, Sign
+from mlver.cli.options import RECORDED, Jobs, Sign
 from mlver.cli.session import Session
 
 app = new_app()
@@ -46,6 +46,7 @@ def commit(
         list[str] | None, typer.Option("--param", metavar="K=V", help="A parameter, a seed.", rich_help_panel=RECORDED)
     ] = None,
     sign: Sign = None,
+    jobs: Jobs = None,
 ) -> None:
     """Take one snapshot of data, models, rules, metrics, alerts, config and code together.
 
@@ -71,6 +72,7 @@ def commit(
             sign=sign,
             dry_run=dry_run,
             progress=progress,
+            jobs=jobs,
         )
     session.show(result, lambda: commit_page(result), [result.commit] if result.commit else [])
     session.warn(*result.warnings)

@@ -8,7 +8,7 @@ import typer
 
 from mlver.cli import predicting
 from mlver.cli.command import new_app, verb
-from mlver.cli.options import OUTPUT
+from mlver.cli.options import OUTPUT, Jobs
 from mlver.cli.session import Session
 from mlver.errors import UsageError
 
@@ -40,6 +40,7 @@ def diff(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if something differs.")] = False,
     key: Annotated[list[str] | None, typer.Option("--key", metavar="COLUMN", help="Key columns of tables.")] = None,
     limit: Limit = None,
+    jobs: Jobs = None,
     predict: predicting.Predict = None,
     serve: predicting.Serve = None,
     lay: predicting.Lay = None,
@@ -80,7 +81,13 @@ def diff(
         revisions, targets = split_revisions(repo, session, words or [], most=2)
         listing = (name_only or session.quiet) and not session.json
         result = diff(
-            repo, *revisions, targets=targets, key=columns, limit=1000 if limit is None else limit, units=not listing
+            repo,
+            *revisions,
+            targets=targets,
+            key=columns,
+            limit=1000 if limit is None else limit,
+            units=not listing,
+            jobs=jobs,
         )
     if listing:
         session.show(result, lambda: pages.names_page(result), [artifact.path for artifact in result.artifacts])
