@@ -261,7 +261,7 @@ def _environment(repo: Repository, asked: Asked) -> GateRow:
 
 
 def _models(repo: Repository, asked: Asked) -> GateRow:
-    state, why = judge_models(repo, asked.commit, asked.policy.stage, asked.policy.models)
+    state, why = judge_models(repo, asked.commit, asked.policy)
     return GateRow("models", f"models are {' or '.join(asked.policy.models)}", state, why)
 
 

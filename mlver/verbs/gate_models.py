@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from mlver.kinds.verdicts import PLAIN, VERDICTS
 from mlver.objects.ids import CommitId
 from mlver.objects.tree import LINK
 from mlver.repo.conditions import BROKEN, MET
 from mlver.repo.release_store import release_of
 from mlver.repo.repository import Repository
+from mlver.repo.stage_policy import StagePolicy
 
 
-def judge_models(repo: Repository, commit: CommitId, stage: str, allowed: Collection[str]) -> tuple[str, str]:
-    """Return MET when every model that `stage` would serve of `commit` has a verdict of `allowed`, else BROKEN and why.
+def judge_models(repo: Repository, commit: CommitId, policy: StagePolicy) -> tuple[str, str]:
+    """Return MET when every model that the stage would serve of `commit` has a verdict it allows, else BROKEN and why.
 
-    Looked at is every file of the release that a loader of models could take for one, whatever kind it is said to
-    be. A symbolic link is no file, and its target could be anything: it counts as what is not allowed.
+    Looked at is every file of the release, and its fallback, that a loader of models could take for one, whatever
+    kind it is said to be. A symbolic link is no file, and its target could be anything: it counts as what is not
+    allowed.
     """
     from mlver.kinds.models.rating import Rating, rate
 
-    if set(allowed) == set(VERDICTS):
+    if set(policy.models) == set(VERDICTS):
         return MET, ""
     snapshot = repo.snapshot(commit)
     found: list[tuple[str, Rating]] = []
-    for artifact in release_of(snapshot, stage).artifacts:
+    served = {artifact.path: artifact for artifact in release_of(snapshot, policy.stage).artifacts}
+    if policy.fallback is not None and policy.fallback in snapshot:
+        served.setdefault(policy.fallback, snapshot[policy.fallback])
+    for artifact in served.values():
         link = artifact.type == LINK
         rating = Rating("unknown", "a link") if link else rate(snapshot.source(artifact.path), artifact.kind)
-        if rating is not None and rating.verdict not in allowed:
+        if rating is not None and rating.verdict not in policy.models:
             found.append((artifact.path, rating))
     if not found:
         return MET, ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from mlver.errors import NegativeAnswer, UnknownRevision
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Live
+from mlver.repo.conditions import MET
 from mlver.repo.ledger import live_at
 from mlver.repo.mixed import Mix, commit_mix, mix
 from mlver.repo.refs import check_scope
@@ -16,9 +17,11 @@ from mlver.repo.releases import slot_name
 from mlver.repo.repository import Repository
 from mlver.repo.signing import PROMOTIONS, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
+from mlver.repo.stage_policy import stage_policy
 from mlver.repo.tenures import ROLLBACK, Health, last_good, tenures
 from mlver.verbs.common import Progress
 from mlver.verbs.diff import DiffResult, Side, diff_snapshots
+from mlver.verbs.gate_models import judge_models
 from mlver.verbs.move import Move, MoveResult, make, preview
 
 LAST_GOOD = "last-good"
@@ -52,7 +55,7 @@ def rollback(
     stage was not rolled back from. `only` takes one kind from there and leaves the rest, as a real
     commit. A second identical rollback changes nothing. `sign` says whether to sign it (None: as the setting
     `promote.sign` has it; what a stage wants holds nobody up here). Raises NegativeAnswer when no healthy
-    entry is left.
+    entry is left, and for a commit that was never live there and has models that the policy keeps out.
     """
     started = time.monotonic()
     signed = wants_signature(repo, sign, PROMOTIONS)
@@ -115,7 +118,20 @@ def _named(repo: Repository, stage: str, scope: str, commit: CommitId) -> _Targe
         warnings.append(f"{commit.short}: {fault}")
     if all(tenure.live.commit != commit for tenure in tenures(repo, stage, scope)):
         warnings.append(f"{commit.short} was never live on {slot_name(stage, scope)}")
+        _refuse_models(repo, stage, commit)
     return _Target(commit, warnings=tuple(warnings))
+
+
+def _refuse_models(repo: Repository, stage: str, commit: CommitId) -> None:
+    """Refuse models that would run code where they may not: nobody goes back to what was never live."""
+    policy = stage_policy(repo.head_snapshot().project, stage)
+    state, why = judge_models(repo, commit, policy) if policy.models else (MET, "")
+    if state != MET:
+        asked = f"models are {' or '.join(policy.models)}"
+        raise NegativeAnswer(
+            f"{commit.short} was never live on {stage}, and may not: {asked}: {why}",
+            hint=f"mlver promote {stage} {commit.short} --override --reason WHY",
+        )
 
 
 def _preview_mix(repo: Repository, move: Move, mixture: Mix, live: Live) -> MoveResult:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from mlver.errors import UsageError
+from mlver.errors import NegativeAnswer, UsageError
 from mlver.verbs.check import check
 from mlver.verbs.commit import commit
 from mlver.verbs.deployed import ledger
 from mlver.verbs.diff import diff
 from mlver.verbs.diff_result import ArtifactDiff
 from mlver.verbs.promote import NotLetThrough, promote
+from mlver.verbs.rollback import rollback
 from tests.kinds.model.shapes import PLAIN_PICKLE, npy, safetensors
 from tests.verbs.stages import Clinic
 
@@ -162,6 +163,28 @@ def test_stage_and_policy_both_hold(clinic: Clinic) -> None:
     kept = ledger(clinic.repo, "prod").entries[0].evidence
     assert kept["override"] == "override"
     assert json.dumps(kept["gate"]).count("models/m.pkl") == 1
+
+
+def test_no_way_back_leads_to_what_was_never_let_through(clinic: Clinic) -> None:
+    good = clinic.live("v1", "median", "R1", "good")
+    clinic.write("mlver.toml", NOT_RUN)
+    clinic.write("models/triage.joblib", PLAIN_PICKLE)
+    bad = clinic.commit("a payload")
+    for only in (None, "model"):
+        with pytest.raises(NegativeAnswer, match=r"models/triage\.joblib is runs code") as caught:
+            rollback(clinic.repo, "prod", to=str(bad), only=only, reason="r")
+        assert "--override" in (caught.value.hint or "")
+    assert clinic.repo.refresh().stages["prod"][""].commit == good
+    promote(clinic.repo, "prod", str(bad), override=True, reason="r")
+    rollback(clinic.repo, "prod", to=str(good))
+    assert rollback(clinic.repo, "prod", to=str(bad)).new == bad  # it was live: going back is never held up
+
+
+def test_the_fallback_counts_though_the_release_leaves_it_out(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN + '[stages.prod]\ninclude = ["rules"]\nfallback = "models/simple.pkl"\n')
+    clinic.write("models/simple.pkl", PLAIN_PICKLE)
+    clinic.commit("a fallback")
+    assert rows(clinic)[0][1:] == ("broken", "models/simple.pkl is runs code (os.system)")
 
 
 def test_a_mistyped_policy_lets_nothing_through(clinic: Clinic) -> None:
