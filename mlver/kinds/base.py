@@ -117,6 +117,10 @@ class Units:
         """The value of one unit, or MISSING."""
         return self._items.get(key, MISSING)
 
+    def get_all(self, keys: Sequence[str]) -> list[Value]:
+        """The values of several units, in their order, MISSING for those that are not there."""
+        return [self.get(key) for key in keys]
+
     def counterpart(self, key: str, older: Units) -> str | None:
         """The key under which `older` holds this unit, None when it does not.
 

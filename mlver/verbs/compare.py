@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from mlver.kinds.base import MISSING, Delta, Kind, Units, Unreadable
+from mlver.kinds.base import Delta, Kind, Units, Unreadable, Value
 from mlver.kinds.folder import Ask, ByParts, without_shared
 from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Snapshot
@@ -160,17 +160,17 @@ def covers(only: Collection[str], key: str) -> bool:
     return any(key == unit or key.startswith(unit + ".") or unit.startswith(key + ".") for unit in wanted)
 
 
-def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta):  # type: ignore[no-untyped-def]
+def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta) -> Iterator[UnitChange]:
     """Yield one `UnitChange` per differing unit, removed and changed before added: losses hurt most."""
-    for key in delta.removed:
-        value = old.get(key) if old is not None else MISSING
+    none: list[Value] = []
+    for key, value in zip(delta.removed, old.get_all(delta.removed) if old is not None else none, strict=True):
         yield UnitChange(key, "removed", old=value, text_old=kind.text(key, value))
-    for key in delta.changed:
+    if delta.changed:
         assert old is not None and new is not None
-        before, after = old.get(key), new.get(key)
-        yield UnitChange(key, "changed", *kind.difference(before, after), *kind.change_text(key, before, after))
-    for key in delta.added:
-        value = new.get(key) if new is not None else MISSING
+        pairs = zip(old.get_all(delta.changed), new.get_all(delta.changed), strict=True)
+        for key, (before, after) in zip(delta.changed, pairs, strict=True):
+            yield UnitChange(key, "changed", *kind.difference(before, after), *kind.change_text(key, before, after))
+    for key, value in zip(delta.added, new.get_all(delta.added) if new is not None else none, strict=True):
         yield UnitChange(key, "added", new=value, text_new=kind.text(key, value))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, Final
 
 from mlver.kinds.base import Detail, Kind, Spec
@@ -40,9 +40,8 @@ class Memo:
         """Keep a comparison made with room for `LISTED` changes."""
         if self._cache is None or made.unreadable:
             return
-        said = asdict(made) | {"old_id": None, "new_id": None}
         try:
-            body = json.dumps(said)
+            body = json.dumps(replace(made, old_id=None, new_id=None), default=vars)
         except (TypeError, ValueError):
             return  # a unit that is no JSON, of another package's kind
         self._cache.put(self._name, body.encode())

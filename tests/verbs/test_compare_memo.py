@@ -36,9 +36,9 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
     real = compare._both_units
 
-    def counted(old, new, change, key):  # type: ignore[no-untyped-def]
+    def counted(old, new, change, *rest):  # type: ignore[no-untyped-def]
         made.append(change.path)
-        return real(old, new, change, key)
+        return real(old, new, change, *rest)
 
     monkeypatch.setattr(compare, "_both_units", counted)
     return made

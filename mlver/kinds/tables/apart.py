@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from mlver.kinds.base import Source, Spec, Unreadable
 from mlver.kinds.tables.align import align
-from mlver.kinds.tables.arrays import bits, fixed, missing, positions
+from mlver.kinds.tables.arrays import bits, empty, fixed, missing, positions
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.keying import may_name, repeats
 from mlver.kinds.tables.lenient import cells_differ, readable_as
@@ -137,7 +137,7 @@ class _Side:
         self._source, self._pool = source, pool
         self.schema = next(source).schema  # pieces() begins with an empty one, or the whole
         self._ahead: Future[Any] = pool.submit(next, source, None)
-        self.pool: Any = self.schema.empty_table()
+        self.pool: Any = empty(self.schema)
         self.lanes: Lanes = np.empty((2, 0), dtype=np.uint64)
         self._places: Rows = _NONE  # where the rows of `pool` stand in the file
         self._found: list[tuple[Rows, Any]] = []
@@ -180,7 +180,7 @@ class _Side:
     def result(self) -> Any:
         """Return the rows told apart, in file order."""
         if not self._found:
-            return self.schema.empty_table()
+            return empty(self.schema)
         order = np.argsort(np.concatenate([places for places, _ in self._found]), kind="stable")
         return pa.concat_tables([table for _, table in self._found]).take(positions(order)).combine_chunks()
 

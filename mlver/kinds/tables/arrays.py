@@ -30,6 +30,11 @@ def texts(values: Iterable[str | None]) -> Any:
     return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 
 
+def empty(schema: Any) -> Any:
+    """Return a table of this schema without rows."""
+    return pa.Table.from_batches([], schema=schema)
+
+
 def no_value(kind: Any) -> Any:
     """Return the null scalar of a type."""
     return pa.nulls(1, kind)[0]

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.tables import arrow_bounds
+from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.bounds import Bounds, Condition
 from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
 from mlver.kinds.tables.jsonlines import read_json
@@ -91,14 +92,14 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
     refuse_unfolding(file, stream)
-    empty = checked(file.schema_arrow.empty_table())
-    condition, wanted = choose(empty.schema)
+    none = checked(empty(file.schema_arrow))
+    condition, wanted = choose(none.schema)
     known = file.schema_arrow.names
     names = [name for name in known if wanted is None or name in wanted]
     first = [name for name in known if condition is not None and name in condition.columns]
-    if empty.column_names != known:  # nameless columns were given names
+    if none.column_names != known:  # nameless columns were given names
         names, first = known, known
-    yield empty.select([empty.column_names[known.index(name)] for name in names])
+    yield none.select([none.column_names[known.index(name)] for name in names])
     for group in range(file.metadata.num_row_groups):
         if condition is not None:
             if not condition.may(_bounds(file, group)).hold:
@@ -130,7 +131,7 @@ def _bounds(file: Any, group: int) -> dict[str, Bounds]:
 
 
 def _arrow(file: Any) -> Iterator[Any]:
-    yield checked(file.schema.empty_table())
+    yield checked(empty(file.schema))
     for number in range(file.num_record_batches):
         yield checked(pa.Table.from_batches([file.get_batch(number)]))
 

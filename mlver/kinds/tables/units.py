@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mlver.kinds.base import MISSING, Delta, Units, Unreadable, Value, same
 from mlver.kinds.tables.align import align
+from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.digest import column_digests, row_digests
 from mlver.kinds.tables.keying import Keying, KeyTexts, RowKeying, by_columns, found_key
 from mlver.kinds.tables.lenient import lenient_digests, readable_as
@@ -68,11 +69,22 @@ class TableUnits(Units):
         """A row as a dict of plain values, a column's type as text, or MISSING."""
         if key in self.schema:
             return self.schema[key]
-        for keying in (*self._agreed, self.keying):
-            row = keying.row(key)
-            if row is not None:
-                return self.row(row)
-        return MISSING
+        place = self._place(key)
+        return MISSING if place is None else self.row(place)
+
+    def get_all(self, keys: Sequence[str]) -> list[Value]:
+        """Rows and columns by key, all rows taken out of the table at once."""
+        places = {key: row for key in keys if key not in self.schema and (row := self._place(key)) is not None}
+        taken = self.table.take(positions(np.array(list(places.values()), dtype=np.int64)))
+        columns = [plain(column) for column in taken.columns]
+        names: list[str] = self.table.column_names
+        rows = {key: dict(zip(names, cells, strict=True)) for key, *cells in zip(places, *columns, strict=True)}
+        return [self.schema.get(key, rows.get(key, MISSING)) for key in keys]
+
+    def _place(self, key: str) -> int | None:
+        """The row of that name, under the names that were handed out last, None when there is none."""
+        found = (keying.row(key) for keying in (*self._agreed, self.keying))
+        return next((row for row in found if row is not None), None)
 
     def row(self, position: int) -> dict[str, Value]:
         """Return one row by its position in the file."""
