@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from glob import escape
+from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable
-from mlver.kinds.folder import Ask
 from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
-from mlver.repo.jobs import working
 from mlver.repo.ledger import ledger_of
 from mlver.repo.project import matches
 from mlver.repo.redaction_facts import notices
@@ -25,6 +24,9 @@ from mlver.verbs.compare import compare_artifact
 from mlver.verbs.diff_result import ArtifactDiff, DiffResult, FiredAlert, Side, UnitChange, UnitCounts
 from mlver.verbs.file_changes import file_changes
 from mlver.verbs.folders import artifact_changes, gathered
+
+if TYPE_CHECKING:
+    from mlver.kinds.folder import Ask
 
 __all__ = ["ArtifactDiff", "DiffResult", "Side", "UnitChange", "UnitCounts", "diff", "diff_snapshots"]
 
@@ -53,6 +55,8 @@ def diff(
     old_commit = repo.resolve(old_name) if old or repo.view.head else None
     new_commit = repo.resolve(new) if new else None
     before = repo.snapshot(old_commit) if old_commit else repo.head_snapshot()
+    from mlver.repo.jobs import working  # loaded by those who compare, not by all who show a difference
+
     with working(repo, jobs):
         after = repo.snapshot(new_commit) if new_commit else repo.work_snapshot()
         artifacts = diff_snapshots(repo, before, after, targets=targets, key=key, limit=limit, units=units)

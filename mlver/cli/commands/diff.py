@@ -80,15 +80,8 @@ def diff(
     with session.open() as repo:
         revisions, targets = split_revisions(repo, session, words or [], most=2)
         listing = (name_only or session.quiet) and not session.json
-        result = diff(
-            repo,
-            *revisions,
-            targets=targets,
-            key=columns,
-            limit=1000 if limit is None else limit,
-            units=not listing,
-            jobs=jobs,
-        )
+        most = 1000 if limit is None else limit
+        result = diff(repo, *revisions, targets=targets, key=columns, limit=most, units=not listing, jobs=jobs)
     if listing:
         session.show(result, lambda: pages.names_page(result), [artifact.path for artifact in result.artifacts])
     elif md:
