@@ -28,11 +28,13 @@ class Derived:
     """Answers by name in one SQLite file; those not asked for the longest make room."""
 
     def __init__(self, path: Path | None) -> None:
+        self.since = ""  # what all answers depend on beside their names; those of another `since` are not known
         self._path = path
         self._open: sqlite3.Connection | None = None
 
     def get(self, name: str) -> bytes | None:
         """Return the answer of that name, None when it is not known, or not as it was put here."""
+        name = self.since + name
         row = self._do(lambda db: db.execute("SELECT checksum, body FROM answer WHERE name = ?", (name,)).fetchone())
         if row is None or zlib.crc32(row[1]) != row[0]:
             return None
@@ -48,7 +50,7 @@ class Derived:
 
     def put(self, name: str, body: bytes) -> None:
         """Keep an answer, if it is not too large and the disk lets us."""
-        packed = zlib.compress(body, 1)
+        name, packed = self.since + name, zlib.compress(body, 1)
         if len(packed) > _LARGEST:
             return
 

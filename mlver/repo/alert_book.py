@@ -7,7 +7,7 @@ from then on (`alert_policy`); that is found out here, whenever it is read, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from mlver.errors import Redacted
 from mlver.index.alerts import AlertRow, AlertTable, Chosen
 from mlver.index.facts import FactRow, Reader, micros, moment
 from mlver.kinds.base import Unreadable
@@ -61,7 +62,7 @@ class AlertBook:
         self._files: Snapshot | None = None
         if files and (commit := _on_line(repo, as_of)) is not None:
             self._files = repo.snapshot(commit)
-            roots |= _file_roots(self._files)
+            roots |= _file_roots(self._files, repo.redactions())
         self._empty = not roots
         self._table = AlertTable(repo.fact_index, roots, micros(as_of) if as_of else None)
 
@@ -214,11 +215,14 @@ def _on_line(repo: Repository, as_of: datetime | None) -> CommitId | None:
     return commit
 
 
-def _file_roots(snapshot: Snapshot) -> Mapping[bytes, Reader]:
-    """Return the alert files of a snapshot as batches; what is in one depends on its path and bytes alone."""
+def _file_roots(snapshot: Snapshot, gone: Container[object]) -> Mapping[bytes, Reader]:
+    """Return the alert files of a snapshot as batches; what is in one depends on its path and bytes alone.
+
+    Those that are `gone` have none, though the table may know them from before.
+    """
     roots: dict[bytes, Reader] = {}
     for path, artifact in snapshot.artifacts.items():
-        if artifact.kind == ALERTS_KIND:
+        if artifact.kind == ALERTS_KIND and artifact.id not in gone:
             name = f"alerts {_READ_AS}\0{path}\0{artifact.id}".encode()
             roots[blake3(name).digest()] = _reader(snapshot.source(path))
     return roots
@@ -231,6 +235,8 @@ def _unreadable(snapshot: Snapshot) -> Iterator[str]:
                 read_alerts(snapshot.source(path))
             except Unreadable as error:
                 yield f"{path}: no alert was read: {str(error).removeprefix(f'{path}: ')}"
+            except Redacted as error:
+                yield f"no alert was read: {error.message}"
 
 
 def _reader(source: BlobSource) -> Reader:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 FOLDER = "redaction"
-_KEPT_CACHES = ("objects.db", "stats.db", "facts.db", "moves.db")  # ids, paths and facts: nothing of any content
+_KEPT_CACHES = ("objects.db", "stats.db", "moves.db")  # ids and paths: nothing of any content
 _SWEPT = ("packs", "ops", "cache", TRASH, QUARANTINE, FOLDER, "")
 _ATTEMPTS = 8
 
@@ -242,6 +242,8 @@ def _empty_quarantine(repo: Repository) -> None:
 
 
 def _drop_caches(repo: Repository) -> None:
+    repo.fact_index.close()  # it holds what stands in files of alerts
+    repo.derived.close()
     for path in _walk(repo.dot / "cache"):
         kept = path.name in _KEPT_CACHES or path.name.startswith("remote-")
         if path.suffix == ".db" and not kept:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from mlver.errors import Conflict, Damaged, LocalIO, MlverError, OutcomeUnknown, Redacted, UsageError
@@ -186,6 +187,11 @@ class Known:
         self._head: FactBatchId | None = None
         self._found: dict[BlobId, Tombstone] = {}
 
+    @property
+    def mark(self) -> str:
+        """A text that is another one when other things are redacted; empty when nothing is."""
+        return _mark(self())
+
     def forget(self) -> None:
         """Look it up again when it is asked for."""
         self._head = None
@@ -199,8 +205,14 @@ class Known:
             found = tombstones_of(self._repo, head)
             if found != self._found:
                 self._repo.forget_snapshots()
+                self._repo.derived.since = _mark(found)  # answers from before may hold what is gone
             self._head, self._found = head, found
         return self._found
+
+
+def _mark(found: Mapping[BlobId, Tombstone]) -> str:
+    pairs = sorted((id.hex(), str(tombstone.replacement)) for id, tombstone in found.items())
+    return blake2b(repr(pairs).encode(), digest_size=16).hexdigest() if pairs else ""
 
 
 def redactions_of(repo: Repository, operation: Operation) -> set[BlobId]:

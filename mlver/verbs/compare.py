@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from mlver.errors import Redacted
 from mlver.kinds.base import Delta, Kind, Units, Unreadable, Value
 from mlver.kinds.folder import Ask, ByParts, without_shared
 from mlver.repo.folders import folder_source
@@ -76,7 +77,8 @@ def _made(
 ) -> ArtifactDiff:
     try:
         a, b = _both_units(old, new, change, key, ask)
-    except Unreadable as reason:
+    except (Unreadable, Redacted) as error:
+        reason = error.message if isinstance(error, Redacted) else str(error)
         return replace(result, summary=_size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
     kind = new.kind(change.path) if b is not None else old.kind(change.path)
     if old_kind_differs(old, new, change.path):

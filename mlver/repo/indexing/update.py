@@ -55,7 +55,7 @@ class Update:
 
     def _is_current(self) -> bool:
         state = self._repo.state
-        return self._last() == (state.operation.number, state.id.hex()) and self._index.state(_KINDS) == _kinds()
+        return self._last() == (state.operation.number, state.id.hex()) and self._index.state(_KINDS) == self._read_as()
 
     def _last(self) -> tuple[int, str] | None:
         text = self._index.state(_LAST)
@@ -75,7 +75,7 @@ class Update:
             return work(time.monotonic() + _STEP)
 
     def _take_in(self, deadline: float) -> bool:
-        if self._index.state(_KINDS) != _kinds():
+        if self._index.state(_KINDS) != self._read_as():
             self._clear()
         last, pending = self._following()
         before = self._repo.operation(OperationId.parse(last[1])).view if last else View()
@@ -107,7 +107,7 @@ class Update:
 
     def _clear(self) -> None:
         self._index.clear()
-        self._index.note(_KINDS, _kinds())
+        self._index.note(_KINDS, self._read_as())
         self._versions.forget()
         self._commits.forget()
 
@@ -118,7 +118,6 @@ class Update:
                 return True
         return False
 
-
-def _kinds() -> str:
-    """What units depend on beside their bytes: which kinds are installed."""
-    return " ".join(registry.names())
+    def _read_as(self) -> str:
+        """What rows depend on beside operations and bytes: which kinds are installed, and what was redacted."""
+        return f"{' '.join(registry.names())} {self._repo.redactions.mark}".rstrip()
