@@ -77,11 +77,22 @@ def _at_most(column: Any) -> int:
 
 
 def _length_of_words(name: str, schema: pa.Schema, stream: BinaryIO, most: int) -> int:
-    """Return the bytes of all words of a column, none for one in a list or struct, stopping beyond `most`."""
+    """Return the bytes of all words of a column or a bound of them, none for one in a list or struct.
+
+    Stops beyond `most`.
+    """
     if name not in schema.names:
         return 0
     file, total = pq.ParquetFile(pa.PythonFile(stream, mode="r"), read_dictionary=[name]), 0
+    number = schema.names.index(name) if len(schema.names) == file.metadata.num_columns else None
     for group in range(file.metadata.num_row_groups):
+        about = file.metadata.row_group(group).column(number) if number is not None else None
+        longest = _longest(file, group, name) if about is not None else None
+        if about is not None and longest is not None:
+            bound = about.num_values * longest + about.total_uncompressed_size
+            if total + bound <= most:
+                total += bound
+                continue
         for chunk in file.read_row_group(group, columns=[name]).column(0).chunks:
             if not pa.types.is_dictionary(chunk.type):
                 total += chunk.nbytes
@@ -91,3 +102,16 @@ def _length_of_words(name: str, schema: pa.Schema, stream: BinaryIO, most: int) 
         if total > most:
             break
     return total
+
+
+def _longest(file: Any, group: int, name: str) -> int | None:
+    """Return the length of the longest word in a column's dictionary, None when a look at the first row does not tell.
+
+    Reading one row of a page that uses the dictionary brings all of it; a single word may be that row's alone.
+    """
+    batch = next(file.iter_batches(1, row_groups=[group], columns=[name]), None)
+    words = batch.column(0) if batch is not None else None
+    if words is None or not pa.types.is_dictionary(words.type) or len(words.dictionary) < 2:
+        return None
+    longest = pc.max(pc.binary_length(words.dictionary)).as_py()
+    return None if longest is None else int(longest)
