@@ -111,6 +111,43 @@ class Graph:
         known = self._known.get(id)
         return known if known is not None else self.attempt(lambda db: self._node(db, id))
 
+    def first_of(self, node: Node) -> Node:
+        """Return the commit that a chain begins with."""
+
+        def work(db: sqlite3.Connection) -> Node:
+            row = db.execute(f"{_NODE} WHERE chain = ? AND place = 0", (node.chain,)).fetchone()
+            if row is None:
+                raise Unsound("a chain has no beginning")
+            return checked(row)
+
+        return node if node.place == 0 else self.attempt(work)
+
+    def again(self, work: Callable[[], _T]) -> _T:
+        """Return what `work` returns; when it meets a row that is not whole, the table is made anew and it tries again.
+
+        Raises LocalIO when that does not help.
+        """
+        for _ in range(2):
+            try:
+                return work()
+            except sqlite3.Error as error:
+                with self._lock:
+                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise LocalIO(f"cannot keep the commit graph in memory: {error}") from error
+
+    def offer(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Let `work` write what can be worked out again; that it cannot be written is no matter."""
+        with self._lock:
+            try:
+                work(self._ready())
+            except sqlite3.OperationalError:
+                return  # locked, read-only, full
+            except sqlite3.Error:
+                self._give_up(damaged=True)
+
     def nodes(self, ids: Iterable[bytes]) -> list[Node]:
         """Return those of some commits that the table holds; none is taken in."""
         return self.attempt(lambda db: list(_nodes(db, list(ids))))
@@ -203,6 +240,11 @@ def count(reach: Reach, without: Reach | None = None) -> int:
 def reaches(reach: Reach, node: Node) -> bool:
     """Whether a commit is in reach."""
     return node.place <= reach.get(node.chain, (-1, 0))[0]
+
+
+def reaches_place(reach: Reach, chain: int, place: int) -> bool:
+    """Whether a place in a chain is in reach."""
+    return place <= reach.get(chain, (-1, 0))[0]
 
 
 def _found(db: sqlite3.Connection, id: bytes) -> Node | None:

@@ -8,8 +8,8 @@ untouched is so, what is said to be touched must be looked at.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest, xxh32_digest
 
@@ -20,7 +20,7 @@ CREATE TABLE change (
 ) WITHOUT ROWID;
 CREATE TABLE compared (node INTEGER PRIMARY KEY, count INTEGER);
 CREATE TABLE touched (
-    way BLOB, old BLOB, new BLOB, keys BLOB, checksum INTEGER, PRIMARY KEY (way, old, new)
+    way BLOB, nth INTEGER, keys BLOB, checksum INTEGER, PRIMARY KEY (way, nth)
 ) WITHOUT ROWID;
 """
 UNLISTED: Final = -1  # changed so many paths that they are not listed, or could not be read
@@ -30,6 +30,19 @@ _STEP: Final = 1000  # commits of one transaction
 _SIGNED: Final = 1 << 63
 _WAITING: Final = """SELECT number, id FROM node
 WHERE number > (SELECT coalesce(max(node), 0) FROM compared) ORDER BY number LIMIT ?"""
+_BOTH: Final = """node.number, id, chain, place, rank, generation, links, parents, node.checksum,
+change.path, change.nth, change.node, old, new, kinds, change.checksum"""
+_WIDTH: Final = 9  # columns of a commit
+_HISTORY: Final = f"""
+SELECT {_BOTH}, keys, touched.checksum FROM change JOIN node ON node.number = change.node
+LEFT JOIN touched ON way = ? AND touched.nth = change.nth
+WHERE path = (SELECT number FROM path WHERE name = ?) ORDER BY rank DESC, generation DESC, id
+"""  # noqa: S608
+_NEWEST: Final = f"""
+SELECT {_BOTH} FROM change CROSS JOIN node ON node.number = change.node
+WHERE path = (SELECT number FROM path WHERE name = ?) AND chain = ? AND place <= ? AND nth <= ?
+ORDER BY nth DESC LIMIT 1
+"""  # noqa: S608
 _NTH: Final = "SELECT coalesce(max(nth), 0) FROM change WHERE path = ?"
 
 
@@ -113,24 +126,47 @@ def marks(keys: Iterable[str]) -> bytes | None:
     return b"".join(found) if len(found) <= MANY else None
 
 
-def touched(db: sqlite3.Connection, way: bytes, name: str) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield (content before, after, marks of what was touched) as far as known of one path; `way`: how it was read."""
-    query = """SELECT touched.old, touched.new, keys, touched.checksum FROM change JOIN touched ON way = ?
-    AND touched.old = coalesce(change.old, x'') AND touched.new = coalesce(change.new, x'')
-    WHERE path = (SELECT number FROM path WHERE name = ?)"""
-    for old, new, keys, checksum in db.execute(query, (way, name)):
-        if checksum == _checksum((way, old, new, keys)):
-            yield old, new, keys
+class Row(NamedTuple):
+    """One change as it lies in the table, not checked yet: the commit, the change, and what it touched."""
+
+    node: tuple[Any, ...]
+    change: tuple[Any, ...]  # path, nth, node, old, new, kinds, checksum
+    marks: bytes | None
+    checksum: int | None
+
+    def known_marks(self, way: bytes) -> bytes | None:
+        """Return the marks of what the change touched, None when that is not known."""
+        if self.marks is None or self.checksum != _checksum((way, *self.change[1:-1], self.marks)):
+            return None
+        return self.marks
+
+    def checked(self) -> Change:
+        """Return the change; Lost when it is not as it was written."""
+        if self.change[-1] != _checksum(self.change[:-1]):
+            raise Lost("a change is not as it was written")
+        return Change._make(self.change[2:-1])
 
 
-def remember(db: sqlite3.Connection, way: bytes, found: Iterable[tuple[bytes, bytes, bytes]]) -> None:
-    """Keep what changes touched."""
-    rows = [(way, *row) for row in found]
+def history(db: sqlite3.Connection, way: bytes, name: str) -> list[Row]:
+    """Return the listed changes of one path, newest first, for each to be checked when looked at; Lost."""
+    rows = db.execute(_HISTORY, (way, name)).fetchall()
+    if len(rows) != max((row[_WIDTH + 1] for row in rows), default=0):
+        raise Lost("changes are missing")
+    return [Row(row[:_WIDTH], row[_WIDTH:-2], row[-2], row[-1]) for row in rows]
+
+
+def newest(db: sqlite3.Connection, name: str, chain: int, place: int, nth: int) -> Row | None:
+    """Return the last of the changes of a path up to a place in a chain, and up to the `nth`; it is not checked."""
+    row = db.execute(_NEWEST, (name, chain, place, nth)).fetchone()
+    return None if row is None else Row(row[:_WIDTH], row[_WIDTH:], None, None)
+
+
+def remember(db: sqlite3.Connection, way: bytes, found: Iterable[tuple[Row, bytes]]) -> None:
+    """Keep the marks of what changes touched."""
+    rows = [(way, row.change[1], marks, _checksum((way, *row.change[1:-1], marks))) for row, marks in found]
     with db:
         db.execute("BEGIN IMMEDIATE")
-        db.executemany(
-            "INSERT OR REPLACE INTO touched VALUES (?, ?, ?, ?, ?)", ((*row, _checksum(row)) for row in rows)
-        )
+        db.executemany("INSERT OR REPLACE INTO touched VALUES (?, ?, ?, ?)", rows)
 
 
 def _checksum(values: Iterable[object]) -> int:

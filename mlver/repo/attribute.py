@@ -6,12 +6,12 @@ unchanged was changed by the child. The work is in proportion to the changes on 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId
-from mlver.repo.history import walk
-from mlver.repo.snapshot import changed_paths
+from mlver.repo.snapshot import changed_paths, find_in_tree
 from mlver.repo.unit_reader import UnitReader
 
 if TYPE_CHECKING:
@@ -19,26 +19,36 @@ if TYPE_CHECKING:
 
 # (child, parent, keys in the child) -> for each key that is unchanged in the parent, its name there
 Tracer = Callable[[CommitId, CommitId, Iterable[str]], Mapping[str, str]]
+Jump = Callable[[CommitId], CommitId]
 
 
-def attribute(repo: Repository, start: CommitId, keys: Iterable[str], trace: Tracer) -> dict[str, CommitId]:
-    """Return key -> commit that last changed it, for keys that exist at `start`, in their order."""
-    wanted = list(keys)
-    open_keys: dict[CommitId, dict[str, str]] = {start: {key: key for key in wanted}}
+def attribute(
+    repo: Repository, start: CommitId, keys: Iterable[str], trace: Tracer, last: Jump | None = None
+) -> dict[str, CommitId]:
+    """Return key -> commit that last changed it, for keys that exist at `start`, in their order.
+
+    `last` says of a commit which one before it, by first parents, or it itself changed any of them.
+    """
+    wanted, graph = list(keys), repo.graph
+    jump: Jump = last or (lambda id: id)
+    open_keys: dict[CommitId, dict[str, str]] = {}  # name there -> name at the start
+    queue: list[tuple[int, int, bytes]] = []  # newest first, so that children come before their parents
     found: dict[str, CommitId] = {}
-    for id, commit in walk(repo, [start]):
-        here = open_keys.pop(id, None)  # name here -> name at the start
-        if not here:
-            if not open_keys:
-                break
-            continue
-        for parent in commit.parents:
+
+    def hand(to: CommitId, names: Mapping[str, str]) -> None:
+        if names:
+            to = jump(to)
+            if to not in open_keys:
+                heapq.heappush(queue, graph.node(to).order)
+            open_keys.setdefault(to, {}).update(names)
+
+    hand(start, {key: key for key in wanted})
+    while queue:
+        id = CommitId(heapq.heappop(queue)[-1])
+        here = open_keys.pop(id)
+        for parent in repo.commit(id).parents:
             unchanged = trace(id, parent, here)
-            there = open_keys.setdefault(parent, {})
-            for name, older in unchanged.items():
-                there[older] = here.pop(name)
-            if not there:
-                del open_keys[parent]
+            hand(parent, {older: here.pop(name) for name, older in unchanged.items()})
         found |= dict.fromkeys(here.values(), id)
     return {key: found[key] for key in wanted}
 
@@ -50,6 +60,17 @@ def file_tracer(repo: Repository) -> Tracer:
         trees = repo.commit(parent).tree, repo.commit(child).tree
         changed = {path for path, _, _ in changed_paths(repo.store, *trees)}
         return {key: key for key in keys if key not in changed}
+
+    return trace
+
+
+def one_file_tracer(repo: Repository) -> Tracer:
+    """Return a tracer over a few files, which are looked up one by one."""
+
+    def trace(child: CommitId, parent: CommitId, keys: Iterable[str]) -> Mapping[str, str]:
+        trees = repo.commit(parent).tree, repo.commit(child).tree
+        sides = {key: [find_in_tree(repo.store, tree, key) for tree in trees] for key in keys}
+        return {key: key for key, (old, new) in sides.items() if old == new}
 
     return trace
 

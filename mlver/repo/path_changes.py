@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
 from mlver.index import paths
-from mlver.index.graph import Graph, Node, in_order, reaches
+from mlver.index.graph import Graph, Node, checked, in_order, reaches, reaches_place
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.tree import Entry
 from mlver.repo.graph import Reached
@@ -20,15 +20,27 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 _GLOB = frozenset("*?[")
+_ANY = 1 << 62
 
 
 @dataclass(frozen=True)
 class Version:
-    """A commit changed a file against its first parent: content ids before and after, None where it is absent."""
+    """A commit changed a file against its first parent: as a row that is to be checked, or as looked up."""
 
     commit: CommitId
-    old: BlobId | None
-    new: BlobId | None
+    row: paths.Row | None
+    ids: tuple[BlobId | None, BlobId | None] | None
+
+    def sides(self) -> tuple[BlobId | None, BlobId | None]:
+        """The content ids before and after, None where it is absent."""
+        if self.row is None:
+            assert self.ids is not None
+            return self.ids
+        change = self.row.checked()
+        return (
+            BlobId(change.old) if change.old is not None else None,
+            BlobId(change.new) if change.new is not None else None,
+        )
 
 
 class PathChanges:
@@ -70,25 +82,65 @@ class PathChanges:
 
         return self._graph.attempt(work)
 
-    def versions(self, start: CommitId, path: str) -> list[Version]:
-        """Return the changes of one file on all ways back from `start`, newest first. Raises Damaged like `commits`."""
+    def versions(self, start: CommitId, path: str, way: bytes = b"") -> Iterator[Version]:
+        """Yield the changes of one file on all ways back from `start`, newest first. Raises Damaged like `commits`.
+
+        `way` is how its units are read. Raises `sqlite3.Error` late, for `Graph.again`: rows are checked as they come.
+        """
         reach = self._graph.reach([start])
 
-        def work(db: sqlite3.Connection) -> list[Version]:
+        def work(db: sqlite3.Connection) -> tuple[list[paths.Row], list[Node]]:
             paths.bring_up(db, self._read)
-            changes = {change.node: change for change in paths.changes_of(db, path)}
-            doubtful = paths.unlisted(db)
-            nodes = (node for node in in_order(db, {*changes, *doubtful}) if reaches(reach, node))
-            return [version for node in nodes if (version := self._version(node, changes, path))]
+            return paths.history(db, way, path), list(in_order(db, paths.unlisted(db)))
+
+        rows, doubtful = self._graph.attempt(work)
+        seen = (row for row in rows if reaches_place(reach, *row.node[2:4]))
+        listed = (Version(CommitId(row.node[1]), row, None) for row in seen)
+        if not doubtful:
+            yield from listed
+            return
+        looked = (self._looked(CommitId(node.id), path) for node in doubtful if reaches(reach, node))
+        every = [*listed, *(version for version in looked if version is not None)]
+        yield from sorted(every, key=lambda version: self._graph.node(version.commit).order)
+
+    def last(self, id: CommitId, path: str, before: dict[int, tuple[int, int]]) -> CommitId | None:
+        """Return which commit, by first parents up to `id`, last changed a file; None when it is not to be found so.
+
+        `before` is kept between calls that go back ever further. Raises `sqlite3.Error`, for `Graph.again`.
+        """
+
+        def work(db: sqlite3.Connection) -> paths.Row | None:
+            node: Node | None = self._graph.node(id)
+            while node is not None:
+                place, nth = before.get(node.chain, (-1, 0))
+                upto = nth if node.place <= place else _ANY
+                row = paths.newest(db, path, node.chain, node.place, upto)
+                if row is not None:
+                    before[node.chain] = row.node[3], row.change[1]
+                    return row
+                first = self._graph.first_of(node)
+                node = self._graph.node(first.parent_ids[0]) if first.parents else None
+            return None
+
+        found = self._graph.attempt(work)
+        if found is None:
+            return None
+        if found.checked().new != self._blob(id, path):
+            raise paths.Lost("a change is missing")
+        return CommitId(checked(found.node).id)
+
+    def bring_up(self) -> bool:
+        """Compare what was not compared yet; return whether the changes of all commits are listed."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            paths.bring_up(db, self._read)
+            return not paths.unlisted(db)
 
         return self._graph.attempt(work)
 
-    def _version(self, node: Node, changes: dict[int, paths.Change], path: str) -> Version | None:
-        id, change = CommitId(node.id), changes.get(node.number)
-        if change is not None:
-            return Version(id, *(BlobId(one) if one is not None else None for one in (change.old, change.new)))
+    def _looked(self, id: CommitId, path: str) -> Version | None:
         old, new = (self._blob(one, path) for one in (next(iter(self._repo.commit(id).parents), None), id))
-        return None if old == new else Version(id, old, new)
+        return None if old == new else Version(id, None, (old, new))
 
     def _blob(self, id: CommitId | None, path: str) -> BlobId | None:
         found = find_in_tree(self._repo.store, self._repo.commit(id).tree, path) if id is not None else None

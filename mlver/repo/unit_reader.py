@@ -31,7 +31,7 @@ class UnitReader:
 
     def __init__(self, repo: Repository, path: str, kind: str, spec: Spec) -> None:
         self.path, self.kind = path, registry.get_any(kind)
-        self._repo, self._spec = repo, spec
+        self._repo, self.spec = repo, spec
         self._blobs: dict[CommitId, ObjectId | None] = {}
         self._units: OrderedDict[ObjectId, Units | None] = OrderedDict()
 
@@ -49,11 +49,13 @@ class UnitReader:
     def units(self, commit: CommitId) -> Units | None:
         """The units at a commit; None where the artifact is absent or its bytes cannot be read as its kind."""
         blob = self.blob(commit)
-        if blob is None:
-            return None
+        return None if blob is None else self.units_of(blob)
+
+    def units_of(self, blob: ObjectId) -> Units | None:
+        """The units of one version; None where its bytes cannot be read as its kind."""
         if blob not in self._units:
             try:
-                self._units[blob] = self.kind.units(self._source(blob), self._spec)
+                self._units[blob] = self.kind.units(self._source(blob), self.spec)
             except (Unreadable, Redacted):
                 self._units[blob] = None  # that version blames as a whole
             if len(self._units) > _KEPT:
@@ -79,7 +81,7 @@ class UnitReader:
 
     def _belongs(self, path: str) -> bool:
         """Whether a data file below a table's folder is a part of it, as `folders.tables_of` says."""
-        return self._spec.options.get("partitioned") is True or table_root(self.path + path) == self.path
+        return self.spec.options.get("partitioned") is True or table_root(self.path + path) == self.path
 
     def value(self, commit: CommitId, key: str, fields: tuple[str, ...] = ()) -> Value:
         """One unit, or a field of it, at a commit; MISSING where there is none."""
@@ -137,6 +139,16 @@ def _locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:
         key, _, rest = key.rpartition(".")
         trail.insert(0, rest)
     return None
+
+
+def possible_keys(unit: str) -> list[str]:
+    """Return every key that `locate` may find for what somebody typed."""
+    found: list[str] = []
+    for spelling in spellings(unit):
+        while spelling:
+            found.append(spelling)
+            spelling = spelling.rpartition(".")[0]
+    return found
 
 
 def value_of(units: Units, unit: str, where: str) -> tuple[str, Value]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from glob import escape
 
 from mlver.errors import UnknownRevision, UsageError
 from mlver.kinds.base import MISSING, Units, Unreadable, Value, same
 from mlver.objects.ids import CommitId
-from mlver.repo.attribute import attribute, file_tracer, unit_tracer, whole_tracer
+from mlver.repo.attribute import Jump, attribute, file_tracer, one_file_tracer, unit_tracer, whole_tracer
 from mlver.repo.history import walk
+from mlver.repo.path_changes import PathChanges
 from mlver.repo.repository import Repository
 from mlver.repo.revisions import Target, parse_target
-from mlver.repo.unit_reader import UnitReader, field_of, inside, locate
+from mlver.repo.unit_changes import LastChange, UnitChanges
+from mlver.repo.unit_reader import UnitReader, field_of, inside, locate, possible_keys
 from mlver.verbs.blame_result import BlamedUnit, BlameResult
 
 __all__ = ["BlameResult", "BlamedUnit", "blame"]
@@ -19,6 +22,7 @@ __all__ = ["BlameResult", "BlamedUnit", "blame"]
 # kinds whose files hold decisions of several people, and how many units of one are looked at
 _TOLD_APART = ("rules", "config")
 _TOLD_APART_UNITS = 500
+_ONE_BY_ONE = 200  # files whose last changes are looked up, and not met on the way back
 
 
 def blame(
@@ -36,6 +40,12 @@ def blame(
     `column` narrows a row or a rule to one field; `deleted` answers for units that are gone: who
     removed them and why they once came; `expand` lists the units of every artifact of a revision.
     """
+    return repo.graph.table.again(lambda: _blame(repo, target, rev, column, deleted, expand, limit))
+
+
+def _blame(
+    repo: Repository, target: str, rev: str | None, column: str | None, deleted: bool, expand: bool, limit: int
+) -> BlameResult:
     parsed = parse_target(repo, target)
     start = repo.resolve(rev or parsed.rev or "HEAD")
     if parsed.path is None and deleted:
@@ -46,7 +56,7 @@ def blame(
     if parsed.unit is not None and column is None and (parts := _parts_of(reader.units(start), parsed.unit)):
         return _cut(target, start, _blame_units(repo, reader, start, parts), limit)
     if parsed.unit is not None:
-        entries = _unit_history(repo, reader, start, parsed, column)
+        entries = _unit_history(repo, reader, start, parsed, column, limit + 1)
         pending = _uncommitted(repo, reader, start, entries) if rev is None and parsed.rev is None else []
         return _cut(target, start, [*pending, *entries], limit)
     if column is not None:
@@ -61,13 +71,21 @@ def _cut(target: str, rev: CommitId, entries: list[BlamedUnit], limit: int) -> B
 
 def _reader(repo: Repository, path: str, start: CommitId) -> UnitReader:
     """Return a reader for `path` as `start` has it, or as the last commit did that still had it."""
-    for id, _ in walk(repo, [start]):
+    for id in _near(repo, path, start):
         snapshot = repo.snapshot(id)
         if snapshot.holds(path):
             found = snapshot.find(path)
             return UnitReader(repo, found.path, found.kind, snapshot.spec(found.path))
     repo.snapshot(start)[path]  # raises, naming what comes close
     raise UnknownRevision(f"no artifact {path} in the history of {start.short}")
+
+
+def _near(repo: Repository, path: str, start: CommitId) -> Iterator[CommitId]:
+    """Yield `start`, and the commits that changed something there with those before them, newest first."""
+    yield start
+    changed = PathChanges(repo).commits(repo.graph.reach([start]), None, [escape(path)], lambda _: True, None)
+    before = (parent for id in changed for parent in repo.commit(id).parents)
+    yield from repo.graph.newest_first([*changed, *before])
 
 
 def _entry(
@@ -94,7 +112,7 @@ def _entry(
 
 def _blame_revision(repo: Repository, target: str, start: CommitId, expand: bool, limit: int) -> BlameResult:
     snapshot = repo.snapshot(start)
-    made = attribute(repo, start, snapshot.artifacts, file_tracer(repo))
+    made = _made(repo, start, list(snapshot.artifacts))
     entries: list[BlamedUnit] = []
     for path in snapshot.artifacts:
         reader = UnitReader(repo, path, snapshot[path].kind, snapshot.spec(path))
@@ -107,6 +125,16 @@ def _blame_revision(repo: Repository, target: str, start: CommitId, expand: bool
         if change == "changed" and reader.kind.name in _TOLD_APART:
             entries += _earlier_changes(repo, reader, start, made[path])
     return _cut(target, start, entries, limit)
+
+
+def _made(repo: Repository, start: CommitId, files: list[str]) -> dict[str, CommitId]:
+    """Return which commit last changed each file."""
+    if len(files) > _ONE_BY_ONE:
+        return attribute(repo, start, files, file_tracer(repo))
+    found: dict[str, CommitId] = {}
+    for path in files:
+        found |= attribute(repo, start, [path], one_file_tracer(repo), LastChange(repo, path).at)
+    return found
 
 
 def _earlier_changes(repo: Repository, reader: UnitReader, start: CommitId, last: CommitId) -> list[BlamedUnit]:
@@ -134,7 +162,7 @@ def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> li
     """One entry per unit in file order; for a table one per commit, with the number of its rows."""
     units = reader.units(start)
     if units is None:
-        made = attribute(repo, start, [reader.path], whole_tracer(reader))
+        made = attribute(repo, start, [reader.path], whole_tracer(reader), _last(repo, reader))
         return [_entry(repo, reader, made[reader.path], None, "changed")]
     return _blame_units(repo, reader, start, {key: units.get(key) for key in units.keys()})  # noqa: SIM118
 
@@ -142,10 +170,14 @@ def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> li
 def _blame_units(
     repo: Repository, reader: UnitReader, start: CommitId, values: Mapping[str, Value]
 ) -> list[BlamedUnit]:
-    made = attribute(repo, start, values, unit_tracer(reader))
+    made = attribute(repo, start, values, unit_tracer(reader), _last(repo, reader))
     return [
         _entry(repo, reader, id, key, _change_of(repo, reader, id, key), new=values[key]) for key, id in made.items()
     ]
+
+
+def _last(repo: Repository, reader: UnitReader) -> Jump | None:
+    return None if reader.path.endswith("/") else LastChange(repo, reader.path).at
 
 
 def _parts_of(units: Units | None, unit: str) -> dict[str, Value]:
@@ -161,14 +193,18 @@ def _change_of(repo: Repository, reader: UnitReader, id: CommitId, key: str) -> 
 
 
 def _unit_history(
-    repo: Repository, reader: UnitReader, start: CommitId, target: Target, column: str | None
+    repo: Repository, reader: UnitReader, start: CommitId, target: Target, column: str | None, most: int
 ) -> list[BlamedUnit]:
-    """Every change of one unit, newest first: also how it came, and how it went."""
-    key, fields = _located(repo, reader, start, target.unit or "")
+    """The changes of one unit, newest first, at most so many: also how it came, and how it went."""
+    changes = UnitChanges(repo, reader, start)
+    key, fields = _located(reader, start, target.unit or "", changes, repo)
     if column is not None:
         fields = (*fields, column)
-    entries = []
-    for id, commit in walk(repo, [start]):
+    entries: list[BlamedUnit] = []
+    for id in changes.touching([key]):
+        if len(entries) == most:
+            break
+        commit = repo.commit(id)
         if commit.parents and any(reader.blob(parent) == reader.blob(id) for parent in commit.parents):
             continue
         now = reader.value(id, key, fields)
@@ -180,7 +216,8 @@ def _unit_history(
             continue
         entries.append(_change_entry(repo, reader, id, target.unit or key, column, before[0], now))
     if not entries and column is not None:
-        value = next((value for id, _ in walk(repo, [start]) if isinstance(value := reader.value(id, key), dict)), {})
+        all_ids = [start, *changes.commits()]
+        value = next((value for id in all_ids if isinstance(value := reader.value(id, key), dict)), {})
         hint = f"its columns are {', '.join(map(str, value))}" if value else "it has no columns"
         raise UnknownRevision(f"no column {column!r} in {reader.path}#{target.unit}", hint=hint[:200])
     return entries
@@ -190,18 +227,22 @@ def _equal(a: Value, b: Value) -> bool:
     return a is b if a is MISSING or b is MISSING else same(a, b)
 
 
-def _located(repo: Repository, reader: UnitReader, start: CommitId, unit: str) -> tuple[str, tuple[str, ...]]:
-    seen: list[Units] = []
-    for id, _ in walk(repo, [start]):
-        units = reader.units(id)
-        if units is None or any(units is known for known in seen):
-            continue
-        seen.append(units)
-        if found := locate(units, unit):
-            return found
+def _located(
+    reader: UnitReader, start: CommitId, unit: str, changes: UnitChanges, repo: Repository
+) -> tuple[str, tuple[str, ...]]:
+    """Return the key and the fields that `unit` names, in the newest version that has it."""
+    now = reader.units(start)
+    if now is not None and (found := locate(now, unit)):
+        return found
+    for id in changes.touching(possible_keys(unit)):
+        for one in (id, *repo.commit(id).parents):
+            units = reader.units(one)
+            if units is not None and (found := locate(units, unit)):
+                return found
     from mlver.repo.unit_reader import locate_or_fail
 
-    return locate_or_fail(seen[0] if seen else Units({}), unit, reader.path)
+    newest = (units for id in changes.commits() if (units := reader.units(id)) is not None)
+    return locate_or_fail(now or next(newest, None) or Units({}), unit, reader.path)
 
 
 def _change_entry(
@@ -264,8 +305,8 @@ def _deleted(repo: Repository, reader: UnitReader, start: CommitId) -> list[Blam
     current = reader.units(start)
     entries: list[BlamedUnit] = []
     gone: set[str] = set()
-    for id, commit in walk(repo, [start]):
-        for parent in commit.parents:
+    for id in UnitChanges(repo, reader, start).commits():
+        for parent in repo.commit(id).parents:
             if reader.blob(parent) == reader.blob(id) or (before := reader.units(parent)) is None:
                 continue
             after = reader.units(id)

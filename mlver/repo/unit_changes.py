@@ -1,0 +1,94 @@
+"""Which commits may have changed a unit of a file, without reading every version of it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from mlver.index import paths
+from mlver.kinds.base import Units
+from mlver.objects.ids import CommitId
+from mlver.objects.result import jsonable
+from mlver.repo.path_changes import PathChanges, Version
+from mlver.repo.unit_reader import UnitReader
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+_KEPT_AT = 500  # comparisons after which what was learned is kept
+_VERSION = 1  # to be raised with what is kept of a comparison
+
+
+class UnitChanges:
+    """The changes of one artifact on all ways back from `start`. A folder's are those of anything in it."""
+
+    def __init__(self, repo: Repository, reader: UnitReader, start: CommitId) -> None:
+        self._repo, self._reader, self._start = repo, reader, start
+        self._table = repo.graph.table
+        spec = reader.spec
+        told = [_VERSION, reader.kind.name, reader.kind.version, reader.path, list(spec.key), jsonable(spec.options)]
+        words = json.dumps(told, sort_keys=True).encode("utf-8", "backslashreplace")
+        self._way = hashlib.blake2b(words, digest_size=16).digest()
+
+    def commits(self) -> list[CommitId]:
+        """Return the commits that changed the artifact, newest first. Raises Damaged."""
+        if self._reader.path.endswith("/"):
+            reach = self._repo.graph.reach([self._start])
+            return PathChanges(self._repo).commits(reach, None, [self._reader.path], lambda _: True, None)
+        return [version.commit for version in self._versions()]
+
+    def touching(self, units: Collection[str]) -> Iterator[CommitId]:
+        """Yield the commits that changed one of some units, newest first, and some more; compares as it goes."""
+        if self._reader.path.endswith("/"):
+            yield from self.commits()
+            return
+        wanted = [paths.mark(unit) for unit in units]
+        fresh: list[tuple[paths.Row, bytes]] = []
+        try:
+            for version in self._versions():
+                marks = version.row.known_marks(self._way) if version.row is not None else None
+                if marks is None:
+                    marks = self._compared(version)
+                    if marks is not None and version.row is not None:
+                        fresh.append((version.row, marks))
+                if marks is None or any(mark in marks for mark in wanted):
+                    yield version.commit
+                if len(fresh) == _KEPT_AT:
+                    self._keep(fresh)
+        finally:
+            self._keep(fresh)
+
+    def _versions(self) -> Iterator[Version]:
+        return PathChanges(self._repo).versions(self._start, self._reader.path, self._way)
+
+    def _compared(self, version: Version) -> bytes | None:
+        """Return marks of the units that a change touched, None when it must be looked at."""
+        sides = [self._reader.units_of(blob) for blob in version.sides() if blob is not None]
+        if any(units is None or type(units).delta is not Units.delta for units in sides):
+            return None
+        told = [units for units in sides if units is not None]
+        if len(told) < 2:
+            return paths.marks(key for units in told for key in units.keys())  # noqa: SIM118 - Units is no mapping
+        delta = told[0].delta(told[1])
+        return paths.marks([*delta.added, *delta.removed, *delta.changed])
+
+    def _keep(self, fresh: list[tuple[paths.Row, bytes]]) -> None:
+        if fresh:
+            self._table.offer(lambda db: paths.remember(db, self._way, fresh))
+            fresh.clear()
+
+
+class LastChange:
+    """The commit that last changed one file, going back by first parents alone."""
+
+    def __init__(self, repo: Repository, path: str) -> None:
+        self._changes, self._path = PathChanges(repo), path
+        self._listed = self._changes.bring_up()
+        self._before: dict[int, tuple[int, int]] = {}
+
+    def at(self, id: CommitId) -> CommitId:
+        """Return the commit, up to `id` itself, that last changed it; `id` when that is not known."""
+        found = self._changes.last(id, self._path, self._before) if self._listed else None
+        return found or id
