@@ -22,9 +22,11 @@ from mlver.repo.generation import store_over
 from mlver.repo.repository import Repository
 from mlver.repo.worktree import FileStat, hash_stream, read_stable
 from mlver.store.object_store import ObjectStore
+from mlver.store.pack import FOLDER
 
-_BYTES: Final = 256 << 20  # in one batch; a larger file is one of its own
-_FILES: Final = 2000
+_BYTES: Final = 1 << 30  # in one batch, and so in one pack; a larger file is one of its own
+_FILES: Final = 50_000
+_SHARES: Final = 4  # batches for each worker, if there is enough
 Batch = tuple[str, str, list[str]]  # the work tree, the machine that asks, the paths
 Read = Mapping[str, tuple[BlobId, Stat]]
 
@@ -34,34 +36,39 @@ def hash_many(repo: Repository, files: Mapping[str, FileStat]) -> Read:
     return _asked(repo, _hash_batch, files)
 
 
-def store_many(repo: Repository, files: Mapping[str, FileStat]) -> Read:
-    """Return the same of files that workers have stored, each batch in packs of its own."""
+def store_many(repo: Repository, files: Mapping[str, FileStat]) -> tuple[Read, int]:
+    """Return the same of files that workers have stored, each batch in packs of its own, and what these packs hold."""
+    packs = frozenset(repo.storage.list(FOLDER))
     found = _asked(repo, _store_batch, files)
-    if found:
-        repo.store.index.refresh()
-    return {path: read for path, read in found.items() if repo.store.has(read[0])}
+    if not found:
+        return {}, 0
+    repo.store.index.refresh()
+    written = sum(repo.storage.size(key) for key in repo.storage.list(FOLDER) if key not in packs)
+    return {path: read for path, read in found.items() if repo.store.has(read[0])}, written
 
 
 def _asked(repo: Repository, function: Callable[[Batch], bytes], files: Mapping[str, FileStat]) -> Read:
     jobs = repo.jobs
     files = {path: info for path, info in files.items() if info.type != LINK}
-    if jobs is None or len(files) < 2 or sum(info.size for info in files.values()) < jobs.least:
+    total = sum(info.size for info in files.values())
+    if jobs is None or len(files) < 2 or total < jobs.least:
         return {}  # one file alone keeps every core busy here
     seen = time.time_ns()  # by the clock that the stat cache goes by
-    batches = [(str(repo.root), os.uname().nodename, paths) for paths in _batches(files, jobs.count)]
+    batches = [(str(repo.root), os.uname().nodename, paths) for paths in _batches(files, total, jobs.count)]
     found: dict[str, tuple[BlobId, Stat]] = {}
     for (_, _, paths), answer in zip(batches, jobs.map(function, batches), strict=True):
         found |= _believed(repo.root, answer, frozenset(paths), seen)
     return found
 
 
-def _batches(files: Mapping[str, FileStat], count: int) -> Iterator[list[str]]:
-    """Yield paths in batches of some size: neighbours together, a few batches for each worker if there is enough."""
-    most = min(_FILES, -(-len(files) // (4 * count)))
+def _batches(files: Mapping[str, FileStat], total: int, count: int) -> Iterator[list[str]]:
+    """Yield paths in batches, neighbours together, as large as leaves a few for each worker."""
+    most = min(_FILES, -(-len(files) // (_SHARES * count)))
+    share = min(_BYTES, -(-total // (_SHARES * count)))
     paths: list[str] = []
     size = 0
     for path, info in files.items():
-        if paths and (size + info.size > _BYTES or len(paths) >= most):
+        if paths and (size + info.size > share or len(paths) >= most):
             yield paths
             paths, size = [], 0
         paths.append(path)

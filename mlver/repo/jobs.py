@@ -7,6 +7,7 @@ the scheduler of a cluster can run code on it, and here; its address is therefor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,9 +58,14 @@ class Jobs:
         return answers
 
     def close(self) -> None:
-        """Leave the cluster, if there is one."""
+        """Let the processes go, or leave the cluster."""
         if "_client" in self.__dict__:
             self._client.close()
+        if self.backend == LOKY and "joblib.executor" in sys.modules:
+            from joblib.externals.loky import get_reusable_executor
+
+            # joblib would do so when Python ends in order, and our process does not (cli/main.py)
+            get_reusable_executor(self.count, reuse=True).terminate(kill_workers=True)
 
     @cached_property
     def _client(self) -> Any:

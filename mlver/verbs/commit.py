@@ -105,6 +105,7 @@ class _Commit:
         self.view = repo.refresh()
         self.before = repo.head_snapshot()
         self.read = self.done = self.total = 0  # bytes: of files read, told to `progress`, to be read in all
+        self.stored = 0  # bytes that workers wrote
 
     def make(
         self,
@@ -149,7 +150,7 @@ class _Commit:
             session.put_object(draft)
             if not dry_run:
                 session.finish()
-            stored = session.written
+            stored = self.stored + session.written
         id, parents = (None, draft.parents) if dry_run else self._record(draft)
         return CommitResult(
             commit=id,
@@ -234,7 +235,8 @@ class _Commit:
                 return {}
             from mlver.repo.file_jobs import hash_many, store_many
 
-            done = (hash_many if dry_run else store_many)(repo, changed)
+            done, written = (hash_many(repo, changed), 0) if dry_run else store_many(repo, changed)
+            self.stored += written
             for path in done:
                 self.read += changed[path].size
             return done

@@ -34,11 +34,9 @@ BACKENDS = ("threading", "loky", "dask")
 def scheduler() -> Iterator[str]:
     """The address of a real cluster of two workers, each a process of its own."""
     distributed = pytest.importorskip("distributed", reason="pip install 'mlver[dask]'")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-        ) as cluster
-    ):
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -82,9 +80,7 @@ def lay_out(root: Path, edited: bool = False) -> None:
         (root / ".mlverignore").write_text("link\n")
 
 
-def test_ids_and_differences_are_those_of_one_process(
-    tmp_path: Path, with_jobs: Callable[[Path], Repository]
-) -> None:
+def test_ids_and_differences_are_those_of_one_process(tmp_path: Path, with_jobs: Callable[[Path], Repository]) -> None:
     told: list[list[Any]] = []
     for root, open_, jobs in ((tmp_path / "alone", opened, None), (tmp_path / "many", with_jobs, 2)):
         lay_out(root)
@@ -96,10 +92,32 @@ def test_ids_and_differences_are_those_of_one_process(
             second = commit(repo, "second", jobs=jobs)
             between = diff(repo, "HEAD~1", "HEAD", jobs=jobs)
             assert not fsck(repo).problems
-            told.append([first.commit, second.commit, second.bytes_read, before.changes, work.artifacts, between])
+            told.append([first.commit, second.commit, first.bytes_read, before.changes, work.artifacts, between])
+            packs = len(list(repo.storage.list("packs")))
+            assert packs == 2 if jobs is None else packs > 2  # workers stored, in packs of their own
     assert told[0] == told[1]
     events = next(artifact for artifact in told[1][4] if artifact.path == "events/")
     assert events.counts["rows_changed"] == 2 and "2 of 4 parts untouched" in events.summary
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_work_is_done_elsewhere(backend: str, request: pytest.FixtureRequest) -> None:
+    address = request.getfixturevalue("scheduler") if backend == "dask" else None
+    with closing(Jobs(2, backend, address)) as jobs:
+        pids = {int(answer) for answer in jobs.map(_who, range(8))}
+    assert (os.getpid() in pids) == (backend == "threading")
+
+
+def test_nothing_is_left_behind_by_a_command(tmp_path: Path) -> None:
+    """Neither processes nor folders: a command of ours ends without taking Python down."""
+    lay_out(tmp_path / "r")
+    before = set(Path("/dev/shm").glob("joblib*"))
+    with opened(tmp_path / "r", user_file(tmp_path, backend="loky")) as repo:
+        commit(repo, "first", jobs=2)
+        running = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running]
+    assert not [command for command in commands if b"popen_loky" in command]
+    assert set(Path("/dev/shm").glob("joblib*")) == before
 
 
 def test_parts_are_compared_by_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +236,10 @@ def test_a_scheduler_that_is_not_there_is_said_in_one_line(monkeypatch: pytest.M
 
 def _nothing(_: int) -> bytes:
     return b""
+
+
+def _who(_: int) -> bytes:
+    return b"%d" % os.getpid()
 
 
 def _text(_: int) -> Any:
