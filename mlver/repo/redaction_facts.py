@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from blake3 import blake3
 
 from mlver.errors import Conflict, Damaged, LocalIO, MlverError, OutcomeUnknown, Redacted, UsageError
 from mlver.objects.encoding import Plain
@@ -212,7 +213,7 @@ class Known:
 
 def _mark(found: Mapping[BlobId, Tombstone]) -> str:
     pairs = sorted((id.hex(), str(tombstone.replacement)) for id, tombstone in found.items())
-    return blake2b(repr(pairs).encode(), digest_size=16).hexdigest() if pairs else ""
+    return blake3(repr(pairs).encode()).hexdigest() if pairs else ""
 
 
 def redactions_of(repo: Repository, operation: Operation) -> set[BlobId]:
