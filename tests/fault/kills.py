@@ -71,7 +71,7 @@ class World:
     rnd: random.Random
     number: int = 0  # of the round
     log: list[OperationId] = field(default_factory=list)
-    pushed: CommitId | None = None
+    landed: list[str] = field(default_factory=list)  # the commands that came to the log in this round
 
     def open(self, root: Path | None = None) -> Repository:
         return Repository.open(root or self.root, actor="judge")
@@ -100,7 +100,8 @@ class World:
                 if self.log:
                     raise AssertionError(f"operation {self.log[-1].short} is no longer in the log")
             self.log += [id for id, _ in reversed(found)]
-            return [command for _, command in found]
+            self.landed = [command for _, command in found]
+            return self.landed
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,36 @@ def _served(world: World, ended: Ended) -> bool:
         return not unsettled(repo) and linked(repo, "prod", "") == live.release
 
 
+def _undone(world: World, ended: Ended) -> bool:
+    return any(command.startswith("undo") for command in world.landed)
+
+
+def _line(repo: Repository, head: CommitId) -> set[CommitId]:
+    found, todo = set[CommitId](), [head]
+    while todo:
+        if (id := todo.pop()) not in found:
+            found.add(id)
+            todo += repo.commit(id).parents
+    return found
+
+
+def _merged(world: World, ended: Ended) -> bool:
+    """Whether all of the other branch is in HEAD now, when it said so."""
+    if ended.killed:
+        return True  # killed while it said so: with conflicts, it says something too
+    with world.open() as repo:
+        head, other = repo.view.head, repo.view.branches["side" if repo.view.branch == "main" else "main"]
+        return head is not None and other in _line(repo, head)
+
+
+def _pulled(world: World, ended: Ended) -> bool:
+    if ended.killed:
+        return True
+    with world.open(world.hub) as hub, world.open() as repo:
+        head, there = repo.view.head, hub.view.branches.get(repo.view.branch or "")
+        return there is None or (head is not None and there in _line(repo, head))
+
+
 def _pushed(world: World, ended: Ended) -> bool:
     with world.open(world.hub) as hub, world.open() as repo:
         return hub.view.branches["main"] == repo.view.branches["main"]
@@ -151,7 +182,7 @@ def choose(world: World) -> Act:
         world.change()
         return Act(["-q", "commit", "-m", f"round {n}"], _head_is, (0, 1))
     if name == "merge" and "side" in view.branches:
-        return Act(["-q", "merge", "side" if view.branch == "main" else "main"], lambda *_: True, (0, 1, 3, 4))
+        return Act(["-q", "merge", "side" if view.branch == "main" else "main"], _merged, (0, 1, 3, 4))
     if name == "switch" and "side" in view.branches:
         to = "side" if view.branch == "main" else "main"
         return Act(["-q", "switch", to], lambda world, _: world.view.branch == to, (0, 3))
@@ -164,9 +195,9 @@ def choose(world: World) -> Act:
         "branch": Act(["-q", "branch", f"b{n}"], lambda world, _: f"b{n}" in world.view.branches),
         "metrics": Act(["-q", "metrics", "add", f"m{n}x=0.5"], _fact("metric", f"m{n}x")),
         "alert": Act(["-q", "alerts", "add", f"a{n}x"], _fact("alert", f"a{n}x")),
-        "undo": Act(["-q", "undo"], lambda *_: True, (0, 1, 3)),
+        "undo": Act(["-q", "undo"], _undone, (0, 1, 3)),
         "push": Act(["-q", "push", "origin", "main"], _pushed, (0, 1, 4)),  # 4: what was undone here was pushed
-        "pull": Act(["-q", "pull"], lambda *_: True, (0, 1, 3, 4)),
+        "pull": Act(["-q", "pull"], _pulled, (0, 1, 3, 4)),
         "gc": Act(["-q", "gc", "--grace", "0"], lambda *_: True),
     }.get(name, Act(["-q", "tag", f"t{n}"], lambda world, _: f"t{n}" in world.view.tags))
 
