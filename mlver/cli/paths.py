@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.storage.looking import exists
 
 if TYPE_CHECKING:
     from mlver.cli.session import Session
@@ -54,7 +55,7 @@ def _existing_target(repo: Repository, cwd: Path, word: str) -> str:
     path = target.partition("#")[0]
     known = repo.head_snapshot().artifacts
     is_glob = any(character in path for character in "*?[")
-    if is_glob or (repo.root / path).exists() or path in known or any(name.startswith(f"{path}/") for name in known):
+    if is_glob or exists(repo.root / path) or path in known or any(name.startswith(f"{path}/") for name in known):
         return target
     if any(mark in path for mark in ("~", "^", "@{")):
         for end in filter(None, path.split("..")):
@@ -80,7 +81,7 @@ def tree_target(repo: Repository, cwd: Path, word: str) -> str:
 def any_target(repo: Repository, cwd: Path, word: str) -> str:
     """Like `tree_target`, for a word that may also be a revision: then it is left as it is."""
     path = word.partition("#")[0]
-    if cwd == repo.root or (not (cwd / path).exists() and repo.is_revision(path)):
+    if cwd == repo.root or (not exists(cwd / path) and repo.is_revision(path)):
         return word if not word.startswith("/") else tree_target(repo, cwd, word)
     return tree_target(repo, cwd, word)
 

@@ -96,9 +96,18 @@ def names(db: sqlite3.Connection) -> list[str]:
 
 
 def names_below(db: sqlite3.Connection, name: str) -> list[str]:
-    """Return those that are the given path, or lie below it."""
+    """Return those that are the given path, or lie below it; none for what is no text, as no path is."""
+    if not _is_text(name):
+        return []
     query = "SELECT name FROM path WHERE name = ? OR (name > ? AND name < ?)"
     return [found for (found,) in db.execute(query, (name, f"{name}/", f"{name}0"))]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode()) or not name
+    except UnicodeEncodeError:
+        return False
 
 
 def changes_of(db: sqlite3.Connection, name: str) -> list[Change]:
@@ -170,5 +179,5 @@ def remember(db: sqlite3.Connection, way: bytes, found: Iterable[tuple[Row, byte
 
 
 def _checksum(values: Iterable[object]) -> int:
-    data = b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
-    return xxh3_64_intdigest(data) - _SIGNED
+    parts = (value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass") for value in values)
+    return xxh3_64_intdigest(b"\0".join(parts)) - _SIGNED

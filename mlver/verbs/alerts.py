@@ -73,7 +73,8 @@ def add_alert(
 
 
 def _made_id(type: str, at: datetime, stage: str, scope: str, summary: str | None) -> str:
-    return blake3("\0".join([type, format_time(at), stage, scope, summary or ""]).encode()).hexdigest()[:10]
+    said = "\0".join([type, format_time(at), stage, scope, summary or ""])
+    return blake3(said.encode("utf-8", "surrogatepass")).hexdigest()[:10]  # what is no text is refused where it is kept
 
 
 def import_alerts(repo: Repository, file: Path, *, stage: str | None = None, scope: str = "") -> AlertsResult:

@@ -60,7 +60,19 @@ AS_WORD = (
     "config signing.allowed_signers {name}", "run --in {name} --out {name} -- {true}", "gc --why {name}",
     "exp verdict {name} lost --reason r", "exp run --idea {name} -- {true}", "fallback drill {name} -- {true}",
     "evidence {name} --out evidence.tar", "reproduce {name}", "revert {name}", "verify {name}", "repair --from {name}",
-    "undo", "remote rm {name}", "cat {name}", "show {name}", "blame {name}", "diff -- {name}",
+    "undo", "remote rm {name}", "cat {name}", "show {name}", "blame {name}", "diff -- {name}", "rules check {name}",
+    "rules leakage data/t.csv {name}", "deployed {name}",
+)  # fmt: skip
+# Only reads, so nothing can change; but whatever the word is, the answer is one line.
+AS_QUESTION = (
+    "log -- {name}", "log {name}", "search {name}", "lineage {name}", "impact {name}", "query {name}", "status {name}",
+    "suspect {name} --on data/t.csv", "suspect 1 --on {name}", "check {name} --against {name}", "metrics log {name}",
+    "metrics show {name}", "metrics matrix {name}", "metrics age {name}", "metrics diff {name} HEAD",
+    "slo check {name}",
+    "alerts show {name}", "alerts history {name}", "alerts stats {name}", "oncall guide {name}", "rules list {name}",
+    "rules replay {name} HEAD data/t.csv", "rules backtest {name}", "exp best --metric {name}", "exp tree {name}",
+    "exp describe {name}", "incident show {name}", "deployed prod --at {name}", "branch {name} {name}", "op log {name}",
+    "diff {name} HEAD", "cat data/t.csv@{name}", "show HEAD:{name}", "show HEAD#{name}", "handover --to {name}",
 )  # fmt: skip
 # mlver.toml says it, where a path or a name may stand.
 IN_PROJECT = (
@@ -80,9 +92,9 @@ MUST_FAIL = frozenset((*LAYS_OUT, *FROM_ELSEWHERE)) - frozenset(MAY_PASS)
 READS = frozenset(
     (
         "status", "log", "show", "cat", "diff", "blame", "lineage", "impact", "query", "search", "suspect", "check",
-        "deployed", "fallback show", "metrics list", "metrics log", "metrics matrix", "metrics age", "metrics show",
+        "fallback show", "metrics list", "metrics log", "metrics matrix", "metrics age", "metrics show",
         "metrics diff", "slo check", "slo history", "alerts mutes", "alerts ls", "alerts show", "alerts history",
-        "alerts stats", "oncall guide", "rules list", "rules check", "rules replay", "rules backtest", "rules leakage",
+        "alerts stats", "oncall guide", "rules list", "rules replay", "rules backtest",
         "exp tree", "exp best", "exp frontier", "exp stats", "exp list", "incident list", "incident show", "op log",
         "remote ls", "verify", "fsck",
     )
@@ -90,7 +102,7 @@ READS = frozenset(
 # What they write is their own, made of nothing from outside.
 OWN = frozenset(("demo",))
 
-TABLES = (LAYS_OUT, NAMES_IT, FROM_ELSEWHERE, STANDING_THERE, ON_DISK, AS_WORD, IN_PROJECT, RECORDED)
+TABLES = (LAYS_OUT, NAMES_IT, FROM_ELSEWHERE, STANDING_THERE, ON_DISK, AS_WORD, AS_QUESTION, IN_PROJECT, RECORDED)
 
 
 def leaves() -> Iterator[str]:

@@ -226,7 +226,7 @@ PLAYS: list[tuple[Play, tuple[str, ...]]] = [
     (here(in_a_tree, (), head=True), commands.STANDING_THERE),
     (elsewhere(in_a_tree, _FAIL), commands.FROM_ELSEWHERE),
     (on_the_disk, commands.ON_DISK),
-    (as_word, commands.AS_WORD),
+    (as_word, (*commands.AS_WORD, *commands.AS_QUESTION)),
     (in_project, commands.IN_PROJECT),
     (here(in_a_step, _STEPS_FAIL), commands.RECORDED),
     (elsewhere(in_a_step, _STEPS_FAIL), commands.FROM_ELSEWHERE),
