@@ -35,7 +35,7 @@ from tests.kit import Bench
 
 MIB = 1 << 20
 TERABYTE = 1 << 40
-HONEST = 3 << 29  # more than is allowed, and little enough that whoever unfolds it ends
+HONEST = 600 * MIB  # more than is allowed, and little enough that whoever unfolds it ends
 Step = tuple[str, Callable[[], object]]
 
 
@@ -115,12 +115,14 @@ def _raw_object(type_: str, data: Callable[[], bytes]) -> Callable[[Path], None]
 
 
 def _zeros(size: int) -> bytes:
-    """Return a frame of zstd that unfolds to so many zeros, and says so: blocks that repeat one byte."""
-    whole, rest = divmod(size, 128 << 10)
-    blocks = [128 << 10] * whole + [rest] * bool(rest)
-    heads = (length << 3 | 1 << 1 | (at == len(blocks)) for at, length in enumerate(blocks, 1))
-    body = b"".join(head.to_bytes(3, "little") + b"\0" for head in heads)
-    return b"\x28\xb5\x2f\xfd\xc0\x50" + struct.pack("<Q", size) + body
+    """Return a frame of zstd that unfolds to so many zeros, and says so: short blocks that repeat one byte.
+
+    It is a 190th of what it holds, so that only a bound on the length itself can refuse it.
+    """
+    whole, rest = divmod(size, 760)
+    last = ((rest or 760) << 3 | 1 << 1 | 1).to_bytes(3, "little") + b"\0"
+    blocks = ((760 << 3 | 1 << 1).to_bytes(3, "little") + b"\0") * (whole if rest else whole - 1)
+    return b"\x28\xb5\x2f\xfd\xc0\x50" + struct.pack("<Q", size) + blocks + last
 
 
 def _in_truth(root: Path) -> None:
@@ -216,7 +218,7 @@ REPOSITORIES: dict[str, Callable[[Path], None]] = {
     "tree: deep": _raw_object("tree", lambda: b"[" * (100 * MIB)),
     "tree: digits": _raw_object("tree", lambda: b'{"entries":' + b"9" * (50 * MIB) + b"}"),
     "blob: one chunk, over and over": _repeated_chunk,
-    "tree: 1.6 GB in a frame, in truth": _in_truth,
+    "tree: 600 MB in a frame, in truth": _in_truth,
     "commit: 200,000 parents": _parents,
     "commit: a message of 20 MB": _message,
     **{f"pack: {name}": _lie(name) for name in LIES},
@@ -225,7 +227,7 @@ REPOSITORIES: dict[str, Callable[[Path], None]] = {
     "operation: a terabyte long": _operation(b"x", TERABYTE),
     "operation: 256 MB, sparse": _operation(b"{", 1 << 28),
     "operation: a frame that says 1.1 TB": _operation(b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", TERABYTE)),
-    "operation: 1.6 GB in a frame, in truth": _operation(_zeros(HONEST)),
+    "operation: 600 MB in a frame, in truth": _operation(_zeros(HONEST)),
     "operation: 255 MB in a frame": _operation(zstandard.ZstdCompressor().compress(bytes(255 * MIB))),
     "operation: deep": _operation(b"[" * (50 * MIB)),
     "operation: 20,000 tags": _view_of(20_000),

@@ -11,7 +11,7 @@ from tests.kit import Bench
 SOME = (
     "zstd that says 1.1 TB", "arrow, a buffer that says a terabyte", "CSV, a million columns",
     "tree: 2^40 files of one",
-    "operation: 1.6 GB in a frame, in truth", "tree: 1.6 GB in a frame, in truth",
+    "operation: 600 MB in a frame, in truth", "tree: 600 MB in a frame, in truth",
 )  # fmt: skip
 
 
