@@ -40,6 +40,10 @@ _UNSETTLED = f"""{_FOLDED}
 SELECT alert FROM first LEFT JOIN done USING (alert)
 WHERE (newest IS NULL OR substr(newest, 41) = 'acked') AND instr(:levels, ' ' || level || ' ')
 """  # noqa: S608
+_BOUND = f"""
+SELECT alert FROM fact WHERE type = 'alert' AND alert IS NOT NULL AND "commit" = :live AND {_SEEN}
+UNION SELECT alert FROM fact WHERE id IS NULL AND type = 'alert' AND alert IS NOT NULL AND batch IN reach
+"""  # noqa: S608
 _BEYOND = (1 << 63) - 1
 _AT_ONCE = 500  # ids in one query
 
@@ -105,6 +109,10 @@ class AlertTable:
         """Return alerts, newest first; `open` are those about which nothing was done, `acted` those acted on."""
         values = {"type": type, "since": since, "until": until, "open": open or None, "done": acted or None}
         return [Chosen._make(row) for row in self._ask(_CHOSEN, **values)]
+
+    def bound(self, live: str) -> list[str]:
+        """Return ids, among them those of all alerts that are bound to a commit (hex)."""
+        return [row[0] for row in self._ask(_BOUND, live=live)]
 
     def unsettled(self, levels: Iterable[str]) -> list[str]:
         """Return ids, among them those of all alerts of the severities `levels` that nobody has settled."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from mlver.errors import LocalIO
 from mlver.index.cache_file import connect, delete
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE batch (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
 CREATE TABLE parent (batch INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (batch, parent)) WITHOUT ROWID;
@@ -29,6 +29,8 @@ CREATE TABLE fact (
 );
 CREATE INDEX by_commit ON fact ("commit") WHERE "commit" IS NOT NULL;
 CREATE INDEX by_alert ON fact (alert, type) WHERE alert IS NOT NULL;
+CREATE INDEX by_type ON fact (type || '');
+CREATE INDEX by_file ON fact (batch) WHERE id IS NULL;
 """
 _INSERT = "INSERT INTO fact VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REACH = """
@@ -36,6 +38,8 @@ INSERT INTO temp.reach WITH RECURSIVE r(n) AS (
     SELECT number FROM batch WHERE id = ? UNION SELECT parent.parent FROM parent JOIN r ON parent.batch = r.n
 ) SELECT n FROM r WHERE TRUE ON CONFLICT DO NOTHING
 """
+# for rare types: as an expression it is used by none but those who ask for it
+OF_TYPE = "(type || '')"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

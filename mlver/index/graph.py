@@ -25,7 +25,7 @@ from mlver.index.cache_file import connect, delete
 from mlver.index.paths import SCHEMA as PATHS
 
 _T = TypeVar("_T")
-_VERSION: Final = 1
+_VERSION: Final = 3
 _SCHEMA: Final = f"""
 CREATE TABLE node (
     number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, chain INTEGER NOT NULL, place INTEGER NOT NULL,
@@ -35,6 +35,9 @@ CREATE TABLE node (
 CREATE TABLE link (
     chain INTEGER, place INTEGER, to_chain INTEGER, to_place INTEGER, to_links INTEGER, checksum INTEGER,
     PRIMARY KEY (chain, place, to_chain, to_place)
+) WITHOUT ROWID;
+CREATE TABLE said (
+    name TEXT, text TEXT, node INTEGER, checksum INTEGER, PRIMARY KEY (name, text, node)
 ) WITHOUT ROWID;
 {PATHS}
 """
@@ -73,8 +76,17 @@ class Node(NamedTuple):
 
 
 Reach = Mapping[int, tuple[int, int]]  # of each chain: the last place that is reached, and the edges up to it
-# returns the parents of a commit and its time in microseconds
-Reader = Callable[[bytes], tuple[Sequence[bytes], int]]
+
+
+class Said(NamedTuple):
+    """What a commit says: its parents, its time in microseconds, and names with texts by which it is looked up."""
+
+    parents: Sequence[bytes]
+    time: int
+    words: Sequence[tuple[str, str]]
+
+
+Reader = Callable[[bytes], Said]
 
 
 class Unsound(sqlite3.DatabaseError):
@@ -90,6 +102,7 @@ class Graph:
         self._db: sqlite3.Connection | None = None
         self._pid = 0
         self._known: dict[bytes, Node] = {}
+        self.epoch = 0  # another one when the table was made anew: chains are then numbered anew
 
     def attempt(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Return what `work` does with the open table. A damaged file is made anew, an unusable one left for memory.
@@ -162,6 +175,17 @@ class Graph:
         wanted = list(heads)
         return self.attempt(lambda db: self._reach(db, [self._node(db, id) for id in wanted]))
 
+    def saying(self, name: str, text: str) -> list[Node]:
+        """Return the commits in the table that say just this."""
+
+        def work(db: sqlite3.Connection) -> list[Node]:
+            rows = db.execute("SELECT node, checksum FROM said WHERE name = ? AND text = ?", (name, text)).fetchall()
+            if any(checksum != _checksum((name, text, node)) for node, checksum in rows):
+                raise Unsound("what a commit says is not as it was written")
+            return list(in_order(db, (node for node, _ in rows))) if rows else []
+
+        return self.attempt(work)
+
     def members(self, reach: Reach) -> list[bytes]:
         """Return the ids of all commits in reach, in no order."""
 
@@ -191,6 +215,7 @@ class Graph:
 
     def _give_up(self, *, damaged: bool) -> None:
         self.close()
+        self.epoch += 1
         if not (damaged and self._path is not None and delete(self._path)):
             self._path = None
 
@@ -280,13 +305,13 @@ def checked(row: Sequence[Any]) -> Node:
 
 
 def _checksum(values: Iterable[object]) -> int:
-    data = b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
-    return xxh3_64_intdigest(data) - _SIGNED
+    parts = (value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass") for value in values)
+    return xxh3_64_intdigest(b"\0".join(parts)) - _SIGNED
 
 
 def _take_in(db: sqlite3.Connection, head: bytes, read: Reader) -> None:
     """Add a commit and those before it, as far as they are missing, the oldest first."""
-    missing: dict[bytes, tuple[Sequence[bytes], int]] = {}
+    missing: dict[bytes, Said] = {}
     order: list[bytes] = []
     pending = [(head, False)]
     while pending:
@@ -296,12 +321,12 @@ def _take_in(db: sqlite3.Connection, head: bytes, read: Reader) -> None:
         elif id not in missing and db.execute("SELECT 1 FROM node WHERE id = ?", (id,)).fetchone() is None:
             missing[id] = read(id)
             pending.append((id, True))
-            pending.extend((parent, False) for parent in reversed(missing[id][0]))
+            pending.extend((parent, False) for parent in reversed(missing[id].parents))
     with db:
         db.execute("BEGIN IMMEDIATE")
         adder = _Adder(db)
         for id in order:
-            adder.add(id, *missing[id])
+            adder.add(id, missing[id])
 
 
 class _Adder:
@@ -312,11 +337,11 @@ class _Adder:
         self._chains: int = db.execute("SELECT coalesce(max(chain) + 1, 0) FROM node").fetchone()[0]
         self._last: Node | None = None  # most often the parent of the next
 
-    def add(self, id: bytes, parents: Sequence[bytes], time: int) -> None:
+    def add(self, id: bytes, said: Said) -> None:
         if _found(self._db, id) is not None:
             return  # another process was faster
-        before = [self._get(parent) for parent in dict.fromkeys(parents)]
-        rank = max([time, *(node.rank for node in before)])
+        before = [self._get(parent) for parent in dict.fromkeys(said.parents)]
+        rank = max([said.time, *(node.rank for node in before)])
         generation = 1 + max((node.generation for node in before), default=0)
         first = before[0] if before else None
         if first is not None and self._is_last(first):
@@ -328,9 +353,11 @@ class _Adder:
             row = (chain, place, node.chain, node.place, node.links)
             added = self._db.execute("INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?, ?, ?)", (*row, _checksum(row)))
             links += added.rowcount
-        values = (id, chain, place, rank, generation, links, b"".join(parents))
+        values = (id, chain, place, rank, generation, links, b"".join(said.parents))
         cursor = self._db.execute(_INSERT, (*values, _checksum(values)))
         self._last = Node(cursor.lastrowid or 0, *values)
+        rows = [(*word, self._last.number) for word in said.words]
+        self._db.executemany("INSERT INTO said VALUES (?, ?, ?, ?)", [(*row, _checksum(row)) for row in rows])
 
     def _get(self, id: bytes) -> Node:
         if self._last is not None and self._last.id == id:

@@ -10,26 +10,28 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
 from mlver.errors import LocalIO
 from mlver.index.cache_file import connect, delete
 
-_VERSION = 1
-_SCHEMA = (
-    "CREATE TABLE op (id BLOB PRIMARY KEY, parent BLOB, number INTEGER, moves BLOB, checksum INTEGER) WITHOUT ROWID;"
-)
-_INSERT = "INSERT OR REPLACE INTO op VALUES (?, ?, ?, ?, ?)"
+_VERSION = 2
+_SCHEMA = """
+CREATE TABLE op (id BLOB PRIMARY KEY, parent BLOB, number INTEGER, moves BLOB, before BLOB, checksum INTEGER)
+WITHOUT ROWID;
+"""
+_INSERT = "INSERT OR REPLACE INTO op VALUES (?, ?, ?, ?, ?, ?)"
 _KNOWN = "SELECT 1 FROM op WHERE id = ?"
+_ONE = "SELECT * FROM op WHERE id = ?"
 _CHAIN = """
-WITH RECURSIVE chain(id, parent, number, moves, checksum) AS (
-    SELECT * FROM op WHERE id = ? UNION ALL SELECT op.* FROM op JOIN chain ON op.id = chain.parent
+WITH RECURSIVE chain(id, parent, number, moves, before, checksum) AS (
+    SELECT * FROM op WHERE id = ? UNION ALL SELECT op.* FROM op JOIN chain ON op.id = chain.before
 ) SELECT * FROM chain
 """
 _SIGNED = 1 << 63
-_TYPES = ((bytes, bytes, int, bytes), (bytes, type(None), int, bytes))
+_NONE = type(None)
 
 
 class OpRow(NamedTuple):
@@ -39,6 +41,16 @@ class OpRow(NamedTuple):
     parent: bytes | None
     number: int
     moves: bytes
+
+
+class _Kept(NamedTuple):
+    """An operation as it is kept: also the newest one before it that made moves, so that others are passed over."""
+
+    id: bytes
+    parent: bytes | None
+    number: int
+    moves: bytes
+    before: bytes | None
 
 
 # yields operations from the newest on, back to one of which the given function says that it is known
@@ -76,25 +88,44 @@ def _moves_of(path: Path | None, head: bytes, read: Reader) -> list[bytes]:
 
 def _take_in(db: sqlite3.Connection, read: Reader, known: Callable[[bytes], bool]) -> None:
     """Add what is missing, all or nothing: the operations before a known one are known."""
-    rows = [(*row, _checksum(row)) for row in read(known)]
+    rows: list[_Kept] = []
+    for row in reversed(list(read(known))):
+        parent = None if row.parent is None else rows[-1] if rows else _one(db, row.parent)
+        if row.parent is not None and parent is None:
+            return  # the one before is not as it was written
+        before = None if parent is None else parent.id if parent.moves else parent.before
+        rows.append(_Kept(*row, before))
     with db:
         db.execute("BEGIN IMMEDIATE")
-        db.executemany(_INSERT, rows)
+        db.executemany(_INSERT, ((*row, _checksum(row)) for row in rows))
+
+
+def _one(db: sqlite3.Connection, id: bytes) -> _Kept | None:
+    row = db.execute(_ONE, (id,)).fetchone()
+    return None if row is None else _checked(row)
 
 
 def _whole_chain(db: sqlite3.Connection, head: bytes) -> list[bytes] | None:
-    found, expected = [], None
-    for *values, checksum in db.execute(_CHAIN, (head,)):
-        row = OpRow._make(values)
-        types = tuple(map(type, row))
-        if types not in _TYPES or checksum != _checksum(row) or expected not in (None, row.number):
+    """Return the moves from `head` on; None when a row is lost, or not as it was written."""
+    found: list[bytes] = []
+    last: _Kept | None = None
+    for values in db.execute(_CHAIN, (head,)):
+        row = _checked(values)
+        if row is None or (last is not None and (row.number >= last.number or not row.moves)):
             return None
-        expected = row.number - 1
+        last = row
         if row.moves:
             found.append(row.moves)
-    return found if expected == -1 else None
+    return found if last is not None and last.before is None else None
 
 
-def _checksum(row: OpRow) -> int:
-    data = b"\0".join((row.id, row.parent or b"", str(row.number).encode(), row.moves))
+def _checked(values: tuple[Any, ...]) -> _Kept | None:
+    row = _Kept._make(values[:-1])
+    kinds = tuple(map(type, row))
+    whole = (kinds[0], kinds[2], kinds[3]) == (bytes, int, bytes) and {kinds[1], kinds[4]} <= {bytes, _NONE}
+    return row if whole and values[-1] == _checksum(row) else None
+
+
+def _checksum(row: _Kept) -> int:
+    data = b"\0".join((row.id, row.parent or b"", str(row.number).encode(), row.before or b"", row.moves))
     return xxh3_64_intdigest(data) - _SIGNED

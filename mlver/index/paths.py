@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from xxhash import xxh3_64_intdigest, xxh32_digest
 
 SCHEMA: Final = """
-CREATE TABLE path (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE path (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, changes INTEGER NOT NULL);
 CREATE TABLE change (
     path INTEGER, nth INTEGER, node INTEGER, old BLOB, new BLOB, kinds TEXT, checksum INTEGER, PRIMARY KEY (path, nth)
 ) WITHOUT ROWID;
@@ -36,14 +36,16 @@ _WIDTH: Final = 9  # columns of a commit
 _HISTORY: Final = f"""
 SELECT {_BOTH}, keys, touched.checksum FROM change JOIN node ON node.number = change.node
 LEFT JOIN touched ON way = ? AND touched.nth = change.nth
-WHERE path = (SELECT number FROM path WHERE name = ?) ORDER BY rank DESC, generation DESC, id
+WHERE path = ? ORDER BY rank DESC, generation DESC, id
 """  # noqa: S608
 _NEWEST: Final = f"""
 SELECT {_BOTH} FROM change CROSS JOIN node ON node.number = change.node
 WHERE path = (SELECT number FROM path WHERE name = ?) AND chain = ? AND place <= ? AND nth <= ?
 ORDER BY nth DESC LIMIT 1
 """  # noqa: S608
-_NTH: Final = "SELECT coalesce(max(nth), 0) FROM change WHERE path = ?"
+_COUNT: Final = """INSERT INTO path (name, changes) VALUES (?, 1)
+ON CONFLICT (name) DO UPDATE SET changes = changes + 1"""
+_PATH: Final = "SELECT number, changes FROM path WHERE name = ?"
 
 
 class Change(NamedTuple):
@@ -79,9 +81,8 @@ def bring_up(db: sqlite3.Connection, read: Reader) -> None:
 def _add(db: sqlite3.Connection, node: int, changes: Sequence[Changed] | None) -> None:
     db.execute("INSERT INTO compared VALUES (?, ?)", (node, UNLISTED if changes is None else len(changes)))
     for name, old, new, kinds in changes or ():
-        db.execute("INSERT OR IGNORE INTO path (name) VALUES (?)", (name,))
-        (path,) = db.execute("SELECT number FROM path WHERE name = ?", (name,)).fetchone()
-        row = (path, db.execute(_NTH, (path,)).fetchone()[0] + 1, node, old, new, kinds)
+        db.execute(_COUNT, (name,))
+        row = (*db.execute(_PATH, (name,)).fetchone(), node, old, new, kinds)
         db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _checksum(row)))
 
 
@@ -112,15 +113,15 @@ def _is_text(name: str) -> bool:
 
 def changes_of(db: sqlite3.Connection, name: str) -> list[Change]:
     """Return the listed changes of one path, in no order; Lost when some are missing."""
-    row = db.execute("SELECT number FROM path WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return []
-    found = []
+    number, count = db.execute(_PATH, (name,)).fetchone() or (0, 0)
+    found: list[Change] = []
     query = "SELECT path, nth, node, old, new, kinds, checksum FROM change WHERE path = ? ORDER BY nth"
-    for nth, (*values, checksum) in enumerate(db.execute(query, row), 1):
+    for nth, (*values, checksum) in enumerate(db.execute(query, (number,)), 1):
         if values[1] != nth or checksum != _checksum(values):
             raise Lost("a change is not as it was written")
         found.append(Change._make(values[2:]))
+    if len(found) != count:
+        raise Lost("changes are missing")
     return found
 
 
@@ -158,8 +159,9 @@ class Row(NamedTuple):
 
 def history(db: sqlite3.Connection, way: bytes, name: str) -> list[Row]:
     """Return the listed changes of one path, newest first, for each to be checked when looked at; Lost."""
-    rows = db.execute(_HISTORY, (way, name)).fetchall()
-    if len(rows) != max((row[_WIDTH + 1] for row in rows), default=0):
+    number, count = db.execute(_PATH, (name,)).fetchone() or (0, 0)
+    rows = db.execute(_HISTORY, (way, number)).fetchall()
+    if len(rows) != count:
         raise Lost("changes are missing")
     return [Row(row[:_WIDTH], row[_WIDTH:-2], row[-2], row[-1]) for row in rows]
 

@@ -167,6 +167,11 @@ class AlertBook:
         found = self._table.chosen(type, first, last, open=open, acted=acted)
         return [one for one in found if not open or self._left_alone(one.type, one.severity, one.at) is None]
 
+    def fired_on(self, commit: CommitId) -> list[AlertRecord]:
+        """Return the alerts that fired on a commit while it was live."""
+        ids = [] if self._empty else self._table.bound(commit.hex())
+        return [record for record in self.records(ids).values() if record.live == commit]
+
     def records(self, ids: Iterable[str] | None = None) -> dict[str, AlertRecord]:
         """Return the alerts with these ids (all, if None) that there are."""
         wanted = self.chosen() if ids is None else list(ids)

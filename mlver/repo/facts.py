@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from mlver.index.facts import FactIndex, FactRow, Reader, micros, moment
+from mlver.index.facts import OF_TYPE, FactIndex, FactRow, Reader, micros, moment
 from mlver.objects.encoding import dump_canonical, encode, to_plain
 from mlver.objects.ids import FactBatchId, FactId
 from mlver.objects.state import Fact, FactBatch
 from mlver.store.object_store import ObjectStore
 
+_COMMON = {"metric", "alert", "action"}  # so many that all may as well be looked through
 _BATCH = 20_000  # facts in one object: a few megabytes
 
 
@@ -46,7 +47,8 @@ class FactLog:
             return
         names = {f"t{n}": type for n, type in enumerate(types)}
         conditions = ["TRUE"]
-        conditions += [f"type IN ({', '.join(':' + name for name in names)})"] if names else []
+        column = "type" if commit or _COMMON.intersection(types) else OF_TYPE
+        conditions += [f"{column} IN ({', '.join(':' + name for name in names)})"] if names else []
         conditions += ["known <= :then"] if as_of else []
         conditions += ['"commit" = :commit'] if commit else []
         values = names | {"commit": commit, "then": micros(as_of) if as_of else None}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlver.index.facts import micros
-from mlver.index.graph import Graph, Node, Reach, count, reaches
+from mlver.index.graph import Graph, Node, Reach, Said, count, reaches
 from mlver.objects.ids import CommitId
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 FILE = "graph.db"
+NAMED = ("alert", "ticket")  # trailers by which commits are looked up
 
 
 class CommitGraph:
@@ -22,9 +23,10 @@ class CommitGraph:
         self._repo = repo
         self.table = Graph(repo.dot / "cache" / FILE, self._read)
 
-    def _read(self, id: bytes) -> tuple[Sequence[bytes], int]:
+    def _read(self, id: bytes) -> Said:
         commit = self._repo.commit(CommitId(id))
-        return commit.parents, micros(commit.time)
+        words = [(name, text) for name in NAMED for text in dict.fromkeys(commit.trailers.get(name, ()))]
+        return Said(commit.parents, micros(commit.time), words)
 
     def node(self, id: CommitId) -> Node:
         """Return the place of a commit in the graph."""
@@ -32,7 +34,7 @@ class CommitGraph:
 
     def reach(self, heads: Iterable[CommitId]) -> Reached:
         """Return what `heads` lead to, themselves included."""
-        return Reached(self, self.table.reach(heads))
+        return Reached(self, heads)
 
     def newest_first(self, ids: Iterable[CommitId]) -> list[CommitId]:
         """Return those of some commits that the graph knows, newest first, children before their parents."""
@@ -43,8 +45,18 @@ class CommitGraph:
 class Reached:
     """The commits that some heads lead to, without a list of them."""
 
-    def __init__(self, graph: CommitGraph, reach: Reach) -> None:
-        self._graph, self.reach = graph, reach
+    def __init__(self, graph: CommitGraph, heads: Iterable[CommitId]) -> None:
+        self._graph, self._heads = graph, list(heads)
+        self._reach = graph.table.reach(self._heads)
+        self._epoch = graph.table.epoch
+
+    @property
+    def reach(self) -> Reach:
+        """Where it ends in each chain of the table as it is now."""
+        if self._epoch != self._graph.table.epoch:
+            self._reach = self._graph.table.reach(self._heads)
+            self._epoch = self._graph.table.epoch
+        return self._reach
 
     def __len__(self) -> int:
         return count(self.reach)
@@ -62,7 +74,12 @@ class Reached:
 
     def among(self, ids: Iterable[CommitId]) -> list[CommitId]:
         """Return those of some commits that are in it, newest first, children before their parents."""
-        nodes = [node for node in self._graph.table.nodes(set(ids)) if reaches(self.reach, node)]
+        nodes = [node for node in self._graph.table.nodes(set(ids)) if self.holds(node)]
+        return [CommitId(node.id) for node in sorted(nodes, key=lambda node: node.order)]
+
+    def naming(self, trailer: str, text: str) -> list[CommitId]:
+        """Return those of them with a trailer, one of `NAMED`, that says just this; newest first."""
+        nodes = [node for node in self._graph.table.saying(trailer, text) if self.holds(node)]
         return [CommitId(node.id) for node in sorted(nodes, key=lambda node: node.order)]
 
     def members(self) -> set[CommitId]:

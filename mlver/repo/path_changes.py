@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
 from mlver.index import paths
-from mlver.index.graph import Graph, Node, checked, in_order, reaches, reaches_place
+from mlver.index.graph import Graph, Node, Reach, checked, in_order, reaches, reaches_place
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.tree import Entry
 from mlver.repo.graph import Reached
@@ -64,13 +64,14 @@ class PathChanges:
         """
 
         def work(db: sqlite3.Connection) -> list[CommitId]:
+            ends = reach.reach  # first: it takes in what is new
             paths.bring_up(db, self._read)
             numbers = {change.node for name in _names(db, patterns) for change in paths.changes_of(db, name)}
             doubtful = set(paths.unlisted(db))
             found: list[CommitId] = []
             for node in in_order(db, numbers | doubtful):
                 id = CommitId(node.id)
-                if not reaches(reach.reach, node) or (hidden is not None and hidden.holds(node)):
+                if not reaches(ends, node) or (hidden is not None and hidden.holds(node)):
                     continue
                 if node.number in doubtful and not self._touches(id, patterns):
                     continue
@@ -87,13 +88,13 @@ class PathChanges:
 
         `way` is how its units are read. Raises `sqlite3.Error` late, for `Graph.again`: rows are checked as they come.
         """
-        reach = self._graph.reach([start])
 
-        def work(db: sqlite3.Connection) -> tuple[list[paths.Row], list[Node]]:
+        def work(db: sqlite3.Connection) -> tuple[Reach, list[paths.Row], list[Node]]:
+            reach = self._graph.reach([start])
             paths.bring_up(db, self._read)
-            return paths.history(db, way, path), list(in_order(db, paths.unlisted(db)))
+            return reach, paths.history(db, way, path), list(in_order(db, paths.unlisted(db)))
 
-        rows, doubtful = self._graph.attempt(work)
+        reach, rows, doubtful = self._graph.attempt(work)
         seen = (row for row in rows if reaches_place(reach, *row.node[2:4]))
         listed = (Version(CommitId(row.node[1]), row, None) for row in seen)
         if not doubtful:
@@ -103,7 +104,7 @@ class PathChanges:
         every = [*listed, *(version for version in looked if version is not None)]
         yield from sorted(every, key=lambda version: self._graph.node(version.commit).order)
 
-    def last(self, id: CommitId, path: str, before: dict[int, tuple[int, int]]) -> CommitId | None:
+    def last(self, id: CommitId, path: str, before: dict[tuple[int, int], tuple[int, int]]) -> CommitId | None:
         """Return which commit, by first parents up to `id`, last changed a file; None when it is not to be found so.
 
         `before` is kept between calls that go back ever further. Raises `sqlite3.Error`, for `Graph.again`.
@@ -111,12 +112,14 @@ class PathChanges:
 
         def work(db: sqlite3.Connection) -> paths.Row | None:
             node: Node | None = self._graph.node(id)
+            paths.bring_up(db, self._read)
             while node is not None:
-                place, nth = before.get(node.chain, (-1, 0))
+                chain = self._graph.epoch, node.chain
+                place, nth = before.get(chain, (-1, 0))
                 upto = nth if node.place <= place else _ANY
                 row = paths.newest(db, path, node.chain, node.place, upto)
                 if row is not None:
-                    before[node.chain] = row.node[3], row.change[1]
+                    before[chain] = row.node[3], row.change[1]
                     return row
                 first = self._graph.first_of(node)
                 node = self._graph.node(first.parent_ids[0]) if first.parents else None

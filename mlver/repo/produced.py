@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 
 from mlver.objects.ids import CommitId
 from mlver.repo.alert_facts import Action, AlertRecord
-from mlver.repo.history import all_heads, ancestors
+from mlver.repo.history import all_heads
 
 if TYPE_CHECKING:
+    from mlver.repo.graph import Reached
     from mlver.repo.repository import Repository
 
 _PRODUCES = ("acted", "resolved")
 
 
 class Produced:
-    """Finds the commits that an action produced: those that name the alert or the ticket. Reads history once."""
+    """Finds the commits that an action produced: those that name the alert or the ticket."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._by_name: dict[tuple[str, str], list[CommitId]] | None = None
+        self._reached: Reached | None = None
+        self._known: dict[tuple[str, str], list[CommitId]] = {}
 
     def finish(self, record: AlertRecord, action: Action) -> Action:
         """Return the action with its commits: the one it named, then by time those since the alert that name it."""
@@ -29,19 +31,17 @@ class Produced:
         names += [("ticket", action.ticket)] if action.ticket else []
         if not names:
             return action
-        found = {id for name in names for id in self._index().get(name, ()) if self._time(id) >= record.at}
+        found = {id for name in names for id in self._naming(*name) if self._time(id) >= record.at}
         rest = sorted(found.difference(action.commits), key=lambda id: (self._time(id), id))
         return replace(action, commits=(*action.commits, *rest)) if rest else action
 
     def _time(self, id: CommitId) -> datetime:
         return self._repo.commit(id).time
 
-    def _index(self) -> dict[tuple[str, str], list[CommitId]]:
-        if self._by_name is None:
-            self._by_name = {}
-            for id in ancestors(self._repo, all_heads(self._repo)):
-                trailers = self._repo.commit(id).trailers
-                for trailer in ("alert", "ticket"):
-                    for text in trailers.get(trailer, ()):
-                        self._by_name.setdefault((trailer, text), []).append(id)
-        return self._by_name
+    def _naming(self, trailer: str, text: str) -> list[CommitId]:
+        """Return the commits that name an alert or a ticket."""
+        if self._reached is None:
+            self._reached = self._repo.graph.reach(all_heads(self._repo))
+        if (trailer, text) not in self._known:
+            self._known[trailer, text] = self._reached.naming(trailer, text)
+        return self._known[trailer, text]

@@ -39,6 +39,7 @@ UNCHECKED: Final = "unchecked"
 KEY = "signing.key"
 COMMITS, PROMOTIONS = "commit.sign", "promote.sign"
 _ORDER = (SIGNED, UNTRUSTED, BROKEN)  # of several signatures the first of these counts
+_SINGLY = 30  # moves whose signatures are looked up one by one
 _MOST = 20  # signatures of one thing that are looked at
 
 
@@ -121,15 +122,9 @@ class Judge:
         strict: bool = False,
     ) -> None:
         self._repo, self._left, self._strict = repo, most, strict
-        if signatures is None:
-            signatures = _on_record(repo)
-        self._commits: dict[CommitId, list[Signature]] = {}
-        self._moves: dict[tuple[CommitId, str, str], list[Signature]] = {}
-        for one in sorted(signatures, key=lambda one: one.known):  # the first is the one that came with what it signs
-            if one.namespace == COMMIT:
-                self._commits.setdefault(one.commit, []).append(one)
-            elif one.namespace == PROMOTION:
-                self._moves.setdefault((one.commit, one.stage, one.scope), []).append(one)
+        self._about: dict[CommitId, list[Signature]] = {}  # by what they say, read when asked for
+        self._all = signatures is not None
+        self._sort(signatures or ())
 
     @cached_property
     def signers(self) -> Signers:
@@ -138,7 +133,7 @@ class Judge:
 
     def commit(self, id: CommitId) -> Seal:
         """Return what the signature of a commit is worth. What cannot be checked here is `unchecked`."""
-        found = self._commits.get(id, [])
+        found = self._of(id, COMMIT)
         if not found:
             return Seal(UNSIGNED)
         commit = self._repo.commit(id)
@@ -150,11 +145,31 @@ class Judge:
 
     def is_claimed(self, id: CommitId) -> bool:
         """Whether there is a signature that says to be of a commit."""
-        return id in self._commits
+        return bool(self._of(id, COMMIT))
 
     def moves(self, line: Iterable[Move]) -> Moves:
         """Return the judge of the moves of one stage, given newest first."""
-        return Moves(self, list(line)[::-1], self._moves)
+        oldest_first = list(line)[::-1]
+        if len(oldest_first) > _SINGLY and not self._all:
+            self._all = True
+            self._about.clear()
+            self._sort(_on_record(self._repo))
+        signed: dict[tuple[CommitId, str, str], list[Signature]] = {}
+        for commit in {move.live.commit for move in oldest_first if move.live is not None}:
+            for one in self._of(commit, PROMOTION):
+                signed.setdefault((commit, one.stage, one.scope), []).append(one)
+        return Moves(self, oldest_first, signed)
+
+    def _of(self, id: CommitId, namespace: str) -> list[Signature]:
+        """Return the signatures about a commit, the oldest first: that is the one that came with what it signs."""
+        if id not in self._about and not self._all:
+            self._about[id] = []
+            self._sort(_on_record(self._repo, id))
+        return [one for one in self._about.get(id, ()) if one.namespace == namespace]
+
+    def _sort(self, signatures: Sequence[Signature]) -> None:
+        for one in sorted(signatures, key=lambda one: one.known):
+            self._about.setdefault(one.commit, []).append(one)
 
     def of_fact(self, fact: Fact, live: Live) -> Seal:
         """Return what a signature that was just made, and is not on record yet, is worth for the move to `live`."""
@@ -186,15 +201,16 @@ class Judge:
         return min(seals, key=lambda seal: _ORDER.index(seal.state))
 
     def _vouched(self, id: CommitId, signers: bytes) -> bool:
-        found, commit = self._commits.get(id, []), self._repo.commit(id)
+        found, commit = self._of(id, COMMIT), self._repo.commit(id)
         seals = _seals(found, COMMIT, encode(commit), signers, commit.time, commit.author, "")
         return any(seal.holds for seal in seals)
 
 
-def _on_record(repo: Repository) -> list[Signature]:
-    """Return all signatures; none when the fact log is damaged, so that history can be read all the same."""
+def _on_record(repo: Repository, commit: CommitId | None = None) -> list[Signature]:
+    """Return all signatures (about one commit); none when the fact log is damaged: history can be read all the same."""
     try:
-        return signatures_in(repo.facts.of(SIGNATURE)) if repo.view.facts else []
+        about = None if commit is None else commit.hex()
+        return signatures_in(repo.facts.of(SIGNATURE, commit=about)) if repo.view.facts else []
     except Damaged:
         return []
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.alert_book import open_critical
-from mlver.repo.moves import moves
+from mlver.repo.move_log import recorded_moves
 from mlver.repo.note_facts import BAD, marks
 from mlver.repo.release_store import redacted_in, release_of
 
@@ -32,12 +32,12 @@ class Tenure:
 
 
 def tenures(repo: Repository, stage: str, scope: str) -> Iterator[Tenure]:
-    """Yield what served `scope` on `stage`, newest first. Reads operations only as far back as is asked for."""
+    """Yield what served `scope` on `stage`, newest first."""
     current: Live | None = None
     since, next_, ended = repo.now(), None, None
     after: Live | None = None
     by: str | None = None
-    for live, time, how in _served(moves(repo.operations(), stage), scope):
+    for live, time, how in _served(iter(recorded_moves(repo, stage)), scope):
         if live != current:
             if current is not None:
                 yield Tenure(current, since, next_, ended)

@@ -86,7 +86,7 @@ class LastChange:
     def __init__(self, repo: Repository, path: str) -> None:
         self._changes, self._path = PathChanges(repo), path
         self._listed = self._changes.bring_up()
-        self._before: dict[int, tuple[int, int]] = {}
+        self._before: dict[tuple[int, int], tuple[int, int]] = {}
 
     def at(self, id: CommitId) -> CommitId:
         """Return the commit, up to `id` itself, that last changed it; `id` when that is not known."""

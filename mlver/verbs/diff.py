@@ -187,12 +187,12 @@ def _alerts(repo: Repository, commit: CommitId | None) -> tuple[FiredAlert, ...]
     # only what was ever live can have alerts, and most diffs are of commits that were not
     if commit is None or not any(entry.live.commit == commit for entry in ledger_of(repo)):
         return ()
-    from mlver.verbs.alerts import list_alerts
+    from mlver.repo.alert_book import AlertBook
+    from mlver.verbs.alert_lists import shown
 
     return tuple(
         FiredAlert(alert.id, alert.type, alert.severity, alert.state, alert.at, alert.summary)
-        for alert in list_alerts(repo).alerts
-        if alert.live == commit
+        for alert in shown(repo, AlertBook(repo).fired_on(commit))
     )
 
 
