@@ -41,7 +41,12 @@ def _blob(blob: RedactedBlob) -> list[Part | None]:
     if blob.last and blob.last != blob.first:
         span += f" … {blob.last.short}"
     what = f"{many(blob.rows, 'row')} of {size(blob.size)}" if blob.replacement else size(blob.size)
-    return [(blob.id.short, "id"), (", ".join(blob.paths) or "a blob", "path"), what, (span, "quiet")]
+    return [
+        (blob.id.short, "id"),
+        (", ".join(blob.paths) or ("a blob" if blob.kind == "file" else f"a {blob.kind}"), "path"),
+        what,
+        (span, "quiet"),
+    ]
 
 
 def _around(result: RedactResult) -> list[RenderableType]:

@@ -206,6 +206,8 @@ class Harm:
         except Damaged as error:
             self._explain(blob, error.message)
             return 0, (blob,)
+        while (stands_in := self._store.redacted(blob)) is not None and stands_in.replacement is not None:
+            blob = stands_in.replacement  # an open merge says what it laid out, whatever became of it
         size = sum(length for _, length in chunks)
         if self._sound(_BLOB, blob):
             return size, ()

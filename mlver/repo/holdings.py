@@ -49,6 +49,8 @@ class Holdings:
         self.trees: dict[TreeId, Tree] = {}
         self.commits: dict[CommitId, Commit] = {}
         self.named: set[BlobId] = set()
+        self.patches: set[BlobId] = set()  # what git had not committed
+        self.merged: dict[str, BlobId] = {}  # what an open merge has laid out, by path
         self._kinds: dict[BlobId, str] = {}
         for type_, id in {(row.type, row.id) for pack in self.packs for row in pack.rows}:
             if type_ == _TREE:
@@ -130,7 +132,7 @@ class Holdings:
     def _take_commit(self, id: CommitId) -> None:
         commit = self.commits[id] = self._repo.commit(id)
         if commit.git is not None and commit.git.patch is not None:
-            self.named.add(commit.git.patch)
+            self._take_patch(commit.git.patch)
 
     def _take_derivation(self, id: bytes) -> None:
         from mlver.objects.ids import DerivationId
@@ -138,12 +140,17 @@ class Holdings:
         made = decode(Derivation, self._repo.store.get(DerivationId(id)))
         self.named.update(one.id for one in (*made.inputs, *made.outputs))
         if made.git is not None and made.git.patch is not None:
-            self.named.add(made.git.patch)
+            self._take_patch(made.git.patch)
+
+    def _take_patch(self, id: BlobId) -> None:
+        self.named.add(id)
+        self.patches.add(id)
 
     def _take_view(self) -> None:
         view = self._repo.view
         if view.merging is not None:
-            self.named.update(blob for blob in view.merging.files.values() if blob is not None)
+            self.merged = {path: blob for path, blob in view.merging.files.items() if blob is not None}
+            self.named.update(self.merged.values())
         for batch in self._facts(view.facts):
             for fact in batch.facts:
                 self.named.update(map(BlobId.parse, ids_in(fact)))
@@ -183,11 +190,15 @@ def describe_key(key: Key) -> str:
 
 
 def matching(holdings: Holdings, wanted: Callable[[str], bool]) -> Mapping[BlobId, Held]:
-    """Return every version, in any stored commit, of the files whose path is wanted."""
+    """Return every version, in any stored commit and in a merge that is open, of the files whose path is wanted."""
     found: dict[BlobId, Held] = {}
     seen: set[TreeId] = set()
     for id, commit in holdings.commits.items():
         if commit.tree not in seen:
             seen.add(commit.tree)
             found |= {held.id: held for held in holdings.paths_in(id) if wanted(held.path)}
+    kinds = {held.path: held.kind for held in found.values()}
+    for path, blob in holdings.merged.items():
+        if wanted(path) and blob not in found and holdings.keys([blob]):
+            found[blob] = Held(path, blob, kinds.get(path, holdings.kind(blob)), holdings.size(blob))
     return found

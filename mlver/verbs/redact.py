@@ -11,7 +11,8 @@ from mlver.objects.ids import BlobId
 from mlver.objects.redaction import Tombstone
 from mlver.repo.condemning import alone, settle_condemned
 from mlver.repo.erasing import erase, leftovers, unfinished
-from mlver.repo.holdings import Holdings
+from mlver.repo.holdings import Held, Holdings
+from mlver.repo.patches import patches_of
 from mlver.repo.project import PROJECT_FILE
 from mlver.repo.redaction_facts import recorded_in, redaction_fact
 from mlver.repo.release_store import release_of
@@ -60,7 +61,8 @@ def redact(
             _refuse_project(repo, chosen.held)
             if not live:
                 _refuse_live(repo, chosen.held)
-            found = report(repo, holdings, chosen.held, why.strip(), dry_run=dry_run)
+            held = chosen.held | _patches(repo, holdings, chosen.paths)
+            found = report(repo, holdings, held, why.strip(), dry_run=dry_run)
         else:
             found = _of_rows(repo, holdings, chosen, where, why.strip(), dry_run)
         if dry_run:
@@ -86,16 +88,22 @@ def _of_rows(repo: Repository, holdings: Holdings, chosen: Chosen, where: str, w
             refuse_blocked(plan)
             session.finish()
     going = {id: chosen.held[id] for id in plan.rests}
+    going |= _patches(repo, holdings, {held.path for held in going.values()})
     found = report(repo, holdings, going, why, dry_run=dry_run)
     others = other_tables(repo, holdings, going.keys(), where)
     named = {table.path for table in others} | set(chosen.paths)
     blobs = tuple(
-        replace(one, replacement=rest.id, length=rest.length, rows=rest.rows)
+        replace(one, replacement=rest.id, length=rest.length, rows=rest.rows) if rest else one
         for one in found.blobs
-        for rest in (plan.rests[one.id],)
+        for rest in (plan.rests.get(one.id),)
     )
     sharing = tuple(one for one in found.sharing if one.kind != TABLE and one.path not in named)
     return replace(found, blobs=blobs, sharing=sharing, tables=others, unread=plan.unread)
+
+
+def _patches(repo: Repository, holdings: Holdings, paths: Collection[str]) -> dict[BlobId, Held]:
+    """Return the git patches that hold lines of some files: they go whole, or the lines would stay."""
+    return {held.id: held for held in patches_of(repo.store, holdings, paths)}
 
 
 def _tombstone(found: RedactResult, one: RedactedBlob) -> Tombstone:
