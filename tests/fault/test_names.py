@@ -58,3 +58,15 @@ def test_a_gate_that_lets_everything_pass_is_noticed(monkeypatch: pytest.MonkeyP
         # a folder called .git, with a file in it that is there already
         problems = play(scene, tmp_path / "round", ".git", 1, ["restore -f --rev evil"]).problems
     assert any("changed" in problem and "w/.git" in problem for problem in problems)
+
+
+def test_a_fetch_that_lets_the_names_of_a_recorded_step_pass_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with names.settled(tmp_path):
+        scene = names.Scene.build(tmp_path / "scene")
+        play = names.elsewhere(names.in_a_step, ("fetch hostile",))
+        assert play(scene, tmp_path / "sound", "../outside", 1, ["fetch hostile"]).problems == []
+        monkeypatch.setattr("mlver.repo.recorded.check_path", lambda path: path)
+        problems = play(scene, tmp_path / "round", "../outside", 1, ["fetch hostile"]).problems
+    assert any("exit 0" in problem for problem in problems)
