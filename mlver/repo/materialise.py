@@ -61,7 +61,7 @@ def _refuse_without_room(store: ObjectStore, artifacts: Collection[Artifact], ro
         taken += store.blob_size(artifact.id)  # what a tree says of it may be wrong
         if taken > free:
             raise LocalIO(
-                f"cannot write {durable.show(artifact.path)}: the disk is too full: {taken} bytes are needed, {free} free",
+                f"cannot write {durable.show(artifact.path)}: the disk is too full: {taken} bytes needed, {free} free",
                 hint="make room, or restore less",
             )
         if (seen := root.look(artifact.path)) and seen[0] == artifact.path and stat.S_ISREG(seen[1].st_mode):

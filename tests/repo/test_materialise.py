@@ -228,7 +228,7 @@ def test_files_for_which_there_is_no_room_are_refused_before_one_is_written(
 ) -> None:
     files = [stored.put(f"f{number}", bytes((number,)) * 1000) for number in range(5)]
     monkeypatch.setattr(Beneath, "free", lambda root: 3500)
-    with pytest.raises(LocalIO, match="f3: the disk is too full: 4000 bytes are needed, 3500 free"):
+    with pytest.raises(LocalIO, match="f3: the disk is too full: 4000 bytes needed, 3500 free"):
         write_artifacts(stored.store, files, out)
     assert os.listdir(out) == []
     for number in range(3):
