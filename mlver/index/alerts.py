@@ -13,6 +13,7 @@ from mlver.index.facts import FactIndex, FactRow, Reader
 # null is said so that the index by alert gives them in the order in which they are grouped.
 _YEAR_1 = 62_135_596_800_000_000
 _SEEN = "batch IN reach AND (known <= :then OR id IS NULL)"
+_DONE_SEEN = "done.batch IN reach AND (done.known <= :then OR done.id IS NULL)"
 _FOLDED = f"""
 WITH first AS (
     SELECT alert, word, level, at, min(known), subject, "commit" AS live, id IS NULL AS filed FROM fact
@@ -35,6 +36,14 @@ _CHOSEN = f"""{_FOLDED}
 SELECT alert, word, level, at FROM first LEFT JOIN done USING (alert)
 WHERE {_WANTED} AND (:open IS NULL OR newest IS NULL) AND (:done IS NULL OR acted_at IS NOT NULL)
 ORDER BY at DESC, alert DESC
+"""  # noqa: S608
+_OPEN = f"""
+SELECT alert, word, level, at FROM (
+    SELECT alert, word, level, at, min(known) FROM fact
+    WHERE type = 'alert' AND alert IS NOT NULL AND {_SEEN} GROUP BY alert
+) AS first WHERE {_WANTED} AND NOT EXISTS (
+    SELECT 1 FROM fact AS done WHERE done.alert = first.alert AND done.type = 'action' AND {_DONE_SEEN}
+) ORDER BY at DESC, alert DESC
 """  # noqa: S608
 _UNSETTLED = f"""{_FOLDED}
 SELECT alert FROM first LEFT JOIN done USING (alert)
@@ -108,7 +117,8 @@ class AlertTable:
     ) -> list[Chosen]:
         """Return alerts, newest first; `open` are those about which nothing was done, `acted` those acted on."""
         values = {"type": type, "since": since, "until": until, "open": open or None, "done": acted or None}
-        return [Chosen._make(row) for row in self._ask(_CHOSEN, **values)]
+        query = _OPEN if open and not acted else _CHOSEN
+        return [Chosen._make(row) for row in self._ask(query, **values)]
 
     def bound(self, live: str) -> list[str]:
         """Return ids, among them those of all alerts that are bound to a commit (hex)."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlver.index.facts import micros
 from mlver.objects.ids import BlobId, CommitId, FactId, TreeId
 from mlver.repo.facts import row_fact
 from mlver.repo.history import all_heads, walk
-from mlver.repo.metric_facts import METRIC, MetricValue, fact_value, newer
+from mlver.repo.metric_facts import METRIC, MetricValue, fact_value
 from mlver.repo.snapshot import read_tree
 from mlver.repo.subjects import subject_commit
 
@@ -24,6 +24,17 @@ _NORMAL = 1.4826  # times the median absolute deviation is the standard deviatio
 _NORMAL_MEAN = 1.2533  # and times the mean absolute deviation
 _LEAST = 0.01  # of the median: what never moved is not thereby infinitely steady
 _NEWEST = 20_000  # facts that are looked at for a spread
+_LATEST = (1 << 63) - 1
+_MEASURED = """
+SELECT "commit", coalesce(json_extract(body, '$.name'), ''), coalesce(json_extract(body, '$.slice'), ''),
+    json_extract(body, '$.dataset'),
+    CASE WHEN json_extract(body, '$.value') IN ('NaN', 'Infinity', '-Infinity') THEN 9e999
+        WHEN json_type(body, '$.value') != 'text' THEN CAST(json_extract(body, '$.value') AS REAL) END AS measured,
+    at, known
+FROM fact WHERE batch IN reach AND type = :type AND "commit" IS NOT NULL AND known <= :then
+    AND number > (SELECT max(number) FROM fact) - :newest AND json_extract(body, '$.estimate') IS NOT 1
+    AND json_type(body, '$.value') IN ('integer', 'real', 'text') AND measured IS NOT NULL ORDER BY number
+"""
 
 
 @dataclass(frozen=True)
@@ -51,21 +62,15 @@ def all_values(
     slice: str | None = None,
     dataset: str | None = None,
     as_of: datetime | None = None,
-    newest: int | None = None,
 ) -> Iterator[MetricValue]:
-    """Yield every recorded value of every commit in the order of the log, estimates too; None keeps all of a kind.
-
-    `newest` limits it to so many that were recorded last.
-    """
+    """Yield every recorded value of every commit in the order of the log, estimates too; None keeps all of a kind."""
     if repo.facts.head is None:
         return
     wanted = {"name": name, "slice": slice, "dataset": dataset}
     conditions = ["type = :type", '"commit" IS NOT NULL']
     conditions += [f"coalesce(json_extract(body, '$.{key}'), '') = :{key}" for key in wanted if wanted[key] is not None]
     conditions += ["known <= :then"] if as_of else []
-    if newest is not None:
-        conditions.append("number > (SELECT max(number) FROM fact) - :newest")
-    values = {**wanted, "type": METRIC, "then": micros(as_of) if as_of else None, "newest": newest}
+    values = {**wanted, "type": METRIC, "then": micros(as_of) if as_of else None}
     for row in repo.facts.index.facts(repo.facts.roots, " AND ".join(conditions), values):
         assert row.id is not None
         fact = row_fact(row)
@@ -74,18 +79,31 @@ def all_values(
             yield fact_value(commit, FactId(row.id), fact)
 
 
+class _Measured(NamedTuple):
+    """A number that was measured of a commit; times in microseconds."""
+
+    commit: CommitId
+    name: str
+    slice: str
+    dataset: str | None
+    number: float
+    at: int
+    known: int
+
+
 class UsualMoves:
     """How much metrics have varied from commit to commit: the measure of what is a large change."""
 
-    def __init__(self, values: Iterator[MetricValue], without: CommitId) -> None:
-        newest: dict[tuple[str, str, str | None], dict[CommitId, MetricValue]] = {}
+    def __init__(self, values: Iterable[_Measured], without: CommitId) -> None:
+        newest: dict[tuple[str, str, str | None], dict[CommitId, _Measured]] = {}
         for value in values:
-            if value.commit == without or value.estimate or not isinstance(value.value, (int, float)):
+            if value.commit == without:
                 continue
             held = newest.setdefault((value.name, value.slice, value.dataset), {})
-            if value.commit not in held or newer(value, held[value.commit]):
+            before = held.get(value.commit)
+            if before is None or (before.at, before.known) <= (value.at, value.known):  # as metric_facts.newer
                 held[value.commit] = value
-        self._values = {key: [float(v.value) for v in held.values()] for key, held in newest.items()}
+        self._values = {key: [v.number for v in held.values()] for key, held in newest.items()}
 
     def spread(self, name: str, slice: str, dataset: str | None) -> float | None:
         """Return the usual variation of a metric, in its own unit; None when too little was measured to say."""
@@ -109,7 +127,11 @@ def spread(values: Sequence[float]) -> float | None:
 
 def usual_moves(repo: Repository, without: CommitId, as_of: datetime | None = None) -> UsualMoves:
     """Return how much metrics varied among all commits but one, from the newest twenty thousand values."""
-    return UsualMoves(all_values(repo, as_of=as_of, newest=_NEWEST), without)
+    if repo.facts.head is None:
+        return UsualMoves((), without)
+    values = {"type": METRIC, "then": micros(as_of) if as_of else _LATEST, "newest": _NEWEST}
+    rows = repo.facts.index.select(repo.facts.roots, _MEASURED, values)
+    return UsualMoves((_Measured(CommitId.parse(row[0]), *row[1:]) for row in rows), without)
 
 
 def dataset_versions(repo: Repository, dataset: str) -> list[DatasetVersion]:

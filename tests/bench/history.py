@@ -58,7 +58,7 @@ COMMANDS: dict[str, Command] = {
     "show prod": ("show", "prod"),
     "deployed": ("deployed", "prod"),
     "deployed --at": ("deployed", "prod", "--at", "2024-01-04"),
-    "stages": ("stages",),
+    "deployed, all stages": ("deployed",),
     "alerts stats": ("alerts", "stats"),
     "metrics show": ("metrics", "show"),
 }
