@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import random
 import subprocess
 import sys
@@ -103,13 +104,15 @@ def test_every_kind_is_fuzzed() -> None:
     assert {kind for kind, *_ in FILES} == set(registry.KINDS)
 
 
-def python(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own: a process with threads cannot be forked."""
-    return subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def done() -> subprocess.CompletedProcess[str]:
+    """Defects first, then a few inputs of every parser, in one process without threads, as others cannot be forked."""
+    alone = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", _DEFECTS]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **alone})
 
 
-def test_a_few_inputs_of_every_parser_bring_out_only_our_own_errors() -> None:
-    done = python("-m", "tests.fault.fuzz", "--short", "4")
+def test_a_few_inputs_of_every_parser_bring_out_only_our_own_errors(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["violations"] == 0 and 0 < said["refused"] < said["rounds"] == 4 * len(PARSERS)
@@ -118,6 +121,7 @@ def test_a_few_inputs_of_every_parser_bring_out_only_our_own_errors() -> None:
 
 _DEFECTS = """
 import os
+import sys
 from tests.fault import fuzz
 from tests.fault.fuzz_parsers import Parser
 defects = {
@@ -133,13 +137,14 @@ def spin():
 defects["SIGPROF"] = spin
 for what, defect in defects.items():
     tally = fuzz.run(Parser("defect", lambda data: len(data) != 2 and defect(), lambda: [b"ok"]), [b"ok"], 0, 12, 1)
-    print(what, tally.rounds, [found for _, found in tally.violations])
+    print(what, tally.rounds, [found for _, found in tally.violations], flush=True)
+fuzz.SECONDS, sys.argv = 1.0, ["fuzz", "--short", "4"]
+sys.exit(fuzz.main())
 """
 
 
-def test_a_parser_that_fails_hangs_dies_or_fills_the_memory_is_caught() -> None:
-    done = python("-c", _DEFECTS)
-    lines = done.stdout.splitlines()
+def test_a_parser_that_fails_hangs_dies_or_fills_the_memory_is_caught(done: subprocess.CompletedProcess[str]) -> None:
+    lines = done.stdout.splitlines()[:4]
     assert len(lines) == 4, done.stderr
     for line in lines:
         what, rounds, found = line.split(" ", 2)

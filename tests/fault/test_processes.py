@@ -14,9 +14,9 @@ from tests.fault.processes import Child
 
 
 def test_commands_that_are_killed_lose_nothing_that_was_acknowledged() -> None:
-    campaign = kills.Kills(8, kills.SEED)
+    campaign = kills.Kills(5, kills.SEED)
     campaign.run()
-    assert campaign.wrong == [] and campaign.killed == 8 and campaign.kept > 5
+    assert campaign.wrong == [] and campaign.killed == 5 and campaign.kept > 3
 
 
 def test_a_kill_that_loses_what_was_acknowledged_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,8 +48,8 @@ def test_writers_of_all_kinds_at_once_lose_nothing() -> None:
 
 
 def test_writers_who_do_the_very_same_at_the_same_second_take_nothing_from_each_other() -> None:
-    landed, wrong = writers.twins(3, 12)
-    assert wrong == [] and landed == 12
+    landed, wrong = writers.twins(3, 5)
+    assert wrong == [] and landed == 5
 
 
 def test_gc_without_grace_beside_writers_and_readers_takes_nothing_that_has_a_name() -> None:
@@ -58,14 +58,14 @@ def test_gc_without_grace_beside_writers_and_readers_takes_nothing_that_has_a_na
 
 
 def test_a_reader_of_a_stage_that_is_moved_and_killed_sees_whole_releases_only() -> None:
-    campaign = swaps.Swaps(20, 5, swaps.SEED)
+    campaign = swaps.Swaps(10, 3, swaps.SEED)
     campaign.run()
-    assert campaign.wrong == [] and campaign.killed >= 5 and campaign.seen["reads"] > 20
+    assert campaign.wrong == [] and campaign.killed >= 3 and campaign.seen["reads"] > 10
 
 
 def test_nobody_waits_for_a_command_that_is_stopped_least_of_all_a_rollback() -> None:
-    rounds = stopped.run(0, 3, ("commit", "promote"), ("rename",))
-    assert [(one.name, one.wrong) for one in rounds if one.wrong] == [] and len(rounds) >= 4
+    rounds = stopped.run(0, 3, ("promote",), ("rename",))
+    assert [(one.name, one.wrong) for one in rounds if one.wrong] == [] and len(rounds) >= 2
 
 
 def test_a_stopped_command_that_goes_on_would_be_seen_to_undo_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
