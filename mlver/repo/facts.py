@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mlver.index.facts import OF_TYPE, FactIndex, FactRow, Reader, micros, moment
-from mlver.objects.encoding import dump_canonical, encode, to_plain
+from mlver.objects.encoding import Plain, dump_canonical, encode, load_plain, to_plain
 from mlver.objects.ids import FactBatchId, FactId
 from mlver.objects.state import Fact, FactBatch
 from mlver.store.object_store import ObjectStore
@@ -31,7 +31,8 @@ class FactLog:
 
     def _read(self, id: bytes) -> tuple[Sequence[bytes], Sequence[FactRow]]:
         batch = self._store.get_object(FactBatch, FactBatchId(id))
-        return [bytes(parent) for parent in batch.parents], list(map(fact_row, batch.facts))
+        plain = load_plain(self._store.get(FactBatchId(id))).get("facts", ())  # canonical, so it is that of `batch`
+        return [bytes(parent) for parent in batch.parents], list(map(_row, batch.facts, plain))
 
     def __contains__(self, id: FactId) -> bool:
         return bool(self.head) and any(self.index.facts(self.roots, "id = :id", {"id": bytes(id)}))
@@ -68,7 +69,10 @@ def fact_id(fact: Fact) -> FactId:
 
 def fact_row(fact: Fact) -> FactRow:
     """Return a fact as a row of the table."""
-    plain = to_plain(fact)
+    return _row(fact, to_plain(fact))
+
+
+def _row(fact: Fact, plain: Plain) -> FactRow:
     word, level = (fact.body.get(name) for name in ("outcome" if fact.type == "action" else "type", "severity"))
     return FactRow(
         id=bytes(FactId.of(dump_canonical(plain))),

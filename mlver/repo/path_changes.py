@@ -66,10 +66,9 @@ class PathChanges:
         def work(db: sqlite3.Connection) -> list[CommitId]:
             ends = reach.reach  # first: it takes in what is new
             paths.bring_up(db, self._read)
-            numbers = {change.node for name in _names(db, patterns) for change in paths.changes_of(db, name)}
             doubtful = set(paths.unlisted(db))
             found: list[CommitId] = []
-            for node in in_order(db, numbers | doubtful):
+            for node in _nodes(db, _names(db, patterns), doubtful):
                 id = CommitId(node.id)
                 if not reaches(ends, node) or (hidden is not None and hidden.holds(node)):
                     continue
@@ -169,6 +168,17 @@ class PathChanges:
         except Damaged:  # no longer stored, perhaps; who needs just this one is told so
             return None
         return found
+
+
+def _nodes(db: sqlite3.Connection, names: set[str], doubtful: set[int]) -> Iterator[Node]:
+    """Yield the commits that changed one of the paths, and the doubtful ones, newest first."""
+    if len(names) == 1 and not doubtful:  # then none but those that are taken need to be checked
+        for row in paths.history(db, b"", *names):
+            row.checked()
+            yield checked(row.node)
+        return
+    numbers = {change.node for name in names for change in paths.changes_of(db, name)}
+    yield from in_order(db, numbers | doubtful)
 
 
 def _names(db: sqlite3.Connection, patterns: Iterable[str]) -> set[str]:
