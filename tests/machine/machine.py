@@ -55,6 +55,7 @@ class Machine(RuleBasedStateMachine):
                 for side in world.sides.values():
                     check_all(world, side)
             self.counts["killed"] += world.killed
+            self.counts["runs"] += 1
         finally:
             self.patch.__exit__(None, None, None)
             world.close()

@@ -89,7 +89,8 @@ def main(words: list[str]) -> int:
     if name == "machine":
         runs, steps, first = [*numbers, *(2000, STEPS, SEED)[len(numbers) :]]
         counts = machine(runs, steps, first)
-        result = {"rounds": runs, "violations": 0, "seed": first, "counts": dict(counts.most_common())}
+        result = {"rounds": counts["runs"], "violations": 0, "seed": first, "counts": dict(counts.most_common())}
+        assert counts["runs"] >= runs, "Hypothesis ended early"
     elif name == "undo":
         rounds, first = [*numbers, *(1000, SEED)[len(numbers) :]]
         result = {"rounds": rounds, "violations": 0, "seed": first, "counts": dict(chains(rounds, first).most_common())}

@@ -9,7 +9,7 @@ from tests.machine.run import chains, found, machine
 
 def test_all_verbs_in_any_order_do_what_the_plain_model_says() -> None:
     counts = machine(5, 40, 8)
-    assert counts["recorded"] > 50 and counts["killed"] > 0
+    assert counts["runs"] >= 5 and counts["recorded"] > 50 and counts["killed"] > 0
 
 
 def test_a_chain_of_operations_is_taken_back_byte_for_byte() -> None:
@@ -22,9 +22,9 @@ def test_a_chain_of_operations_is_taken_back_byte_for_byte() -> None:
     ("defect", "seed"),
     [
         ("undo leaves links as they are", 1),
-        ("commit keeps deleted files", 3),
-        ("a merge has one parent", 0),
-        ("gc forgets tags and branches", 1),
+        ("commit keeps deleted files", 7),
+        ("a merge has one parent", 3),
+        ("gc forgets tags and branches", 6),
         ("the same size passes for the same bytes", 0),
     ],
 )
