@@ -108,7 +108,7 @@ class World:
         assert fsck(repo).problems == ()
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(STEPS, min_size=4, max_size=9), st.integers(0, 4))
 def test_whatever_the_clock_says_order_is_the_order_of_doing(steps: list[tuple[str, int]], last: int) -> None:
     with tempfile.TemporaryDirectory() as folder, still():
@@ -133,7 +133,7 @@ def test_a_clock_that_runs_backwards_makes_nothing_old_for_gc() -> None:
     with tempfile.TemporaryDirectory() as folder, still():
         world = World(Path(folder) / "repo")
         rnd, now = random.Random(59), MOMENTS[-1]
-        for number in range(20):
+        for number in range(12):
             world.bench.clock.moment = now - number * timedelta(days=rnd.randrange(1, 4000))
             world.drop()
             world.gc()
