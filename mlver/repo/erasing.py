@@ -95,10 +95,20 @@ def erase(
 
 def _refuse_in_trash(repo: Repository, holdings: Holdings, gone: Collection[BlobId]) -> None:
     """Raise Damaged when something that is named lies in the trash alone: emptying that would be the end of it."""
-    trash = Trash(repo.storage)
-    spare = {row.id for name in list_packs(trash) for row in load_rows(trash, name)[1]}
+    spare = _ids_in_trash(repo)
     if spare and (lost := holdings.absent(gone) & spare):
         raise Damaged(f"{min(lost).hex()[:10]} is needed, and lies only in the trash", hint="mlver gc --restore")
+
+
+def _ids_in_trash(repo: Repository) -> set[bytes]:
+    trash = Trash(repo.storage)
+    return {row.id for name in list_packs(trash) for row in load_rows(trash, name)[1]}
+
+
+def trashed(repo: Repository, blobs: Collection[BlobId]) -> list[BlobId]:
+    """Return which of some blobs lie in the trash, itself or the list of its chunks."""
+    there = _ids_in_trash(repo) if blobs else set()
+    return [id for id in blobs if id in there]
 
 
 def _record(

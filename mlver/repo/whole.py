@@ -7,6 +7,7 @@ what was named already. Packs that gc has condemned count as gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from mlver.errors import Damaged
 from mlver.objects.commit import Commit, GitState
@@ -18,6 +19,7 @@ from mlver.repo.head import Head
 from mlver.repo.history import view_heads
 from mlver.repo.reach import Before
 from mlver.repo.recorded import check_named, read_derivation
+from mlver.repo.redaction_facts import put_together, tombstones_at
 from mlver.store.object_store import ObjectStore
 
 
@@ -35,7 +37,7 @@ def missing_in(store: ObjectStore, head: Head, operation: Operation) -> str | No
         return None
     store.renew()
     store.index.refresh()
-    return _Walk(store, known).first_missing(new)
+    return _Walk(store, known, head.operation.view, operation.view).first_missing(new)
 
 
 def named(view: View) -> list[ObjectId]:
@@ -52,9 +54,10 @@ def named(view: View) -> list[ObjectId]:
 class _Walk:
     """A walk over what is new, that stops at what was named before."""
 
-    def __init__(self, store: ObjectStore, known: set[ObjectId]) -> None:
+    def __init__(self, store: ObjectStore, known: set[ObjectId], before: View, after: View) -> None:
         self._store = store
         self._known = known
+        self._facts = before.facts, after.facts
         self._before = Before(store, (id for id in known if isinstance(id, CommitId)))
         self._seen: set[ObjectId] = set(known)
 
@@ -68,12 +71,22 @@ class _Walk:
             if isinstance(id, CommitId) and id in self._before:
                 continue
             if not self._store.has(id, deep=True):
+                if isinstance(id, BlobId) and id in self._redacted:
+                    pending += filter(None, [self._redacted[id]])
+                    continue
                 return f"{id.type_name} {id.short}"
             try:
                 pending += self._below(id)
             except Damaged as error:
                 return error.message
         return None
+
+    @cached_property
+    def _redacted(self) -> dict[BlobId, BlobId | None]:
+        """What the facts that come with the operation say is gone, and what is read in its place."""
+        before, after = self._facts
+        new = tombstones_at(self._store, after, {before} if before is not None else frozenset())
+        return {id: one.replacement for id, one in put_together(new).items()}
 
     def _below(self, id: ObjectId) -> list[ObjectId]:
         if isinstance(id, CommitId):

@@ -10,7 +10,7 @@ from mlver.errors import Refused, UsageError
 from mlver.objects.ids import BlobId
 from mlver.objects.redaction import Tombstone
 from mlver.repo.condemning import alone, settle_condemned
-from mlver.repo.erasing import erase, leftovers, unfinished
+from mlver.repo.erasing import erase, leftovers, trashed, unfinished
 from mlver.repo.holdings import Held, Holdings
 from mlver.repo.patches import patches_of
 from mlver.repo.project import PROJECT_FILE
@@ -117,6 +117,7 @@ def redactions(repo: Repository) -> RedactionsResult:
     repo.refresh()
     found = repo.redactions()
     made = recorded_in(repo) if found else {}
+    aside = set(trashed(repo, found))
     rows = [
         Redaction(
             blob=one.blob,
@@ -129,7 +130,7 @@ def redactions(repo: Repository) -> RedactionsResult:
             replacement=one.replacement,
             rows=one.rows,
             operation=made.get(one.blob),
-            here=bool(repo.store.parts(one.blob)),
+            here=one.blob in aside or bool(repo.store.parts(one.blob)),
         )
         for one in sorted(found.values(), key=lambda one: (one.at, one.paths, one.blob))
     ]
@@ -142,7 +143,7 @@ def finish_redactions(repo: Repository) -> FinishResult:
         settle_condemned(repo)
         repo.refresh()
         gone = repo.redactions().keys()
-        here = [id for id in gone if repo.store.parts(id)]
+        here = list(dict.fromkeys([id for id in gone if repo.store.parts(id)] + trashed(repo, gone)))
         rest = leftovers(repo, gone)
         if not here and not rest.releases:
             return FinishResult(0, 0, None)
