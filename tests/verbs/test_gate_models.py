@@ -10,17 +10,21 @@ import pickle
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlver.errors import NegativeAnswer, UsageError
+from mlver.verbs.branch import set_ref
 from mlver.verbs.check import check
 from mlver.verbs.commit import commit
 from mlver.verbs.deployed import ledger
 from mlver.verbs.diff import diff
 from mlver.verbs.diff_result import ArtifactDiff
+from mlver.verbs.merge import merge
 from mlver.verbs.promote import NotLetThrough, promote
 from mlver.verbs.rollback import rollback
+from mlver.verbs.switch import switch
 from tests.kinds.model.shapes import PLAIN_PICKLE, npy, safetensors
 from tests.verbs.stages import Clinic
 
@@ -178,6 +182,30 @@ def test_no_way_back_leads_to_what_was_never_let_through(clinic: Clinic) -> None
     promote(clinic.repo, "prod", str(bad), override=True, reason="r")
     rollback(clinic.repo, "prod", to=str(good))
     assert rollback(clinic.repo, "prod", to=str(bad)).new == bad  # it was live: going back is never held up
+
+
+def test_no_other_way_to_promote_leaves_the_policy_out(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN)
+    clinic.commit("a policy")
+    set_ref(clinic.repo, "branch", "evil", "HEAD")
+    switch(clinic.repo, "evil")
+    clinic.write("mlver.toml", "[people.ana]\n")  # a commit's own policy is not asked
+    clinic.write("models/m.pkl", PLAIN_PICKLE)
+    clinic.commit("a payload")
+    switch(clinic.repo, "main")
+    ways: tuple[dict[str, Any], ...] = (
+        {"scope": "clinic=C"}, {"percent": 5}, {"skip": True, "reason": "r"}, {"stage": "no-such-stage"},
+    )  # fmt: skip
+    for way in ways:
+        with pytest.raises(NotLetThrough, match="runs code"):
+            promote(clinic.repo, **{"stage": "prod", "rev": "evil", **way})
+    clinic.write("b.json", {"b": 1})
+    clinic.commit("meanwhile")
+    assert merge(clinic.repo, "evil").outcome == "merged"
+    clinic.write("mlver.toml", PLAIN)
+    clinic.commit("the policy again")
+    with pytest.raises(NotLetThrough, match="runs code"):
+        promote(clinic.repo, "prod")
 
 
 def test_the_fallback_counts_though_the_release_leaves_it_out(clinic: Clinic) -> None:
