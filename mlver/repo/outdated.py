@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.errors import Redacted
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.objects.ids import BlobId, CommitId
@@ -95,7 +96,7 @@ class Outdated:
                 BlobSource(path, store.blob_size(was), lambda: store.open_blob(was)), self._snapshot.spec(path)
             )
             new = self._snapshot.units(path)
-        except Unreadable:
+        except (Unreadable, Redacted):
             return ()
         delta = old.delta(new)
         said = [f"{key}: {_brief(old.get(key))} → {_brief(new.get(key))}" for key in delta.changed]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlver.repo.outdated import Outdated
 from mlver.repo.repository import Repository
 from mlver.verbs.alert_lists import list_alerts
 from mlver.verbs.alert_stats import alert_stats
@@ -96,3 +97,12 @@ def test_alerts_are_read_on_without_a_file_that_is_gone_and_it_is_named(bench: B
     assert listed.alerts == ()
     (why,) = listed.unread
     assert why.startswith(f"no alert was read: {FILE} (") and "was redacted by ana" in why
+
+
+def test_what_was_worked_out_from_it_is_outdated_without_saying_how(bench: Bench) -> None:
+    first = bench.repo.snapshot(bench.repo.resolve("HEAD~1"))[CONFIG].id
+    outdated = Outdated(bench.repo, bench.repo.head_snapshot())
+    assert NAME in repr(outdated.moved({CONFIG: first}))
+    redact(bench.repo, [CONFIG], "asked")
+    (moved,) = Outdated(bench.repo, bench.repo.head_snapshot()).moved({CONFIG: first})
+    assert (moved.path, moved.units) == (CONFIG, ())
