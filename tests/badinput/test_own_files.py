@@ -163,7 +163,7 @@ def test_nothing_that_stands_in_the_place_of_an_own_file_hangs_or_trips(bench: B
 
 
 @pytest.mark.parametrize("what", MADE)
-@pytest.mark.parametrize("name", ["stats.db", "objects.db", "facts.db", ""])
+@pytest.mark.parametrize("name", ["stats.db", "objects.db", "facts.db", "graph.db", ""])
 def test_a_cache_is_never_in_the_way(bench: Bench, name: str, what: str) -> None:
     path = bench.root / ".mlver/cache" / name
     if name == "":
@@ -183,7 +183,7 @@ def test_a_cache_is_never_in_the_way(bench: Bench, name: str, what: str) -> None
 
 def test_a_cache_that_is_a_link_is_not_written_through(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     target = tmp_path_factory.mktemp("elsewhere") / "victim.db"
-    for name in ("stats.db", "objects.db", "facts.db"):
+    for name in ("stats.db", "objects.db", "facts.db", "graph.db"):
         path = bench.root / ".mlver/cache" / name
         path.unlink(missing_ok=True)
         path.symlink_to(target)

@@ -24,7 +24,7 @@ from unittest.mock import patch
 from tests.fault.rig import Round, Scene, Stage, stage
 from tests.fault.words import READS, WRITES, Act
 
-_FILES = ("objects.db", "facts.db", "index.db", "stats.db")
+_FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db")
 _MOST = 40
 _REAL = sqlite3.connect
 
