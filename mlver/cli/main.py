@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -34,6 +35,7 @@ def entry() -> NoReturn:
     All is written by then, so the process ends without taking anything down: that takes 20 ms, and once Arrow
     has read something, its threads can abort the process meanwhile (apache/arrow#34314): a commit that succeeded
     would end with 134. Only where `mlver run` watches, the process ends in order, for what was seen is written then.
+    What was to be called at the end is called where there were workers: processes and folders of theirs are to go.
     """
     gc.set_threshold(_YOUNG)
     code = main()
@@ -44,4 +46,6 @@ def entry() -> NoReturn:
             stream.flush()
         except (OSError, ValueError):  # the reader has gone: there is nobody left to tell
             code = code or 141
+    if "joblib" in sys.modules:
+        atexit._run_exitfuncs()
     os._exit(code)

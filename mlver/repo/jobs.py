@@ -58,14 +58,13 @@ class Jobs:
         return answers
 
     def close(self) -> None:
-        """Let the processes go, or leave the cluster."""
+        """Let processes go, or leave the cluster."""
         if "_client" in self.__dict__:
             self._client.close()
         if self.backend == LOKY and "joblib.executor" in sys.modules:
             from joblib.externals.loky import get_reusable_executor
 
-            # joblib would do so when Python ends in order, and our process does not (cli/main.py)
-            get_reusable_executor(self.count, reuse=True).terminate(kill_workers=True)
+            get_reusable_executor(self.count, reuse=True).shutdown(wait=True, kill_workers=True)
 
     @cached_property
     def _client(self) -> Any:

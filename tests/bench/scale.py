@@ -19,16 +19,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlver.repo.repository import Repository
 from tests.bench.clock import MIB, MLVER, empty, folder_bytes, run
 from tests.bench.curves import small_tree
 
-_SELF = (
-    "import resource, sys; from mlver.cli.main import main\n"
-    "try: main(sys.argv[1:])\n"
-    "except SystemExit: pass\n"
-    "u = resource.getrusage(resource.RUSAGE_SELF); c = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-    "print(f'\\n@ {u.ru_utime + u.ru_stime} {u.ru_maxrss / 1024} {c.ru_utime + c.ru_stime} {c.ru_maxrss / 1024}')"
-)
+_SELF = """
+import resource, sys
+from mlver.cli.main import main
+if main(sys.argv[1:]):
+    sys.exit("it failed")
+own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print("\\n@", own.ru_utime + own.ru_stime, int(peak) / 1024, others.ru_utime + others.ru_stime)
+"""
 
 
 def row(work: str, *cells: str) -> None:
@@ -37,16 +40,11 @@ def row(work: str, *cells: str) -> None:
 
 
 def timed(work: str, command: Sequence[str], repo: Path, note: Callable[[], str] = str) -> None:
-    """Run a command of mlver and print its CPU seconds and peak memory."""
-    took = run([*MLVER, *command], repo)
-    row(work, f"{took.cpu:.2f}", f"{took.peak:.0f}", note())
-
-
-def split(work: str, command: Sequence[str], repo: Path) -> None:
-    """Run a command and print what its own process took, and what the largest of its workers."""
+    """Run a command of mlver; print CPU seconds and peak memory of its own process, and CPU seconds of its workers."""
     took = run([sys.executable, "-c", _SELF, *command], repo)
-    cpu, peak, workers, largest = map(float, took.out.rpartition("\n@ ")[2].split())
-    row(work, f"{cpu:.2f}", f"{peak:.0f}", f"workers {workers:.2f} s, {largest:.0f} MiB" if workers else "no workers")
+    cpu, peak, workers = map(float, took.out.rpartition("\n@ ")[2].split())
+    said = [f"workers {workers:.2f} s"] if workers else []
+    row(work, f"{cpu:.2f}", f"{peak:.0f}", ", ".join([*said, note()]).strip(", "))
 
 
 def by_files(work: Path, count: int) -> None:
@@ -117,7 +115,7 @@ def by_rows(work: Path, parts: int, rows: int) -> None:
     for words in ((), ("--jobs", "2")):
         cached.unlink(missing_ok=True)
         said = f"diff, {parts} parts of {rows:,} rows x 5, 10 rows of each changed, {' '.join(words) or 'alone'}"
-        split(said, ["diff", "HEAD~1", "HEAD", *words], repo)
+        timed(said, ["diff", "HEAD~1", "HEAD", *words], repo)
 
 
 def by_jobs(work: Path, files: int) -> None:
@@ -128,13 +126,13 @@ def by_jobs(work: Path, files: int) -> None:
         (repo / f"f{number}.bin").write_bytes(np.random.default_rng(number).bytes(4 * MIB))
     for words in ((), ("--jobs", "2")):
         (repo / ".mlver/cache/stats.db").unlink(missing_ok=True)
-        split(f"status, {files} files of 4 MiB to hash, {' '.join(words) or 'alone'}", ["status", "-q", *words], repo)
+        timed(f"status, {files} files of 4 MiB to hash, {' '.join(words) or 'alone'}", ["status", "-q", *words], repo)
     for words in ((), ("--jobs", "2")):
         other = empty(work / "jobs2")
         run([*MLVER, "init", "-q"], other)
         for number in range(files):
             os.link(repo / f"f{number}.bin", other / f"f{number}.bin")
-        split(f"commit of them, {' '.join(words) or 'alone'}", ["commit", "-q", "-m", "v", *words], other)
+        timed(f"commit of them, {' '.join(words) or 'alone'}", ["commit", "-q", "-m", "v", *words], other)
         packs = len(list((other / ".mlver/packs").rglob("*.pack")))
         row("", "", "", f"{packs} packs")
 
@@ -145,7 +143,7 @@ def by_writers(work: Path, writers: int, each: int) -> None:
     run([*MLVER, "init", "-q"], repo)
     script = (
         "import sys, mlver\n"
-        "with mlver.open('.', author=sys.argv[1]) as repo:\n"
+        "with mlver.Repo.open('.', author=sys.argv[1]) as repo:\n"
         "    for n in range(int(sys.argv[2])): repo.notes.add('w', f'{sys.argv[1]} {n}')\n"
     )
     (repo / "w").write_text("w")
@@ -154,9 +152,10 @@ def by_writers(work: Path, writers: int, each: int) -> None:
     start = time.perf_counter()
     took = run(["bash", "-c", f"{spawned} wait", script], repo)
     wall = time.perf_counter() - start
-    done = len(list((repo / ".mlver/ops").rglob("*"))) - 1
-    row(f"{writers} writers, {each} notes each", f"{took.cpu / writers / each:.4f} each", f"{took.peak:.0f}",
-        f"{done} operations, {wall / writers / each:.4f} s of wall each")  # fmt: skip
+    with Repository.open(repo) as opened:
+        done = len(list(opened.operations())) - 2  # init and the commit
+    row(f"{writers} writers, {each} notes each", f"{took.cpu / writers / each:.4f} each", "",
+        f"{done} operations of {writers * each}, {wall / writers / each:.4f} s of wall each")  # fmt: skip
 
 
 def main() -> None:

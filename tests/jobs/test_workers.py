@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,10 +67,10 @@ def table(day: int, edited: bool = False) -> pa.Table:
     return pa.table({"id": range(day * 200, day * 200 + 200), "n": n, "name": [f"P{day}-{row}" for row in range(200)]})
 
 
-def lay_out(root: Path, edited: bool = False) -> None:
+def lay_out(root: Path, edited: bool = False, days: int = 4) -> None:
     root.mkdir(exist_ok=True)
     (root / "mlver.toml").write_text('[[artifact]]\npath = "events/"\nkind = "data"\nkey = ["id"]\n')
-    for day in range(4):
+    for day in range(days):
         folder = root / f"events/day={day}"
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(table(day, edited and day > 1), folder / "p.parquet")
@@ -109,15 +111,24 @@ def test_work_is_done_elsewhere(backend: str, request: pytest.FixtureRequest) ->
 
 
 def test_nothing_is_left_behind_by_a_command(tmp_path: Path) -> None:
-    """Neither processes nor folders: a command of ours ends without taking Python down."""
-    lay_out(tmp_path / "r")
-    before = set(Path("/dev/shm").glob("joblib*"))
-    with opened(tmp_path / "r", user_file(tmp_path, backend="loky")) as repo:
-        commit(repo, "first", jobs=2)
-        running = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running]
-    assert not [command for command in commands if b"popen_loky" in command]
-    assert set(Path("/dev/shm").glob("joblib*")) == before
+    """Neither processes nor folders: a command ends without taking Python down."""
+    lay_out(tmp_path / "r", days=2)
+    command = [sys.executable, "-m", "mlver", "-C", str(tmp_path / "r")]
+    subprocess.run([*command, "init", "-q"], check=True)
+    begun = subprocess.Popen([*command, "commit", "-q", "-m", "first", "-j2"], stderr=subprocess.PIPE, text=True)
+    said = begun.communicate()[1]
+    assert (begun.returncode, said) == (0, "hint: mlver undo takes it back\n" if "hint" in said else "")
+    assert not list(Path("/dev/shm").glob(f"joblib_memmapping_folder_{begun.pid}_*"))
+    assert b"popen_loky" not in b"".join(_commands_of_parent(1)) + b"".join(_commands_of_parent(os.getpid()))
+
+
+def _commands_of_parent(pid: int) -> list[bytes]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append((stat.parent / "cmdline").read_bytes())
+    return found
 
 
 def test_parts_are_compared_by_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +220,6 @@ def test_the_address_of_a_cluster_is_a_matter_of_the_user_alone(tmp_path: Path) 
 def test_a_backend_that_is_not_installed_is_named_with_the_way_to_it(
     backend: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     for module in ("ray", "joblibspark", "pyspark"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UsageError, match=f"{backend} of --jobs is not installed") as refused:
@@ -219,8 +228,6 @@ def test_a_backend_that_is_not_installed_is_named_with_the_way_to_it(
 
 
 def test_joblib_that_is_not_installed_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises(UsageError) as refused:
         Jobs(2).map(_nothing, [1])
