@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlver.errors import Damaged
 from mlver.index import paths
@@ -23,13 +22,17 @@ _GLOB = frozenset("*?[")
 _ANY = 1 << 62
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """A commit changed a file against its first parent: as a row that is to be checked, or as looked up."""
 
-    commit: CommitId
+    id: bytes
     row: paths.Row | None
     ids: tuple[BlobId | None, BlobId | None] | None
+
+    @property
+    def commit(self) -> CommitId:
+        """The commit."""
+        return CommitId(self.id)
 
     def sides(self) -> tuple[BlobId | None, BlobId | None]:
         """The content ids before and after, None where it is absent."""
@@ -94,8 +97,7 @@ class PathChanges:
             return reach, paths.history(db, way, path), list(in_order(db, paths.unlisted(db)))
 
         reach, rows, doubtful = self._graph.attempt(work)
-        seen = (row for row in rows if reaches_place(reach, *row.node[2:4]))
-        listed = (Version(CommitId(row.node[1]), row, None) for row in seen)
+        listed = (Version(row.node[1], row, None) for row in rows if reaches_place(reach, row.node[2], row.node[3]))
         if not doubtful:
             yield from listed
             return
