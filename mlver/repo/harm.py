@@ -61,6 +61,10 @@ class Harm:
         """Whether an object itself is there and sound; what it names may not be."""
         return self._sound(type_of(id), id) or (type(id) is BlobId and self._sound(_LIST, id))
 
+    def stays(self, id: CommitId) -> bool:
+        """Whether a commit is there and sound, and not on its way out: of what gc has given up, parts may be gone."""
+        return self._report.stays(_COMMIT, id)
+
     def survey(self, starts: Mapping[CommitId, str]) -> int:
         """Visit all that hangs on `starts`, which have names for people; return how many commits could be read.
 
@@ -69,7 +73,9 @@ class Harm:
         self._labels.update(starts)
         readable = self._walk(starts)
         if any(isinstance(id, CommitId) for id in self.by_object):
-            readable += self._walk(CommitId(id) for type, id in self._report.sound if type == _COMMIT)
+            readable += self._walk(
+                CommitId(id) for type, id in self._report.sound if type == _COMMIT and self._report.stays(type, id)
+            )
         return readable
 
     def survey_view(self, view: View) -> None:

@@ -182,7 +182,7 @@ class ObjectStore:
 
     def verify(self, progress: Progress | None = None) -> StoreReport:
         """Read every byte of every pack and say what is wrong with them. Changes nothing."""
-        return verify_packs(self.storage, progress)
+        return verify_packs(self.storage, progress, self._condemned)
 
     def close(self) -> None:
         """Release the index's files."""

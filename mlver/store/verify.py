@@ -59,7 +59,8 @@ class Problem:
 class StoreReport:
     """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read.
 
-    `sound` says of every object of which a copy is right, as (type, id), where one lies.
+    `sound` says of every object of which a copy is right, as (type, id), where one lies: in a pack of `doomed`,
+    those that are on their way out, only if it lies in no other.
     """
 
     packs: int
@@ -67,6 +68,12 @@ class StoreReport:
     bytes: int
     problems: tuple[Problem, ...]
     sound: Mapping[tuple[int, builtins.bytes], Location] = field(default_factory=dict)
+    doomed: frozenset[str] = frozenset()
+
+    def stays(self, type: int, id: builtins.bytes) -> bool:
+        """Whether a sound copy lies in a pack that is not on its way out."""
+        place = self.sound.get((type, id))
+        return place is not None and place.pack not in self.doomed
 
     @property
     def ok(self) -> bool:
@@ -90,8 +97,12 @@ class StoreReport:
         return {name: why for name, why in found.items() if name not in unread}
 
 
-def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreReport:
+def verify_packs(
+    storage: Storage, progress: Progress | None = None, doomed: Callable[[], frozenset[str]] = frozenset
+) -> StoreReport:
     """Return what is wrong with the packs in `storage`. `progress` is called with bytes as they are read.
+
+    `doomed` says which packs are on their way out.
 
     gc may replace packs meanwhile: what is told is true of those that are there in the end.
     """
@@ -99,7 +110,9 @@ def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreRep
     lists: list[Problem] = []
     for _ in range(_LOOKS):
         strange = _look(storage, seen, progress or _silent)
-        rows = ((name, row) for name in sorted(seen, reverse=True) for row in seen[name].sound)
+        leaving = doomed()
+        order = sorted(seen, key=lambda name: (name in leaving, name), reverse=True)
+        rows = ((name, row) for name in order for row in seen[name].sound)
         sound = {(row.type, row.id): Location(name, row) for name, row in rows}
         try:
             lists = [*_verify_lists(storage, sound)]
@@ -109,7 +122,7 @@ def verify_packs(storage: Storage, progress: Progress | None = None) -> StoreRep
             break
     problems = strange + [problem for name in sorted(seen) for problem in seen[name].problems] + lists
     size = sum(pack.size for pack in seen.values())
-    return StoreReport(len(seen), len(sound), size, tuple(_settled(problems, sound)), sound)
+    return StoreReport(len(seen), len(sound), size, tuple(_settled(problems, sound)), sound, leaving)
 
 
 @dataclass

@@ -125,7 +125,7 @@ def examine(repo: Repository, progress: Progress | None = None) -> Examination:
     report = repo.store.verify(tick)
     log = check_log(repo)
     harm = Harm(repo.store, report)
-    starts = {id: name for id, name in log.starts.items() if id in log.owed or harm.stored(id) or id in report.lost}
+    starts = {id: name for id, name in log.starts.items() if id in log.owed or harm.stays(id) or id in report.lost}
     commits = harm.survey(starts)
     harm.survey_view(repo.view)
     for head in log.facts:  # behind one that is lost, older operations name those before it

@@ -77,7 +77,9 @@ class Worker:
         """Commit, make or drop an experiment, note or promote."""
         act = self.rnd.choice(("commit", "commit", "make", "make", "drop", "drop", "note", "promote"))
         if act == "commit":
-            (self.root / f"models/{self.name}.bin").write_bytes(model(self.rnd.randrange(_MODELS)))
+            half = self.root.parent / f"{self.name}.bin"  # others commit the whole work tree at any moment
+            half.write_bytes(model(self.rnd.randrange(_MODELS)))
+            half.replace(self.root / f"models/{self.name}.bin")
             id = commit(self.repo, self.name, allow_empty=True).commit
             assert id is not None
             self.count["commits"] += 1

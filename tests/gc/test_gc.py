@@ -10,7 +10,7 @@ import pytest
 from mlver.errors import Collected, Conflict, Damaged, UnknownRevision, UsageError
 from mlver.repo.generation import in_trash
 from mlver.repo.repository import Repository
-from mlver.store.pack import list_packs
+from mlver.store.pack import list_packs, pack_key
 from mlver.verbs.branch import set_ref
 from mlver.verbs.clone import clone
 from mlver.verbs.fsck import fsck
@@ -20,6 +20,7 @@ from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote
 from mlver.verbs.restore import restore
+from mlver.verbs.switch import switch
 from mlver.verbs.undo import op_log, undo
 from tests.gc.world import drop, experiment, noise, pack_bytes, sound
 from tests.kit import Bench
@@ -244,3 +245,21 @@ def experiment_small(bench: Bench, seed: int) -> None:
     bench.write("models/m.bin", noise(seed, 3000))
     bench.commit(f"try {seed}")
     switch(bench.repo, "main")
+
+
+def test_a_gc_that_was_cut_short_between_two_packs_leaves_nothing_that_fsck_takes_for_damage(bench: Bench) -> None:
+    switch(bench.repo, "x")
+    bench.write("config/p.json", "{}")
+    bench.commit("the same model in a later pack")
+    switch(bench.repo, "main")
+    drop(bench, "x")
+    bench.repo.storage.age = lambda key: 1e6  # type: ignore[method-assign]
+    bench.repo.settings._layers = {"repository": {"gc.retention": "0"}}
+    gc(bench.repo)
+    gone = {name for _, name in in_trash(bench.repo.storage)}
+    assert len(gone) >= 2
+    for number, name in [*in_trash(bench.repo.storage)]:  # as when the move of one was lost, each in turn
+        key = (bench.repo.storage, f"trash/{number}-{name}.pack", pack_key(name))
+        bench.repo.storage.move(*key[1:])
+        assert sound(bench.root), name
+        bench.repo.storage.move(key[2], key[1])
