@@ -105,8 +105,8 @@ def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange], *, ahe
                 warnings += _flipped(compare_artifact(old, new, change, limit=0))
             elif change.kind == "model" and size <= _CHECKED_BYTES:
                 warnings += _running(new, change.path)
-        except (Unreadable, MlverError):
-            continue  # committed as bytes; diff says why it cannot be read
+        except (Unreadable, MlverError, OSError):
+            continue  # the commit is made; diff says why this cannot be read
     return tuple(warnings)
 
 
