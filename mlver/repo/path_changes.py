@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlver.errors import Damaged
 from mlver.index import paths
 from mlver.index.graph import Graph, Node, Reach, checked, in_order, reaches, reaches_place
-from mlver.objects.ids import BlobId, CommitId
+from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import Entry
 from mlver.repo.graph import Reached
 from mlver.repo.project import matches
-from mlver.repo.snapshot import changed_paths, find_in_tree
+from mlver.repo.snapshot import Artifact, changed_paths, find_folder, find_in_tree
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -151,7 +151,18 @@ class PathChanges:
         return found.id if found else None
 
     def _touches(self, id: CommitId, patterns: Sequence[str]) -> bool:
-        return any(matches(path, one) for path, _, _ in self._changed(id) for one in patterns)
+        commit = self._repo.commit(id)
+        old = self._repo.commit(commit.parents[0]).tree if commit.parents else None
+        globs = [one for one in patterns if not _GLOB.isdisjoint(one)]
+        plain = (one.removeprefix("./").rstrip("/") for one in patterns if _GLOB.isdisjoint(one))
+        if any(self._there(old, path) != self._there(commit.tree, path) for path in plain):
+            return True
+        return bool(globs) and any(matches(path, one) for path, _, _ in self._changed(id) for one in globs)
+
+    def _there(self, tree: TreeId | None, path: str) -> Artifact | TreeId | None:
+        """Return what stands at a path: a file, or a folder by its id."""
+        store = self._repo.store
+        return tree if tree is None or not path else find_in_tree(store, tree, path) or find_folder(store, tree, path)
 
     def _changed(self, id: CommitId) -> Iterator[tuple[str, Entry | None, Entry | None]]:
         commit = self._repo.commit(id)
@@ -188,9 +199,9 @@ def _names(db: sqlite3.Connection, patterns: Iterable[str]) -> set[str]:
     found: set[str] = set()
     every: list[str] | None = None
     for pattern in patterns:
-        if _GLOB.isdisjoint(pattern):
+        if pattern and _GLOB.isdisjoint(pattern):
             found.update(paths.names_below(db, pattern.removeprefix("./").rstrip("/")))
         else:
             every = paths.names(db) if every is None else every
-            found.update(name for name in every if matches(name, pattern))
+            found.update(name for name in every if not pattern or matches(name, pattern))
     return found

@@ -197,7 +197,10 @@ def test_a_table_held_by_another_process_changes_no_answer(long: Bench, monkeypa
 def test_a_commit_too_wide_to_be_listed_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path)
     monkeypatch.setattr(paths, "WIDEST", 1)
-    record(bench, line(30))
+    made = record(bench, line(30))
+    assert [one.id for one in log(bench.repo, paths=["cold.json"]).commits] == [made[20], made[10], made[0]]
+    assert [one.id for one in log(bench.repo, paths=["c*.json"]).commits] == [made[20], made[10], made[0]]
+    assert len(log(bench.repo, paths=[""]).commits) == 30
     wide = _answers(bench)
     monkeypatch.undo()
     (tmp_path / ".mlver" / "cache" / "graph.db").unlink()
