@@ -1,6 +1,6 @@
 """Times questions about long histories: 100, 1,000 and 10,000 commits, as many operations, ten times as many facts.
 
-    python -m tests.bench.history --work FOLDER [--commits 100,1000,10000] [--reps 3] [--only log,blame]
+    python -m tests.bench.history --work FOLDER [--commits 100,1000,10000] [--reps 3] [--only "log;blame"]
 
 Makes the repositories once (a commit an hour of a metrics file, a config and some rules; a promotion every fifty, a
 note every hundred), then times each command as a process of its own, warm, and with `.mlver/cache` deleted before it.
@@ -162,13 +162,13 @@ class Bench:
             make(root, size)
             print(f"<!-- {size} commits made in {time.process_time() - start:.0f} s CPU -->", flush=True)
 
-    def row(self, name: str, once: Callable[[Path], Took]) -> None:
+    def row(self, name: str, once: Callable[[Path], Took], digits: int = 2) -> None:
         """Time one way of asking in each repository, and print the row."""
         cells = []
         for root in self.roots.values():
             took = [once(root) for _ in range(self.reps)]
             cpu, wall = (statistics.median(getattr(one, what) for one in took) for what in ("cpu", "wall"))
-            cells.append(f"{cpu:.2f} ({wall:.2f})")
+            cells.append(f"{cpu:.{digits}f} ({wall:.{digits}f})")
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
     def warm(self, name: str, words: Command) -> None:
@@ -202,7 +202,7 @@ class Bench:
 
     def inside(self) -> None:
         """Time a commit of one small file through the Python API, within one process (W8)."""
-        self.row("a commit through the API", _inside)
+        self.row("a commit through the API", _inside, digits=3)
 
 
 def _inside(root: Path) -> Took:
@@ -229,7 +229,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(Path.cwd())
     sizes = [int(text) for text in asked.commits.split(",")]
     bench = Bench(asked.work.absolute(), sizes, asked.reps)
-    wanted = [text for text in asked.only.split(",") if text]
+    wanted = [text for text in asked.only.split(";") if text]
     print("| command, CPU s (wall s) | " + " | ".join(f"{size:,} commits" for size in sizes) + " |")
     print("| --- |" + " --- |" * len(sizes), flush=True)
     for name, words in COMMANDS.items():
