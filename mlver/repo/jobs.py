@@ -127,7 +127,10 @@ def jobs_for(settings: Settings, count: int | None) -> Jobs | None:
 
     UsageError for what cannot be.
     """
-    wanted = settings.get("jobs.count") if count is None else count
+    try:
+        wanted = settings.get("jobs.count") if count is None else count
+    except UsageError:  # a file that is malformed stops what needs a setting: history can still be read
+        return None
     if not 0 <= wanted <= _MOST:
         raise UsageError(f"there can be 0 to {_MOST} jobs, not {wanted}")
     if wanted == 0:

@@ -195,6 +195,7 @@ def test_workers_start_for_large_amounts_alone_unless_asked_for(tmp_path: Path) 
     asked, usual = jobs_for(settings, 2), jobs_for(settings, None)
     assert asked is not None and asked.least == 0 and asked.count == 2
     assert usual is not None and usual.least >= 1 << 20 and usual.count == 4
+    assert jobs_for(Settings({}, UsageError("config.toml: line 1")), None) is None  # history can still be read
     with pytest.raises(UsageError, match="not 100000"):
         jobs_for(settings, 100_000)
 
