@@ -30,7 +30,8 @@ class LogCheck:
 
     `owed` are those that were live, and what was named since gc ran last: others may be gone. `facts` are the
     heads of the fact log since then. `bad` are the operations that are needed and cannot be read, `stray` files
-    that are damaged and needed by nothing.
+    that are damaged and needed by nothing, `doubtful` those of which that cannot be told: a head slot is
+    damaged, too, and may have named one of them.
     """
 
     starts: dict[CommitId, str] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class LogCheck:
     facts: dict[FactBatchId, None] = field(default_factory=dict)
     bad: list[OperationId] = field(default_factory=list)
     stray: list[OperationId] = field(default_factory=list)
+    doubtful: list[OperationId] = field(default_factory=list)
     problems: list[Finding] = field(default_factory=list)
 
 
@@ -78,9 +80,30 @@ def check_log(repo: Repository) -> LogCheck:
                 _lost(repo, check, id)
     awaited = _awaited(repo)
     rest = [id for id in operation_ids(repo.storage) if id not in seen and id not in awaited]
-    check.stray = [id for id in rest if readable(repo.storage, id) is None]
-    check.problems += [(operation_key(id), "is damaged; no operation leads to it", (), True) for id in check.stray]
+    damaged = [id for id in rest if readable(repo.storage, id) is None]
+    if bad_slots(repo.storage, repo.state.operation.number):
+        check.doubtful = damaged
+        what = "is damaged, and so is a head slot: it may be the newest operation"
+        check.problems += [(operation_key(id), what, ("the newest operation",), False) for id in damaged]
+    else:
+        check.stray = damaged
+        check.problems += [(operation_key(id), "is damaged; no operation leads to it", (), True) for id in damaged]
     return check
+
+
+def bad_slots(storage: Storage, number: int) -> list[int]:
+    """Return the head slots that cannot be read, of a log whose newest known operation has this number."""
+    return [n for n, data in enumerate(read_slots(storage)) if _unreadable(data, n <= number)]
+
+
+def _unreadable(data: bytes | None, written: bool) -> bool:
+    if data is None:
+        return written
+    try:
+        parse_slot(data)
+    except Damaged:
+        return True
+    return False
 
 
 def _before(repo: Repository, check: LogCheck, operation: Operation, seen: set[OperationId]) -> Operation | None:

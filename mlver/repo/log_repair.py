@@ -76,7 +76,8 @@ class LogRepair:
 
     def _needed(self) -> list[OperationId]:
         """Operations that a slot or another operation names, and that cannot be read."""
-        found = list(check_log(self.repo).bad)
+        check = check_log(self.repo)
+        found = [*check.bad, *check.doubtful]
         for data in read_slots(self._storage):
             with suppress(Damaged):
                 if data is not None and readable(self._storage, id := parse_slot(data)[1]) is None:
@@ -131,8 +132,8 @@ class LogRepair:
         """Write the slots that cannot be read anew, from the operations; whether there were any."""
         slots = read_slots(self._storage)
         bad = [n for n, data in enumerate(slots) if data is None or _unreadable(data)]
-        if not bad:
-            return False
+        if not bad or any(id not in self.saved for id in check_log(self.repo).doubtful):
+            return False  # what a slot said must not be made up while its operation may lie there, damaged
         try:
             if len(bad) == len(SLOTS):
                 id, operation = newest_stored(self._storage)

@@ -381,3 +381,18 @@ def test_a_settled_repository_has_nothing_more_to_settle(root: Path) -> None:
         before = sorted((root / ".mlver/packs").iterdir())
         settle_condemned(repo)
         assert sorted((root / ".mlver/packs").iterdir()) == before
+
+
+def test_a_damaged_operation_is_not_set_aside_while_a_damaged_slot_may_have_named_it(root: Path, scene: Path) -> None:
+    with Repository.open(root, actor="ana") as repo:
+        head = repo.state
+    newest, slot = root / f".mlver/ops/{head.id}", root / f".mlver/head.{head.operation.number % 2}"
+    for path in (newest, slot):
+        path.chmod(0o644)
+        path.write_bytes(bytes(path.stat().st_size))
+    with Repository.open(root, actor="ana", salvage=True) as repo:
+        result = repair(repo)
+        assert not result.ok and any("may be the newest operation" in problem.detail for problem in result.left)
+    assert newest.exists()
+    with Repository.open(root, actor="ana", salvage=True) as repo:
+        assert repair(repo, scene / "copy").ok and repo.refresh() == head.operation.view
