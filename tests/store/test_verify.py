@@ -109,7 +109,7 @@ def test_a_bomb_in_a_pack_is_refused() -> None:
         row = Row(id, TYPES["tree"], 1, 0, len(bomb), raw)
         write_pack(storage, Frame(row, header, bomb, checksum(bomb)))
     store = open_store(storage)
-    with pytest.raises(Damaged, match="another length|says it holds"):
+    with pytest.raises(Damaged, match=r"another length|says it holds"):
         store.get(id)
     assert len([problem for problem in store.verify().problems if problem.id == id]) == 2
 

@@ -21,8 +21,8 @@ ZIP: Final = b"PK\x03\x04"
 ONLY: Final = "array"  # the name of the one array of a .npy file
 _MEMBERS: Final = 10_000
 _DAMAGED: Final = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
-    OverflowError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError,
+    ValueError, OverflowError,
 )  # fmt: skip
 _BLOCK: Final = 1 << 20
 

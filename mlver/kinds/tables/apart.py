@@ -294,11 +294,10 @@ def _nan(array: Any) -> Mask:
     return bits(pc.is_nan(array))
 
 
-class WholeTable:
+class ByColumn:
     """A table whose columns are read when they are asked for, each alone. Has what of a table context needs."""
 
-    def __init__(self, source: Source, schema: Any, rows: int) -> None:
-        self._source = source
+    def __init__(self, schema: Any, rows: int) -> None:
         self.schema, self.num_rows = schema, rows
         self._columns: dict[str, Any] = {}
 
@@ -309,10 +308,24 @@ class WholeTable:
         return names
 
     def column(self, name: str) -> Any:
-        """Return one column, whole; texts that repeat as a dictionary. Unreadable when the file is another by now."""
+        """Return one column, whole; Unreadable when the bytes are others by now."""
         if name not in self._columns:
-            column = read_column(self._source, self.schema.names.index(name))
+            column = self._read(name)
             if len(column) != self.num_rows:
                 raise Unreadable("the file changed while it was read")
             self._columns[name] = column
         return self._columns[name]
+
+    def _read(self, name: str) -> Any:
+        raise NotImplementedError
+
+
+class WholeTable(ByColumn):
+    """All rows of one file; texts that repeat come as a dictionary."""
+
+    def __init__(self, source: Source, schema: Any, rows: int) -> None:
+        super().__init__(schema, rows)
+        self._source = source
+
+    def _read(self, name: str) -> Any:
+        return read_column(self._source, self.schema.names.index(name))

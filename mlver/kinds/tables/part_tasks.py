@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.folder import Part, PartTask
 from mlver.kinds.tables.apart import ReadWhole
-from mlver.kinds.tables.arrays import positions
+from mlver.kinds.tables.arrays import empty, positions
 from mlver.kinds.tables.keying import Keying, RowKeying
 from mlver.kinds.tables.mixing import U64, Rows
 from mlver.kinds.tables.pair import Pair
@@ -165,14 +165,14 @@ def _compared(task: PartTask) -> tuple[Pair, tuple[Keying, Keying], tuple[str, .
 
 def _table(part: Part | None, spec: Spec, side: Mapping[str, Value]) -> Any:
     """Return a part under the schema of all parts of its side; without a part no rows."""
-    empty = to_schema(side["joined"]).empty_table()
+    none = empty(to_schema(side["joined"]))
     if part is None:
-        return empty
+        return none
     table = part_table(part, spec.options, side["kinds"])
     if table.schema != to_schema(side["schemas"][part.path]):
         raise ReadWhole
-    united = pa.concat_tables([empty, as_texts(table, side["clash"])], promote_options="permissive").combine_chunks()
-    if united.schema != empty.schema:
+    united = pa.concat_tables([none, as_texts(table, side["clash"])], promote_options="permissive").combine_chunks()
+    if united.schema != none.schema:
         raise ReadWhole
     return united
 

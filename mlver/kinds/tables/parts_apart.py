@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from mlver.kinds.base import Spec, Unreadable, Value
 from mlver.kinds.folder import Ask, FolderSource, Part, PartTask
-from mlver.kinds.tables.apart import ReadWhole
+from mlver.kinds.tables.apart import ByColumn, ReadWhole
+from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.keying import repeats
 from mlver.kinds.tables.mixing import U64
 from mlver.kinds.tables.part_tasks import (
@@ -87,7 +88,7 @@ def parts_apart(
     for number, side in enumerate(sides):
         rows = {pair[number].path: one for pair, one in zip(pairs, found, strict=True) if pair[number]}  # type: ignore[union-attr]
         apart = [rows[part.path].tables[number] for part in side.folder.parts]
-        table = pa.concat_tables([side.schema.empty_table(), *apart]).combine_chunks()
+        table = pa.concat_tables([empty(side.schema), *apart]).combine_chunks()
         whole = WholeParts(side, {path: one.rows[number] for path, one in rows.items()}, put)
         made.append(ApartFolder(table, specs[1].key, len(side.folder.parts), len(side.folder.same), whole))
     return made[0], made[1]
@@ -110,11 +111,11 @@ class _Side:
         alone: list[Twins] = [(part, None) if number == 0 else (None, part) for part in parts]
         tasks = [PartTask(SCHEMA, a, b, specs, words) for a, b in alone]
         self._schemas = dict(zip((part.path for part in parts), ask(tasks), strict=True))
-        empty = [to_schema(data).empty_table() for data in self._schemas.values()]
-        if not empty:
+        none = [empty(to_schema(data)) for data in self._schemas.values()]
+        if not none:
             raise ReadWhole
-        self._clash = sorted(clashing(empty))
-        self.schema = joined(empty).schema
+        self._clash = sorted(clashing(none))
+        self.schema = joined(none).schema
         self._joined = self.schema.serialize().to_pybytes()
 
     def told(self, part: Part | None) -> Mapping[str, Value]:
@@ -168,26 +169,13 @@ def _with_copies(pairs: Sequence[Twins], found: list[_Found], sides: Sequence[_S
     return found
 
 
-class WholeParts:
-    """All rows of the parts that were read, a column when it is asked for. Has what of a table context needs."""
+class WholeParts(ByColumn):
+    """All rows of the parts that were read."""
 
     def __init__(self, side: _Side, rows: Mapping[str, int], put: _Put) -> None:
+        super().__init__(side.schema, sum(rows.values()))
         self._side, self._rows = side, rows
         self._ask = partial(put, COLUMN)
-        self.schema, self.num_rows = side.schema, sum(rows.values())
-        self._columns: dict[str, Any] = {}
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of all columns."""
-        names: list[str] = self.schema.names
-        return names
-
-    def column(self, name: str) -> Any:
-        """Return one column, whole; Unreadable when the parts are others by now."""
-        if name not in self._columns:
-            self._columns[name] = self._read(name)
-        return self._columns[name]
 
     def _read(self, name: str) -> Any:
         schema = pa.schema([self.schema.field(name)])
@@ -197,7 +185,4 @@ class WholeParts:
             found = [from_stream(data, schema) for data in self._ask(pairs, column=name, rows=self._rows)]
         except ReadWhole:
             raise Unreadable("a part changed while it was read") from None
-        table = pa.concat_tables([schema.empty_table(), *found]).combine_chunks()
-        if table.num_rows != self.num_rows:
-            raise Unreadable("a part changed while it was read")
-        return table.column(0)
+        return pa.concat_tables([empty(schema), *found]).combine_chunks().column(0)
