@@ -40,13 +40,14 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 _METRIC = r"(?P<name>[^\s(){}<>=!]+)\s*(?:\{(?P<slice>[^{}]*)\})?"
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _TERM = re.compile(
     rf"\s*(?:(?P<end>low|high)\s*\(\s*(?P<both>delta\s*\()?|(?P<delta>delta)\s*\(|)\s*{_METRIC}\s*(?P<close>[\s)]*?)\s*"
     rf"(?P<op>>=|<=|==|!=|>|<)\s*(?:(?P<number>{_NUMBER})(?P<share>%?)"
     rf"|(?P<baseline>baseline)\s*(?:(?P<sign>[-+*])\s*(?P<by>{_NUMBER})(?P<percent>%?))?)"
     r"(?:\s+on\s+(?P<dataset>\S+))?(?:\s+n\s*>=\s*(?P<n>\d+))?\s*"
 )
+_LONGEST = 1000  # characters of a condition
 _SLACK = 1e-12  # so that 0.958 - 0.01 is 0.948
 _HINT = "write recall{clinic=C} >= 0.9, or accuracy >= baseline - 0.01 on data/val.csv n >= 30"
 
@@ -105,7 +106,7 @@ class Verdict:
 
 def parse_condition(text: str, where: str = "") -> Condition:
     """Return the condition in `text`; UsageError, beginning with `where`, when it is none."""
-    found = _TERM.fullmatch(text)
+    found = _TERM.fullmatch(text) if len(text) <= _LONGEST else None
     opened = 0 if found is None else sum(bool(found[group]) for group in ("end", "both", "delta"))
     if found is None or (found["close"] or "").count(")") != opened:
         raise UsageError(f"{where}{': ' if where else ''}not a condition: {text[:120]!r}", hint=_HINT)

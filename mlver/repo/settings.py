@@ -141,6 +141,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{durable.show(path)}: {error}") from None
     try:
         return {name: parse_value(name, _text(name, value)) for name, value in _flatten(plain)}
+    except RecursionError:
+        raise UsageError(f"{durable.show(path)}: nested too deeply") from None
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
 

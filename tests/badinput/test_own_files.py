@@ -51,6 +51,7 @@ BAD_CONFIG = {
     b'symlinks = "maybe"': "symlinks must be one of",
     b"[releases]\nkeep = -1": "releases.keep must be a whole number",
     b"a = " + b"[" * 5000: "nested too deeply",
+    b"a" + b".a" * 1200 + b" = 1": "nested too deeply",
 }
 
 

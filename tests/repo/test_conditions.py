@@ -132,3 +132,9 @@ def test_an_interval_holds_its_share_and_stays_within_bounds(hits, n) -> None:
     share = min(hits, n) / n
     low, high = wilson(share, n)
     assert 0 <= low <= share + 1e-9 and share - 1e-9 <= high <= 1
+
+
+@pytest.mark.parametrize("text", ["recall >= " + "9" * 5000, "recall >= 0.9 n >= " + "9" * 5000, "x" + " " * 5000])
+def test_a_condition_of_thousands_of_characters_is_refused_at_once(text: str) -> None:
+    with pytest.raises(UsageError, match="not a condition"):
+        parse_condition(text)
