@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest, xxh32_digest
 
+Database = sqlite3.Connection
 SCHEMA: Final = """
 CREATE TABLE path (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, changes INTEGER NOT NULL);
 CREATE TABLE change (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +65,7 @@ class PathChanges:
         `keep` chooses among them; at most `most` are returned. Raises Damaged when a tree cannot be read.
         """
 
-        def work(db: sqlite3.Connection) -> list[CommitId]:
+        def work(db: paths.Database) -> list[CommitId]:
             ends = reach.reach  # first: it takes in what is new
             paths.bring_up(db, self._read)
             doubtful = set(paths.unlisted(db))
@@ -91,7 +90,7 @@ class PathChanges:
         `way` is how its units are read. Raises `sqlite3.Error` late, for `Graph.again`: rows are checked as they come.
         """
 
-        def work(db: sqlite3.Connection) -> tuple[Reach, list[paths.Row], list[Node]]:
+        def work(db: paths.Database) -> tuple[Reach, list[paths.Row], list[Node]]:
             reach = self._graph.reach([start])
             paths.bring_up(db, self._read)
             return reach, paths.history(db, way, path), list(in_order(db, paths.unlisted(db)))
@@ -111,7 +110,7 @@ class PathChanges:
         `before` is kept between calls that go back ever further. Raises `sqlite3.Error`, for `Graph.again`.
         """
 
-        def work(db: sqlite3.Connection) -> paths.Row | None:
+        def work(db: paths.Database) -> paths.Row | None:
             node: Node | None = self._graph.node(id)
             paths.bring_up(db, self._read)
             while node is not None:
@@ -136,7 +135,7 @@ class PathChanges:
     def bring_up(self) -> bool:
         """Compare what was not compared yet; return whether the changes of all commits are listed."""
 
-        def work(db: sqlite3.Connection) -> bool:
+        def work(db: paths.Database) -> bool:
             paths.bring_up(db, self._read)
             return not paths.unlisted(db)
 
@@ -183,7 +182,7 @@ class PathChanges:
         return found
 
 
-def _nodes(db: sqlite3.Connection, names: set[str], doubtful: set[int]) -> Iterator[Node]:
+def _nodes(db: paths.Database, names: set[str], doubtful: set[int]) -> Iterator[Node]:
     """Yield the commits that changed one of the paths, and the doubtful ones, newest first."""
     if len(names) == 1 and not doubtful:  # then none but those that are taken need to be checked
         for row in paths.history(db, b"", *names):
@@ -194,7 +193,7 @@ def _nodes(db: sqlite3.Connection, names: set[str], doubtful: set[int]) -> Itera
     yield from in_order(db, numbers | doubtful)
 
 
-def _names(db: sqlite3.Connection, patterns: Iterable[str]) -> set[str]:
+def _names(db: paths.Database, patterns: Iterable[str]) -> set[str]:
     """Return the paths in the table that one of the patterns matches."""
     found: set[str] = set()
     every: list[str] | None = None

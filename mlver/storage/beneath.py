@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlver.errors import LocalIO, Refused
+from mlver.errors import Refused
 from mlver.storage import durable
 from mlver.storage.durable import NewFile, close_quietly, local_io, show
 
@@ -235,5 +235,5 @@ class _Blocked(Exception):
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
-        raise LocalIO(f"not a path below a folder: {path!r}")
+        raise Refused(f"not a path below a folder: {path!r}")
     return parts

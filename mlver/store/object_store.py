@@ -182,7 +182,14 @@ class ObjectStore:
 
     def verify(self, progress: Progress | None = None) -> StoreReport:
         """Read every byte of every pack and say what is wrong with them. Changes nothing."""
-        return verify_packs(self.storage, progress, self._condemned)
+
+        def doomed() -> frozenset[str]:
+            try:
+                return self._condemned()
+            except Damaged:
+                return self.doomed  # as last known: what says so now is damaged itself
+
+        return verify_packs(self.storage, progress, doomed)
 
     def close(self) -> None:
         """Release the index's files."""

@@ -60,6 +60,7 @@ def _place(session: Session, source: str | None) -> str | None:
     from pathlib import Path
 
     from mlver.cli.folders import absolute
+    from mlver.storage.looking import is_folder
 
     folder = absolute(session, Path(source))
-    return str(folder) if folder.is_dir() else source
+    return str(folder) if is_folder(folder) else source
