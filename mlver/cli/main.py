@@ -46,6 +46,7 @@ def entry() -> NoReturn:
             stream.flush()
         except (OSError, ValueError):  # the reader has gone: there is nobody left to tell
             code = code or 141
-    if "joblib" in sys.modules:
+    jobs = sys.modules.get("mlver.repo.jobs")
+    if jobs is not None and jobs.started():
         atexit._run_exitfuncs()
     os._exit(code)

@@ -370,6 +370,9 @@ class _Adder:
     def _is_last(self, node: Node) -> bool:
         if self._last is not None and self._last.id == node.id:
             return True
-        return self._db.execute(
-            "SELECT 1 FROM node WHERE chain = ? AND place = ?", (node.chain, node.place + 1)
-        ).fetchone() is None
+        return (
+            self._db.execute(
+                "SELECT 1 FROM node WHERE chain = ? AND place = ?", (node.chain, node.place + 1)
+            ).fetchone()
+            is None
+        )

@@ -7,6 +7,7 @@ the scheduler of a cluster can run code on it, and here; its address is therefor
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,14 @@ _PATIENCE: Final = 10  # seconds for a scheduler to answer
 JOBLIB: Final = "pip install 'mlver[jobs]'"
 
 
+_started: set[int] = set()  # processes, for a fork has started none
+
+
+def started() -> bool:
+    """Whether this process has asked for workers: it then has folders and processes to take leave of."""
+    return os.getpid() in _started
+
+
 @dataclass(frozen=True)
 class Jobs:
     """So many workers at a time, of a backend; `least` bytes of work are worth their while."""
@@ -45,6 +54,7 @@ class Jobs:
         with _installed(self.backend, JOBLIB):
             from joblib import Parallel, delayed, parallel_config
         try:
+            _started.add(os.getpid())
             with parallel_config(**self._config):
                 found = Parallel()(delayed(function)(item) for item in items)
         except MlverError:

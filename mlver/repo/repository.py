@@ -144,7 +144,7 @@ class Repository:
                 write_setting(dot / "config.toml", "releases.write", ASKED)  # it is there for others
             else:
                 durable.write_file(dot / ".gitignore", b"*\n")  # so that git, where there is one, sees nothing new
-        # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
+            # `format` comes last: a folder without it is no repository, so a crash leaves none or a whole one
             if not storage.exists("head.0"):
                 swap_head(storage, None, operation)
         durable.write_file(dot / "format", FORMAT)
@@ -397,4 +397,3 @@ def _declared(project: Project, path: str) -> str | None:
         known = ", ".join(registry.names())
         raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
     return kind
-

@@ -24,7 +24,7 @@ from unittest.mock import patch
 from tests.fault.rig import Round, Scene, Stage, stage
 from tests.fault.words import READS, WRITES, Act
 
-_FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db")
+FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db")
 _MOST = 40
 _REAL = sqlite3.connect
 
@@ -198,7 +198,7 @@ def spoil_rounds(scene: Scene, kinds: list[str] | None = None) -> Iterator[Round
     """Give the command with its caches spoilt in each way, one file and all of them."""
     cache = scene.root / "repo/.mlver/cache"
     for name, spoil in SPOILT.items():
-        for which in [*([file] for file in _FILES), [*_FILES]]:
+        for which in [*([file] for file in FILES), [*FILES]]:
             if kinds is None or f"{name} {len(which)}" in kinds:
                 for file in which:
                     spoil(cache / file)
@@ -207,7 +207,7 @@ def spoil_rounds(scene: Scene, kinds: list[str] | None = None) -> Iterator[Round
         if kinds is None or name in kinds:
             spoil(cache)
             yield _round(scene, name)
-    for file in _FILES:
+    for file in FILES:
         if (cache / file).is_file() and (kinds is None or "held" in kinds):
             with held(cache / file):
                 yield _round(scene, f"held: {file}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fault import mounts
-from tests.fault.caches import SPOILT, WHOLE, failing_rounds, spoil_rounds
+from tests.fault.caches import FILES, SPOILT, WHOLE, failing_rounds, spoil_rounds
 from tests.fault.rig import Stage, stage
 from tests.fault.words import READS, WRITES
 
@@ -22,7 +22,7 @@ def on() -> Iterator[Stage]:
 @pytest.mark.parametrize("name", ["status", "commit"])
 def test_spoilt_caches_change_no_answer(on: Stage, name: str) -> None:
     scene = on.scene(name, {**WRITES, **READS}[name])
-    made = [*spoil_rounds(scene, [f"{kind} 4" for kind in SPOILT] + [*WHOLE])]
+    made = [*spoil_rounds(scene, [f"{kind} {len(FILES)}" for kind in SPOILT] + [*WHOLE])]
     assert len(made) == len(SPOILT) + len(WHOLE)
     assert [str(round_) for round_ in made if round_.problems] == []
 

@@ -95,9 +95,7 @@ def test_every_reader_is_reached_or_its_absence_explained(tmp_path: Path, monkey
     every = {*readers()}
     wanted = {name for name in every if name not in ELSEWHERE and not name.startswith(FOLDERS)}
     assert {name for name in ELSEWHERE if not name.startswith(FOLDERS)} <= every, "these are no readers any more"
-    assert wanted - called_by(PARSERS, wanted) == set(), (
-        "give it a parser in tests/fault/fuzz_*.py"
-    )
+    assert wanted - called_by(PARSERS, wanted) == set(), "give it a parser in tests/fault/fuzz_*.py"
 
 
 def test_every_kind_is_fuzzed() -> None:

@@ -37,7 +37,7 @@ def scheduler() -> Iterator[str]:
     """The address of a real cluster of two workers, each a process of its own."""
     distributed = pytest.importorskip("distributed", reason="pip install 'mlver[dask]'")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     ) as cluster:
         yield cluster.scheduler_address
 

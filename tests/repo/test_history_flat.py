@@ -126,7 +126,7 @@ def test_a_change_reads_no_more_of_a_longer_history(tmp_path: Path, name: str) -
     for bench in benches:
         status(bench.reopen())
         bench.repo.close()
-    short, long = ([_once(bench, DONE[name]) for bench in benches])
+    short, long = [_once(bench, DONE[name]) for bench in benches]
     assert long.objects <= short.objects + 2, f"{short} became {long}"
     assert long.operations <= short.operations + 1, f"{short} became {long}"
 

@@ -87,7 +87,7 @@ def test_names_that_lead_elsewhere_are_refused(stored: Stored, out: Path, path: 
 def test_the_lowest_gate_takes_no_such_path_either(out: Path, path: str) -> None:
     with Beneath(out) as root:
         for act in (root.look, root.remove, root.new_file, root.remove_empty):
-            with pytest.raises(LocalIO, match="not a path below"):
+            with pytest.raises(Refused, match="not a path below"):
                 act(path)
 
 

@@ -94,6 +94,7 @@ def ask(
     with closing(_reader(index)) as reader:
         return reader.guarded(_Guard(), work, seconds)
 
+
 _OF_THE_FILE = (
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
 )  # fmt: skip

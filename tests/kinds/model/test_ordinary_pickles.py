@@ -13,12 +13,10 @@ from functools import cache, partial
 from typing import Any
 
 import joblib
-import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-import xgboost
 from sklearn import (
     calibration,
     cluster,
@@ -50,6 +48,10 @@ from tests.kinds.model.making import read
 @cache
 def iris() -> tuple[np.ndarray, np.ndarray]:
     return load_iris(return_X_y=True)
+
+
+def _of(name: str) -> Any:
+    return pytest.importorskip(name, reason=f"{name} is not installed")
 
 
 def fitted(model: Any) -> Any:
@@ -86,9 +88,9 @@ FITTED: dict[str, Callable[[], Any]] = {
     "words": lambda: feature_extraction.text.TfidfVectorizer().fit(["one two", "two three"]),
     "encoder": lambda: preprocessing.OneHotEncoder().fit([["a"], ["b"]]),
     "unfitted": linear_model.ElasticNet,
-    "XGBoost": lambda: fitted(xgboost.XGBClassifier(n_estimators=2)),
-    "XGBoost, the booster": lambda: fitted(xgboost.XGBClassifier(n_estimators=2)).get_booster(),
-    "LightGBM": lambda: fitted(lightgbm.LGBMClassifier(n_estimators=2, verbose=-1)),
+    "XGBoost": lambda: fitted(_of("xgboost").XGBClassifier(n_estimators=2)),
+    "XGBoost, the booster": lambda: fitted(_of("xgboost").XGBClassifier(n_estimators=2)).get_booster(),
+    "LightGBM": lambda: fitted(_of("lightgbm").LGBMClassifier(n_estimators=2, verbose=-1)),
     "arrays": lambda: {"a": np.arange(20.0), "b": np.array(["x", "yy"]), "c": np.float32(1.5), "d": np.int64(3)},
     "masked array": lambda: np.ma.masked_less(np.arange(4), 2),
     "records": lambda: np.zeros(3, [("id", "i4"), ("at", "M8[s]")]),
