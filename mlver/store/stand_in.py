@@ -25,13 +25,10 @@ def redacted(tombstone: Tombstone) -> Redacted:
 
 def stand_in(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> BlobId:
     """Return the blob to read for `id`: itself, or what replaces it. Redacted when nothing does."""
-    seen = {id}
-    while (tombstone := redactions.get(id)) is not None:
-        if tombstone.replacement is None or tombstone.replacement in seen:
-            raise redacted(tombstone)
-        id = tombstone.replacement
-        seen.add(id)
-    return id
+    found, _, gone = _followed(redactions, id)
+    if gone is not None:
+        raise redacted(gone)
+    return found
 
 
 def standing_in(redactions: Mapping[BlobId, Tombstone], value: _T) -> _T:
@@ -47,14 +44,23 @@ def standing_in(redactions: Mapping[BlobId, Tombstone], value: _T) -> _T:
 
 
 def last(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> tuple[BlobId, int] | None:
-    """Return what stands in for a blob at last, and its length; None when it is read as it is, or not at all."""
-    length, seen = -1, {id}
+    """Return what stands in for a blob at last, and its length; None when it is read as it is, or not at all.
+
+    Where that is gone itself, its id says so when it is read.
+    """
+    found, length, _ = _followed(redactions, id)
+    return None if length is None else (found, length)
+
+
+def _followed(redactions: Mapping[BlobId, Tombstone], id: BlobId) -> tuple[BlobId, int | None, Tombstone | None]:
+    """Return the last blob that stands in for `id`, its length (None: it is `id`), and its tombstone if it is gone."""
+    length, seen = None, {id}
     while (tombstone := redactions.get(id)) is not None:
         if tombstone.replacement is None or tombstone.replacement in seen:
-            break  # this one is gone: its id says so when it is read
+            return id, length, tombstone
         id, length = tombstone.replacement, tombstone.length
         seen.add(id)
-    return None if length < 0 else (id, length)
+    return id, length, None
 
 
 def _entry(redactions: Mapping[BlobId, Tombstone], entry: Entry) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +49,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, Com
     return root, kept, gone
 
 
-def rounds(root: Path, folder: Path, fail: int | type[Killed], step: int) -> Iterator[tuple[Path, FaultyCalls]]:
+def rounds(
+    root: Path, folder: Path, act: Callable[[Repository], object], fail: int | type[Killed], step: int, least: int
+) -> Iterator[tuple[Path, FaultyCalls]]:
+    """Yield copies of `root` in which `act` was cut short, at every `step`-th of its calls; it makes over `least`."""
     at = 1
     while True:
         copy = folder / "round"
@@ -57,16 +60,20 @@ def rounds(root: Path, folder: Path, fail: int | type[Killed], step: int) -> Ite
         with faulty_calls(at, fail, CHANGING) as rig:
             try:
                 with opened(copy) as repo:
-                    gc(repo, grace="0", full=True)
+                    act(repo)
             except (MlverError, Killed):
                 assert rig.fired
         if rig.fired:
             yield copy, rig
         shutil.rmtree(copy)
         if not rig.fired:
-            assert at > 10 * step, "gc makes more calls than that"
+            assert at > least, "it makes more calls than that"
             return
         at += step
+
+
+def collect(repo: Repository) -> object:
+    return gc(repo, grace="0", full=True)
 
 
 @pytest.mark.parametrize(("fail", "step"), [(Killed, 6), (errno.ENOSPC, 13), (errno.EIO, 17)])
@@ -74,7 +81,7 @@ def test_gc_cut_short_loses_nothing_and_is_ended_by_the_next(
     fail: int | type[Killed], step: int, scene: tuple[Path, dict[int, CommitId], CommitId], tmp_path: Path
 ) -> None:
     root, kept, gone = scene
-    for copy, rig in rounds(root, tmp_path, fail, step):
+    for copy, rig in rounds(root, tmp_path, collect, fail, step, 10 * step):
         where = f"call {len(rig.log)}: {rig.log[-1]}"
         assert sound(copy), where
         with opened(copy) as repo:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mlver.errors import MlverError, Redacted
+from mlver.errors import Redacted
 from mlver.repo.repository import Repository
-from mlver.testing import FaultyCalls, Killed, faulty_calls
+from mlver.testing import Killed
 from mlver.verbs.gc import gc
 from mlver.verbs.promote import promote
 from mlver.verbs.redact import finish_redactions, redact, redactions
 from tests.gc.beside import still
-from tests.gc.test_crashes import CHANGING, opened
+from tests.gc.test_crashes import opened, rounds
 from tests.kit import Bench
 from tests.redaction.world import holds, noise, sound, text
 
@@ -53,24 +51,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def rounds(root: Path, folder: Path, fail: int | type[Killed], step: int) -> Iterator[tuple[Path, FaultyCalls]]:
-    at = 1
-    while True:
-        copy = folder / "round"
-        shutil.copytree(root, copy, symlinks=True)
-        with faulty_calls(at, fail, CHANGING) as rig:
-            try:
-                with opened(copy) as repo:
-                    redact(repo, [BIG, "models/m.bin"], "leak", live=True)
-            except (MlverError, Killed):
-                assert rig.fired
-        if rig.fired:
-            yield copy, rig
-        shutil.rmtree(copy)
-        if not rig.fired:
-            assert at > 150, "a redaction makes more calls than that"
-            return
-        at += step
+def leaked(repo: Repository) -> object:
+    return redact(repo, [BIG, "models/m.bin"], "leak", live=True)
 
 
 @pytest.mark.parametrize(("fail", "step"), [(Killed, 17), (errno.ENOSPC, 53), (errno.EIO, 67)])
@@ -79,7 +61,7 @@ def test_one_cut_short_is_not_made_or_is_ended_by_the_next_command(
 ) -> None:
     step = 1 if _EVERY else step
     recorded = 0
-    for copy, rig in rounds(scene, tmp_path, fail, step):
+    for copy, rig in rounds(scene, tmp_path, leaked, fail, step, 150):
         where = f"call {len(rig.log)}: {rig.log[-1]}"
         with opened(copy) as repo:  # which ends what was recorded
             made = bool(redactions(repo).redactions)

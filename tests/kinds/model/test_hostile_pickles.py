@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
-import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -19,24 +17,7 @@ from mlver.kinds.base import Unreadable
 from mlver.kinds.model import ModelKind
 from tests.kinds.model import making
 from tests.kinds.model.making import KIND, joblib_bytes, read, values
-
-
-class Evil:
-    """Calls something when it is unpickled."""
-
-    def __init__(self, function: Any, *args: Any) -> None:
-        self.what = (function, args)
-
-    def __reduce__(self) -> Any:
-        return self.what
-
-
-def name(module: str, attribute: str) -> bytes:
-    return b"c" + module.encode() + b"\n" + attribute.encode() + b"\n"
-
-
-def text(words: str) -> bytes:
-    return b"X" + struct.pack("<I", len(words)) + words.encode()
+from tests.kinds.model.shapes import Does, name, text
 
 
 def payloads() -> dict[str, bytes]:
@@ -44,28 +25,28 @@ def payloads() -> dict[str, bytes]:
 
     command = "touch owned"
     system = name("os", "system") + text(command) + b"\x85R"
-    inner = pickle.dumps(Evil(os.system, command))
-    arrays = joblib_bytes({"first": np.arange(50.0), "second": Evil(os.system, command)})
+    inner = pickle.dumps(Does(os.system, command))
+    arrays = joblib_bytes({"first": np.arange(50.0), "second": Does(os.system, command)})
     return {
-        "os.system": pickle.dumps(Evil(os.system, command)),
-        "eval": pickle.dumps(Evil(eval, "__import__('os').system('touch owned')")),
-        "exec": pickle.dumps(Evil(exec, "open('owned', 'w')")),
-        "subprocess": pickle.dumps(Evil(subprocess.Popen, ["touch", "owned"])),
+        "os.system": pickle.dumps(Does(os.system, command)),
+        "eval": pickle.dumps(Does(eval, "__import__('os').system('touch owned')")),
+        "exec": pickle.dumps(Does(exec, "open('owned', 'w')")),
+        "subprocess": pickle.dumps(Does(subprocess.Popen, ["touch", "owned"])),
         "thrown away": b"\x80\x04" + system + b"0N.",
         "OBJ and POP": b"\x80\x04(" + name("os", "system") + text(command) + b"o0K\x01.",
         "INST and POP_MARK": b"\x80\x04((S'touch owned'\nios\nsystem\n1K\x01.",
         "left on the stack": b"\x80\x04" + system + b"K\x01.",
         "hidden under a memo entry": b"\x80\x04" + system + b"q\x000N.",
-        "second pickle": pickle.dumps({"a": 1}) + pickle.dumps(Evil(os.system, command)),
-        "nested": pickle.dumps(Evil(pickle.loads, inner)),
-        "inside a bundle": joblib_bytes({"model": making.pipeline(), "note": Evil(os.system, command)}),
+        "second pickle": pickle.dumps({"a": 1}) + pickle.dumps(Does(os.system, command)),
+        "nested": pickle.dumps(Does(pickle.loads, inner)),
+        "inside a bundle": joblib_bytes({"model": making.pipeline(), "note": Does(os.system, command)}),
         "after the first array": arrays,
         "compressed": zlib.compress(arrays),
         "missing module": b"\x80\x04" + name("no_such_module_anywhere", "boom") + b")R.",
         "module that acts on import": b"\x80\x04" + name("antigravity", "geohash") + b"0N.",
-        "by attribute": pickle.dumps(Evil(getattr, ModelKind, "units")),
+        "by attribute": pickle.dumps(Does(getattr, ModelKind, "units")),
         "call of a call": b"\x80\x04" + name("functools", "partial") + name("os", "getcwd") + b"\x85R)R.",
-        "in object array": joblib_bytes({"a": np.array([Evil(os.system, command)], object)}),
+        "in object array": joblib_bytes({"a": np.array([Does(os.system, command)], object)}),
         "python 2 names": b"\x80\x02" + name("__builtin__", "eval") + text("1") + b"\x85R.",
         "by state": b"\x80\x04" + name("types", "SimpleNamespace") + b")\x81}" + text("x") + system + b"sb.",
         "as a key": b"\x80\x04}" + system + b"Ns.",
