@@ -46,6 +46,12 @@ def parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
 
+@cache
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a tree, walked once for all rules."""
+    return tuple(ast.walk(tree))
+
+
 def uses_surroundings(source: str) -> list[str]:
     """Reads of argv, the environment, the working directory or the user; prints and prompts."""
     tree = parsed(source)
@@ -91,7 +97,7 @@ def lacks_docstrings(source: str) -> list[str]:
 def long_functions(source: str, limit: int) -> list[str]:
     """Functions and methods of more than `limit` lines, counted from `def` to their last line."""
     found = []
-    for node in ast.walk(parsed(source)):
+    for node in nodes_of(parsed(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > limit:
@@ -103,18 +109,19 @@ def _report(found: list[tuple[int, str]]) -> list[str]:
     return [f"{line}: {what}" for line, what in sorted(set(found))]
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def _aliases(tree: ast.AST) -> dict[str, str]:
+@cache
+def _aliases(tree: ast.Module) -> dict[str, str]:
     """What each imported name stands for: `np` -> numpy, `environ` -> os.environ."""
     known: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 known[alias.asname or alias.name.split(".")[0]] = (
@@ -126,11 +133,15 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
     return known
 
 
-def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def _names(tree: ast.Module) -> tuple[tuple[int, str], ...]:
     """Every use of an imported name with the dots that follow it, by its full name; and every import."""
+    return (*_imports(tree), *_uses(tree))
+
+
+def _uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
     known = _aliases(tree)
-    yield from _imports(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         parts: list[str] = []
         inner = node
         while isinstance(inner, ast.Attribute):
@@ -140,17 +151,17 @@ def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, ".".join([known[inner.id], *reversed(parts)])
 
 
-def _builtin_calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
+def _builtin_calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
     known = _aliases(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known:
             yield node, node.func.id
 
 
-def _method_calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
+def _method_calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
     """Calls of an attribute of anything that is not an imported module or name."""
     known = _aliases(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             value = node.func.value
             if not (isinstance(value, ast.Name) and value.id in known):
