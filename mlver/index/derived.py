@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from mlver.index import cache_file
+from mlver.index.cache_file import CacheFile
 
-_T = TypeVar("_T")
 _VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE answer (name TEXT PRIMARY KEY, checksum INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE used (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 """
+_FIND: Final = "SELECT checksum, body FROM answer WHERE name = ?"
+_USE: Final = "UPDATE used SET at = (SELECT max(at) + 1 FROM used) WHERE name = ?"
 _ROOM: Final = 64 << 20  # bytes of answers kept
 _LARGEST: Final = 8 << 20
 _TRUST: Final = 256 << 20  # bytes an answer unfolds to at most
@@ -29,13 +29,14 @@ class Derived:
 
     def __init__(self, path: Path | None) -> None:
         self.since = ""  # what all answers depend on beside their names; those of another `since` are not known
-        self._path = path
-        self._open: sqlite3.Connection | None = None
+        self._file = CacheFile(path, _SCHEMA, _VERSION, "answers")
 
     def get(self, name: str) -> bytes | None:
         """Return the answer of that name, None when it is not known, or not as it was put here."""
         name = self.since + name
-        row = self._do(lambda db: db.execute("SELECT checksum, body FROM answer WHERE name = ?", (name,)).fetchone())
+        row = self._file.offer(
+            lambda db: db.execute("SELECT checksum, body FROM answer WHERE name = ?", (name,)).fetchone()
+        )
         if row is None or zlib.crc32(row[1]) != row[0]:
             return None
         unpack = zlib.decompressobj()
@@ -45,7 +46,9 @@ class Derived:
             return None
         if not unpack.eof:
             return None
-        self._do(lambda db: db.execute("UPDATE used SET at = (SELECT max(at) + 1 FROM used) WHERE name = ?", (name,)))
+        self._file.offer(
+            lambda db: db.execute("UPDATE used SET at = (SELECT max(at) + 1 FROM used) WHERE name = ?", (name,))
+        )
         return body
 
     def put(self, name: str, body: bytes) -> None:
@@ -61,21 +64,11 @@ class Derived:
                 db.execute("INSERT OR REPLACE INTO used SELECT ?, coalesce(max(at), 0) + 1 FROM used", (name,))
                 _make_room(db)
 
-        self._do(write)
+        self._file.offer(write)
 
     def close(self) -> None:
         """Release the file; it is opened again when asked for."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
-    def _do(self, ask: Callable[[sqlite3.Connection], _T]) -> _T | None:
-        try:
-            if self._open is None:
-                self._open = cache_file.connect(self._path, _SCHEMA, _VERSION)
-            return ask(self._open)
-        except sqlite3.Error:  # whatever it is: the answer is worked out again
-            return None
+        self._file.close()
 
 
 def _make_room(db: sqlite3.Connection) -> None:

@@ -7,16 +7,13 @@ in memory if need be. Batches are objects of the log, or files of alerts under t
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlver.errors import LocalIO
-from mlver.index.cache_file import connect, delete
+from mlver.index.cache_file import CacheFile
 
 _VERSION = 2
 _SCHEMA = """
@@ -81,23 +78,17 @@ class FactIndex:
     """The table. Every question names the batches it is about, `roots`, and sees these and all before them."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._pid = 0
+        self._file = CacheFile(path, _SCHEMA, _VERSION, "facts", self._begin)
         self._roots: Mapping[bytes, Reader] | None = None
 
     def select(self, roots: Mapping[bytes, Reader], query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return the rows of a query. `reach` lists the numbers of the batches that it may see."""
-        with self._lock:
-            for last in (False, True):
-                try:
-                    return self._ready(roots).execute(query, dict(values)).fetchall()
-                except sqlite3.Error as error:
-                    if last:
-                        raise LocalIO(f"cannot keep facts in memory: {error}") from error
-                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
-        raise AssertionError("the second try returns or raises")
+
+        def work(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            self._bring_up(db, roots)
+            return db.execute(query, dict(values)).fetchall()
+
+        return self._file.attempt(work)
 
     def batches(self, roots: Mapping[bytes, Reader]) -> set[bytes]:
         """Return the ids of `roots` and of all batches before them."""
@@ -115,30 +106,22 @@ class FactIndex:
 
     def close(self) -> None:
         """Close the file. It is opened again when needed."""
-        with self._lock:
-            if self._db is not None and self._pid == os.getpid():
-                self._db.close()
-            self._db, self._roots = None, None
+        self._file.close()
 
-    def _ready(self, roots: Mapping[bytes, Reader]) -> sqlite3.Connection:
-        """Return a connection whose table holds what `roots` lead to, and whose `reach` is theirs."""
-        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
-            self._db, self._pid, self._roots = connect(self._path, _SCHEMA, _VERSION), os.getpid(), None
-            self._db.execute("CREATE TEMP TABLE reach (n INTEGER PRIMARY KEY)")
-        if self._roots is None or self._roots.keys() != roots.keys():
-            for root, read in roots.items():
-                _take_in(self._db, root, read)
-            self._db.execute("DELETE FROM temp.reach")
-            for root in roots:
-                self._db.execute(_REACH, (root,))
-            self._roots = dict(roots)
-        return self._db
+    def _begin(self, db: sqlite3.Connection) -> None:
+        db.execute("CREATE TEMP TABLE reach (n INTEGER PRIMARY KEY)")
+        self._roots = None
 
-    def _give_up(self, *, damaged: bool) -> None:
-        """Go on without the file: make it anew when it is damaged, else in memory."""
-        self.close()
-        if not (damaged and self._path is not None and delete(self._path)):
-            self._path = None
+    def _bring_up(self, db: sqlite3.Connection, roots: Mapping[bytes, Reader]) -> None:
+        """Have the table hold what `roots` lead to, and make `reach` theirs."""
+        if self._roots is not None and self._roots.keys() == roots.keys():
+            return
+        for root, read in roots.items():
+            _take_in(db, root, read)
+        db.execute("DELETE FROM temp.reach")
+        for root in roots:
+            db.execute(_REACH, (root,))
+        self._roots = dict(roots)
 
 
 def _take_in(db: sqlite3.Connection, root: bytes, read: Reader) -> None:

@@ -11,17 +11,14 @@ read-only at any time: each row carries a checksum, edges are counted, and what 
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from xxhash import xxh3_64_intdigest
 
-from mlver.errors import LocalIO
-from mlver.index.cache_file import connect, delete
+from mlver.index.cache_file import CacheFile, Unsound
 from mlver.index.paths import SCHEMA as PATHS
 
 _T = TypeVar("_T")
@@ -89,35 +86,19 @@ class Said(NamedTuple):
 Reader = Callable[[bytes], Said]
 
 
-class Unsound(sqlite3.DatabaseError):
-    """A row is not as it was written."""
-
-
 class Graph:
     """The table; `read` says what a commit is that it lacks."""
 
     def __init__(self, path: Path | None, read: Reader) -> None:
-        self._path, self._read = path, read
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._pid = 0
+        self._read = read
         self._known: dict[bytes, Node] = {}
-        self.epoch = 0  # another one when the table was made anew: chains are then numbered anew
+        self.file = CacheFile(path, _SCHEMA, _VERSION, "the commit graph", lambda _: self._known.clear())
+        self.attempt, self.again, self.offer = self.file.attempt, self.file.again, self.file.offer
 
-    def attempt(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Return what `work` does with the open table. A damaged file is made anew, an unusable one left for memory.
-
-        Raises LocalIO when even that fails.
-        """
-        with self._lock:
-            for last in (False, False, True):
-                try:
-                    return work(self._ready())
-                except sqlite3.Error as error:
-                    if last:
-                        raise LocalIO(f"cannot keep the commit graph in memory: {error}") from error
-                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
-        raise AssertionError("the last try returns or raises")
+    @property
+    def epoch(self) -> int:
+        """Another number when the table was made anew: chains are then numbered anew."""
+        return self.file.losses
 
     def node(self, id: bytes) -> Node:
         """Return one commit, taken in with all before it when it is new."""
@@ -134,32 +115,6 @@ class Graph:
             return checked(row)
 
         return node if node.place == 0 else self.attempt(work)
-
-    def again(self, work: Callable[[], _T]) -> _T:
-        """Return what `work` returns; when it meets a row that is not whole, the table is made anew and it tries again.
-
-        Raises LocalIO when that does not help.
-        """
-        for _ in range(2):
-            try:
-                return work()
-            except sqlite3.Error as error:
-                with self._lock:
-                    self._give_up(damaged=not isinstance(error, sqlite3.OperationalError))
-        try:
-            return work()
-        except sqlite3.Error as error:
-            raise LocalIO(f"cannot keep the commit graph in memory: {error}") from error
-
-    def offer(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Let `work` write what can be worked out again; that it cannot be written is no matter."""
-        with self._lock:
-            try:
-                work(self._ready())
-            except sqlite3.OperationalError:
-                return  # locked, read-only, full
-            except sqlite3.Error:
-                self._give_up(damaged=True)
 
     def nodes(self, ids: Iterable[bytes]) -> list[Node]:
         """Return those of some commits that the table holds; none is taken in."""
@@ -202,22 +157,7 @@ class Graph:
 
     def close(self) -> None:
         """Close the file. It is opened again when needed."""
-        with self._lock:
-            if self._db is not None and self._pid == os.getpid():
-                self._db.close()
-            self._db = None
-            self._known.clear()
-
-    def _ready(self) -> sqlite3.Connection:
-        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
-            self._db, self._pid = connect(self._path, _SCHEMA, _VERSION), os.getpid()
-        return self._db
-
-    def _give_up(self, *, damaged: bool) -> None:
-        self.close()
-        self.epoch += 1
-        if not (damaged and self._path is not None and delete(self._path)):
-            self._path = None
+        self.file.close()
 
     def _node(self, db: sqlite3.Connection, id: bytes) -> Node:
         found = self._known.get(id) or _found(db, id)

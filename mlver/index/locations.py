@@ -7,15 +7,12 @@ need be. Nothing it says is believed without a look at the pack.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from mlver.errors import LocalIO
-from mlver.index.cache_file import connect, delete
+from mlver.index.cache_file import CacheFile
 from mlver.objects.ids import ID_BYTES, ID_TYPES, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.frames import TYPES
@@ -41,18 +38,15 @@ SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.n
 WHERE id = ? AND type = ? ORDER BY pack
 """
 _RANGE = "SELECT DISTINCT id FROM objects WHERE type = ? AND id BETWEEN ? AND ? ORDER BY id"
-_inherited: list[sqlite3.Connection] = []  # of a parent process: not ours to close
 
 
 class Locations:
     """Pack and place of every object, by type and id. Safe to use from several threads."""
 
     def __init__(self, path: Path | None, storage: Storage) -> None:
-        self._path = path
+        self._file = CacheFile(path, _SCHEMA, _VERSION, "locations")
+        self._losses = 0  # of the file, as far as what was lost was read again
         self._storage = storage
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._pid = 0
         self._checked = False
 
     @classmethod
@@ -65,8 +59,8 @@ class Locations:
     def find(self, type: int, id: bytes) -> list[Location]:
         """Return every known place of an object; `type` is a code of `frames.TYPES`."""
         try:
-            with self._lock:  # without a transaction: this is asked for every chunk
-                found = self._open().execute(_FIND, (id, type)).fetchall()
+            with self._file.lock:  # without a transaction: this is asked for every chunk
+                found = self._file.db.execute(_FIND, (id, type)).fetchall()
         except sqlite3.Error:
             found = self._run(_select, _FIND, (id, type))
         return [Location(name, Row(bytes(id), type, *numbers)) for name, *numbers in found if _sane(name, numbers)]
@@ -109,18 +103,12 @@ class Locations:
 
     def rebuild(self) -> None:
         """Forget everything and read the key tables of all packs again."""
-        with self._lock:
-            self._discard()
-            self.refresh()
+        self._file.give_up(damaged=True)
+        self.refresh()
 
     def close(self) -> None:
         """Close the file. It is opened again when needed."""
-        with self._lock:
-            if self._db is not None and self._pid == os.getpid():
-                self._db.close()
-            elif self._db is not None:
-                _inherited.append(self._db)
-            self._db = None
+        self._file.close()
 
     def _ids(self, type: str, low: bytes, high: bytes) -> list[ObjectId]:
         found = self._run(_select, _RANGE, (TYPES[type], low, high))
@@ -128,7 +116,7 @@ class Locations:
 
     def _doubtful(self) -> bool:
         """Whether the file turned out to be damaged, and was made anew. Looks once."""
-        if self._checked or self._path is None:
+        if self._checked or self._file.path is None:
             return False
         self._checked = True
         if self._run(_select, "PRAGMA integrity_check(1)", ()) == [("ok",)]:
@@ -137,32 +125,14 @@ class Locations:
         return True
 
     def _run(self, action: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kw: _P.kwargs) -> _T:
-        with self._lock:
-            try:
-                with self._open() as db:
-                    return action(db, *args, **kw)
-            except sqlite3.OperationalError as error:  # locked for long, read-only, disk full: go on in memory
-                if self._path is None:
-                    raise LocalIO(f"cannot keep locations in memory: {error}") from error
-                self.close()
-                self._path = None
-            except sqlite3.Error:  # damaged
-                self._discard()
-            self.refresh()
-            with self._open() as db:
+        def work(_: sqlite3.Connection) -> _T:
+            if self._losses != self._file.losses:
+                self._losses = self._file.losses
+                self.refresh()
+            with self._file.db as db:
                 return action(db, *args, **kw)
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
-            self.close()
-            self._pid = os.getpid()
-            self._db = connect(self._path, _SCHEMA, _VERSION)
-        return self._db
-
-    def _discard(self) -> None:
-        self.close()
-        if self._path is not None and not delete(self._path):
-            self._path = None
+        return self._file.attempt(work)
 
 
 def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from mlver.errors import LocalIO
-from mlver.index.cache_file import connect, delete
+from mlver.index.cache_file import CacheFile, Unsound
 
 _VERSION = 2
 _SCHEMA = """
@@ -62,28 +60,23 @@ def moves_of(path: Path | None, head: bytes, read: Reader) -> list[bytes]:
 
     Raises LocalIO when they cannot even be kept in memory.
     """
+    file = CacheFile(path, _SCHEMA, _VERSION, "the moves of stages")
     try:
-        return _moves_of(path, head, read)
-    except sqlite3.Error as error:
-        if path is not None and (isinstance(error, sqlite3.OperationalError) or not delete(path)):
-            path = None  # locked, read-only, full
-    try:
-        return _moves_of(path, head, read)
-    except sqlite3.Error as error:
-        raise LocalIO(f"cannot keep the moves of stages: {error}") from error
+        return file.attempt(lambda db: _moves_of(db, head, read))
+    finally:
+        file.close()
 
 
-def _moves_of(path: Path | None, head: bytes, read: Reader) -> list[bytes]:
-    with closing(connect(path, _SCHEMA, _VERSION)) as db:
-        if db.execute(_KNOWN, (head,)).fetchone() is None:
-            _take_in(db, read, lambda id: db.execute(_KNOWN, (id,)).fetchone() is not None)
+def _moves_of(db: sqlite3.Connection, head: bytes, read: Reader) -> list[bytes]:
+    if db.execute(_KNOWN, (head,)).fetchone() is None:
+        _take_in(db, read, lambda id: db.execute(_KNOWN, (id,)).fetchone() is not None)
+    found = _whole_chain(db, head)
+    if found is None:  # a row was flipped or lost
+        _take_in(db, read, lambda _: False)
         found = _whole_chain(db, head)
-        if found is None:  # a row was flipped or lost
-            _take_in(db, read, lambda _: False)
-            found = _whole_chain(db, head)
-        if found is None:
-            raise sqlite3.DatabaseError("the chain of operations is not whole")
-        return found
+    if found is None:
+        raise Unsound("the chain of operations is not whole")
+    return found
 
 
 def _take_in(db: sqlite3.Connection, read: Reader, known: Callable[[bytes], bool]) -> None:

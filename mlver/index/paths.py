@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest, xxh32_digest
 
+from mlver.index.cache_file import Unsound
+
 Database = sqlite3.Connection
 SCHEMA: Final = """
 CREATE TABLE path (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, changes INTEGER NOT NULL);
@@ -56,10 +58,6 @@ class Change(NamedTuple):
     old: bytes | None
     new: bytes | None
     kinds: str
-
-
-class Lost(sqlite3.DatabaseError):
-    """A row is not there, or not as it was written."""
 
 
 Changed = tuple[str, bytes | None, bytes | None, str]  # path, content ids before and after, kinds
@@ -113,16 +111,16 @@ def _is_text(name: str) -> bool:
 
 
 def changes_of(db: sqlite3.Connection, name: str) -> list[Change]:
-    """Return the listed changes of one path, in no order; Lost when some are missing."""
+    """Return the listed changes of one path, in no order; Unsound when some are missing."""
     number, count = db.execute(_PATH, (name,)).fetchone() or (0, 0)
     found: list[Change] = []
     query = "SELECT path, nth, node, old, new, kinds, checksum FROM change WHERE path = ? ORDER BY nth"
     for nth, (*values, checksum) in enumerate(db.execute(query, (number,)), 1):
         if values[1] != nth or checksum != _checksum(values):
-            raise Lost("a change is not as it was written")
+            raise Unsound("a change is not as it was written")
         found.append(Change._make(values[2:]))
     if len(found) != count:
-        raise Lost("changes are missing")
+        raise Unsound("changes are missing")
     return found
 
 
@@ -152,18 +150,18 @@ class Row(NamedTuple):
         return self.marks
 
     def checked(self) -> Change:
-        """Return the change; Lost when it is not as it was written."""
+        """Return the change; Unsound when it is not as it was written."""
         if self.change[-1] != _checksum(self.change[:-1]):
-            raise Lost("a change is not as it was written")
+            raise Unsound("a change is not as it was written")
         return Change._make(self.change[2:-1])
 
 
 def history(db: sqlite3.Connection, way: bytes, name: str) -> list[Row]:
-    """Return the listed changes of one path, newest first, for each to be checked when looked at; Lost."""
+    """Return the listed changes of one path, newest first, for each to be checked when looked at; Unsound."""
     number, count = db.execute(_PATH, (name,)).fetchone() or (0, 0)
     rows = db.execute(_HISTORY, (way, number)).fetchall()
     if len(rows) != count:
-        raise Lost("changes are missing")
+        raise Unsound("changes are missing")
     return [Row(row[:_WIDTH], row[_WIDTH:-2], row[-2], row[-1]) for row in rows]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlver.errors import Damaged
 from mlver.index import paths
+from mlver.index.cache_file import Unsound
 from mlver.index.graph import Graph, Node, Reach, checked, in_order, reaches, reaches_place
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import Entry
@@ -129,7 +130,7 @@ class PathChanges:
         if found is None:
             return None
         if found.checked().new != self._blob(id, path):
-            raise paths.Lost("a change is missing")
+            raise Unsound("a change is missing")
         return CommitId(checked(found.node).id)
 
     def bring_up(self) -> bool:

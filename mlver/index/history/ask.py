@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from mlver.errors import LocalIO, MlverError, Refused, UsageError
-from mlver.index.history.database import HistoryIndex, is_damage
+from mlver.index.cache_file import is_damage
+from mlver.index.history.database import HistoryIndex
 from mlver.index.history.tables import TABLES
 
 _PULSE = 20_000  # steps of SQLite between two looks at the clock

@@ -6,18 +6,15 @@ Who fills it says what goes in (repo/indexing); this module knows tables, not re
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from mlver.errors import LocalIO
-from mlver.index.cache_file import connect, delete
+from mlver.index.cache_file import CacheFile, Unsound
 from mlver.index.history.ddl import schema_script
 from mlver.index.history.tables import SEARCH, TABLES, VERSION
 
-_T = TypeVar("_T")
 _PATIENCE = 10_000  # milliseconds; whoever holds the file is doing our work, unless it was stopped
 _INSERTS = {
     table.name: f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
@@ -27,48 +24,24 @@ _INSERTS = {
 _COLUMNS = ", ".join(SEARCH.columns)
 _FIND = f"INSERT INTO search(rowid, {_COLUMNS}) SELECT number, {_COLUMNS} FROM texts WHERE number > ?"  # noqa: S608
 _LOSE = f"INSERT INTO search(search, rowid, {_COLUMNS}) SELECT 'delete', number, {_COLUMNS} FROM texts WHERE "  # noqa: S608
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
 
 
 class HistoryIndex:
     """The tables, in a file that may be lost, or in memory where no file can be."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._db: sqlite3.Connection | None = None
-        self._pid = 0
+        self.file = CacheFile(path, schema_script, VERSION, "the history index", _begin)
+        self.attempt = self.file.again
 
-    def attempt(self, work: Callable[[], _T]) -> _T:
-        """Return what `work` returns. A damaged file is made anew, an unusable one given up for memory; then again.
-
-        Raises LocalIO when even that fails.
-        """
-        for _ in range(2):
-            try:
-                return work()
-            except sqlite3.Error as error:
-                self.close()
-                if not (is_damage(error) and self.path is not None and delete(self.path)):
-                    self.path = None
-        try:
-            return work()
-        except sqlite3.Error as error:
-            raise LocalIO(f"cannot keep the history index: {error}") from error
+    @property
+    def path(self) -> Path | None:
+        """Where the file is, None when the tables are in memory."""
+        return self.file.path
 
     @property
     def connection(self) -> sqlite3.Connection:
         """The open connection, in autocommit mode."""
-        if self._db is None or self._pid != os.getpid():  # a connection must not cross a fork
-            self._db, self._pid = connect(self.path, schema_script, VERSION), os.getpid()
-            if not _whole(self._db):  # somebody wrote to it
-                self._db.close()
-                if self.path is None or not delete(self.path):
-                    self.path = None
-                self._db = connect(self.path, schema_script, VERSION)
-            self._db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
-            if not self._db.execute("PRAGMA database_list").fetchone()[2]:
-                self.path = None  # no file could be made
-        return self._db
+        return self.file.db
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -129,20 +102,11 @@ class HistoryIndex:
 
     def close(self) -> None:
         """Close the file. It is opened again when needed."""
-        if self._db is not None and self._pid == os.getpid():
-            self._db.close()
-        self._db = None
+        self.file.close()
 
 
-def _whole(db: sqlite3.Connection) -> bool:
-    """Whether every table is there: a file of the right version may still lack some."""
+def _begin(db: sqlite3.Connection) -> None:
     found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    return found.issuperset(table.name for table in (*TABLES, SEARCH))
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file is to blame, and not the question or the disk."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return type(error) is sqlite3.DatabaseError
-    return code & 0xFF in _DAMAGE
+    if not found.issuperset(table.name for table in (*TABLES, SEARCH)):
+        raise Unsound("tables are missing")  # somebody wrote to it
+    db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
