@@ -61,6 +61,8 @@ class Archive:
         self.source = source
         with _reading(source) as archive:
             members = archive.infolist()
+        if any(info.filename.endswith("/") and (info.file_size or info.compress_size) for info in members):
+            raise Unreadable("a zip archive with a folder that holds bytes")  # `np.load` reads it as any other
         members = [info for info in members if not info.filename.endswith("/")]
         self._members = {info.filename: info for info in members}
         if len(self._members) != len(members):

@@ -11,6 +11,7 @@ import pickletools
 import re
 import tarfile
 import zlib
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import BinaryIO, Final
 
@@ -20,26 +21,37 @@ from mlver.kinds.models.symbols import RUNS, UNKNOWN, canonical, runs_code
 
 HEAD: Final = 512  # bytes that `packed` has to see: a block of tar
 _LZMA: Final = b"\x5d\x00"
+_ZFILE: Final = b"ZF"  # of joblib before 0.9.3, which today's still reads: a length in 19 hexadecimal digits follows
 _PAIR: Final = -9  # two lines: a module and a name in it
 _WIDTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT4: 4,
     pickletools.TAKEN_FROM_ARGUMENT4U: 4, pickletools.TAKEN_FROM_ARGUMENT8U: 8,
 }  # fmt: skip
-_NAME: Final = re.compile(rb"[\w\x80-\xff]+(\.[\w\x80-\xff]+)*")
-_NAMES: Final = (b"\x93", b"\x82", b"\x83", b"\x84")  # besides those that are followed by the name
-_GATHERS: Final = (b")", b"t", b"\x85", b"\x86", b"\x87", b"}", b"]", b"N", b"\x93")  # what a call is given
+_NUMBERED: Final = (b"\x82", b"\x83", b"\x84")  # what the program that loads knows by these numbers
+_TEXTS: Final = (b"S", b"T", b"U", b"V", b"X", b"\x8c", b"\x8d", b"g", b"h", b"j")  # or, maybe, kept ones
+_GATHERS: Final = (b")", b"t", b"\x85", b"\x86", b"\x87", b"}", b"d", b"]", b"l", b"N", b"\x93")  # what a call is given
+_NAME: Final = re.compile(rb"[^\0/.\n]+(\.[^\0/.\n]+)*")
 _CALLS: Final = (b"R", b"o", b"\x81", b"\x92", b"b")
+_CHANGES: Final = (b"a", b"e", b"s", b"u", b"\x90")  # of a thing that is named: its own methods are called
 _SAID: Final = "can be read as a pickle"
 
 
 def packed(head: bytes) -> bool:
-    """Whether a file with these first bytes is one that loaders unpack: of zlib, of LZMA, or a tar archive."""
+    """Whether a file with these first bytes is one that loaders unpack: of zlib, of LZMA, of old joblib, or of tar."""
     if head[:1] == b"\x78":
+        engine = zlib.decompressobj()
         try:
-            return len(zlib.decompressobj().decompress(head, 1 << 12)) > 0
+            return bool(engine.decompress(head, 1 << 12)) or not engine.eof  # blocks in front may be empty
         except zlib.error:
             return False
-    return head.startswith(_LZMA) or _is_tar(head)
+    return head.startswith(_LZMA) or _is_zfile(head) or _is_tar(head)
+
+
+def _is_zfile(head: bytes) -> bool:
+    try:
+        return head.startswith(_ZFILE) and int(head[2:21], 16) >= 0  # as joblib reads it: `0x` may be missing
+    except ValueError:
+        return False
 
 
 def _is_tar(head: bytes) -> bool:
@@ -56,33 +68,81 @@ def reads_as_pickle(source: Source) -> tuple[str, str] | None:
 
 
 def _scan(stream: BinaryIO, size: int) -> tuple[str, str] | None:
-    """Go from opcode to opcode until something that was named is called, the end comes, or a byte is no opcode."""
+    """Go from opcode to opcode until something that was named is called, or until a loader would give up."""
     found: tuple[str, str] | None = None
-    marked = gathered = False
+    given = text = False
+    stack = _Stack()
     for _ in range(MAX_OPCODES):
         code = stream.read(1)
-        width = _layout().get(code)
-        if width is None:
+        step = _steps().get(code)
+        if step is None or not stack.take(code, step):
             return None
-        if code == b"." or (found and code in _CALLS and (gathered or marked)):
+        if code == b"." or (found and _acts(code, given, found[0])):
             return found
-        if width != _PAIR:
-            if not _skip(stream, width, size):
+        if step.width != _PAIR:
+            if not _skip(stream, step.width, size):
                 return None
-            found = found or ((UNKNOWN, _SAID) if code in _NAMES else None)
-        elif (name := _name(stream)) is None or (code == b"i" and not marked):
-            return None  # nothing is called so, or there is nothing to call it with: the loader ends here
+            if code == b"\x93" and text:
+                return UNKNOWN, _SAID
+            found = found or ((UNKNOWN, _SAID) if code in _NUMBERED else None)
+        elif (name := _name(stream)) is None:
+            return None  # nothing is called so: the loader ends here
         else:
             found = (RUNS, name[:100]) if runs_code(name) else found or (UNKNOWN, _SAID)
             if code == b"i":
                 return found
-        marked |= code == b"("
-        gathered |= code in _GATHERS
+        given |= code in _GATHERS or code == b"("
+        text |= code in _TEXTS
     return UNKNOWN, "more opcodes of a pickle than are looked at"
 
 
+def _acts(code: bytes, given: bool, verdict: str) -> bool:
+    """Whether an opcode calls what was named. Words of a text look like it, too, so they have to gather arguments."""
+    return (code in _CALLS and given) or (verdict == RUNS and (code in _CALLS or code in _CHANGES))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How long the argument of an opcode is, what it takes from the stack, and how many things it puts there.
+
+    `below` things are taken from below the last mark and `inside` at least from above it; without `mark`, from the top.
+    """
+
+    width: int
+    mark: bool
+    below: int
+    inside: int
+    gives: int
+
+
+class _Stack:
+    """How many things are on the stack after each mark: what takes more than is there ends the loader."""
+
+    def __init__(self) -> None:
+        self.counts = [0]
+
+    def take(self, code: bytes, step: _Step) -> bool:
+        """Do what an opcode does; whether it can be done."""
+        counts = self.counts
+        if code == b"(":
+            counts.append(0)
+            return True
+        if step.mark or (code == b"0" and not counts[-1]):  # POP takes a mark that is on top
+            if len(counts) == 1 or counts.pop() < step.inside:
+                return False
+            if code == b"0":
+                return True
+        if counts[-1] < step.below:
+            return False
+        counts[-1] += step.gives - step.below
+        return True
+
+
 def _name(stream: BinaryIO) -> str | None:
-    """Return the name in two lines, as Python 3 knows it; None for what is no name."""
+    """Return the name in two lines, as Python 3 knows it; None for what is no name.
+
+    A module may be called whatever a file may be called: `__import__` asks for no identifier.
+    """
     module, name = (_line(stream).removesuffix(b"\n") for _ in range(2))
     if not _NAME.fullmatch(module) or not _NAME.fullmatch(name):
         return None
@@ -90,10 +150,20 @@ def _name(stream: BinaryIO) -> str | None:
 
 
 @cache
-def _layout() -> dict[bytes, int]:
-    """Return how long the argument of each opcode is: bytes, or a negative number as in `pickletools`."""
-    found = {one.code.encode("latin-1"): one.arg.n if one.arg else 0 for one in pickletools.opcodes}
-    return {**found, b"c": _PAIR, b"i": _PAIR}
+def _steps() -> dict[bytes, _Step]:
+    """Return what each opcode takes and gives. Lengths are bytes, or a negative number as in `pickletools`."""
+    found = {}
+    for one in pickletools.opcodes:
+        code, before = one.code.encode("latin-1"), list(one.stack_before)
+        mark = pickletools.markobject in before
+        below = before.index(pickletools.markobject) if mark else len(before)
+        width = one.arg.n if one.arg else 0
+        found[code] = _Step(width, mark, below, 1 if code == b"o" else 0, len(one.stack_after))
+    for code in (b"c", b"i"):
+        found[code] = replace(found[code], width=_PAIR)
+    for code in (b"p", b"q", b"r"):  # look at the top
+        found[code] = replace(found[code], below=1, gives=1)
+    return found
 
 
 def _skip(stream: BinaryIO, width: int, size: int) -> bool:

@@ -22,7 +22,7 @@ from mlver.kinds.models import (
 )
 from mlver.kinds.models.archive import Archive, is_zip
 from mlver.kinds.models.loaded import Loaded, UnreadableModel
-from mlver.kinds.models.plain import checked, names_code
+from mlver.kinds.models.plain import DOCUMENTS, checked, names_code
 from mlver.kinds.models.symbols import PLAIN, UNKNOWN
 from mlver.kinds.models.walk import Walker
 
@@ -39,7 +39,6 @@ _UNREAD: Final = {
     ".pmml": "a PMML file",
     ".mlmodel": "a Core ML file",
 }
-_DOCUMENTS: Final = (".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf")
 _HEAD: Final = 4096
 
 
@@ -86,7 +85,7 @@ def _by_head(source: Source, head: bytes, suffix: str) -> Loaded:
         return Loaded("safetensors", units, arrays, PLAIN)
     if torch_file.is_legacy(head):
         raise Unreadable(torch_file.LEGACY)
-    if suffix in _DOCUMENTS or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+    if suffix in DOCUMENTS or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         return _load_document(source)
     return pickle_file.read_pickle(source)
 

@@ -1,8 +1,9 @@
 """What has to hold beyond its content before a file is called plain data: one file, one meaning, one name.
 
 A format without a way to name code is no proof that the loader takes the file for that format. Many loaders go
-by the suffix (Keras, `np.load`), some look for a zip archive at the end of a file (Python's `zipfile`), and some
-JSON documents are read by programs that import or run what stands in them.
+by the suffix (Keras, `np.load`), some look for a zip archive at the end of a file (Python's `zipfile`), a pickle needs
+no header, so that a TOML file or the header of safetensors can be one as well, and some JSON documents are read by
+programs that import or run what stands in them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from mlver.kinds.base import Source
+from mlver.kinds.base import Source, Unreadable
+from mlver.kinds.documents import load as load_document
+from mlver.kinds.models.hidden import reads_as_pickle
+from mlver.kinds.models.limits import CHUNK
 from mlver.kinds.models.loaded import Loaded
-from mlver.kinds.models.symbols import PLAIN, UNKNOWN
+from mlver.kinds.models.symbols import PLAIN, RUNS, UNKNOWN
 
+DOCUMENTS: Final = (".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf")
 _DOCUMENT: Final = ("document", "xgboost json")
 _PROMISED: Final = {  # suffix: what may be in such a file
     ".safetensors": ("safetensors",), ".onnx": ("onnx",), ".gguf": ("gguf",), ".ubj": ("xgboost ubj",),
@@ -33,6 +38,10 @@ _TAIL: Final = (1 << 16) + 22  # an end record of a zip archive, with the longes
 _CALLED: Final = frozenset(
     ("auto_map", "chat_template", "py/object", "py/reduce", "py/function", "py/type", "_target_")
 )
+_HINTS: Final = (  # bytes without which no document names code; escapes can write any word
+    *(word.encode() for word in sorted(_CALLED)), b"class_name", b"__class__", b"\\u", b"\\x", b"\0",
+)  # fmt: skip
+_YAML_HINTS: Final = (*_HINTS, b"!", b"%", b"\\U")  # a tag may make anything
 _BUILT: Final = (("class_name", "config"), ("__class__", "__module__"), ("__loader__", "__class__"))
 
 
@@ -46,7 +55,12 @@ def checked(source: Source, found: Loaded) -> Loaded:
         odd.append(f"named {suffix}, but holds {found.format}")
     if ends_as_zip(source):
         odd.append("also a zip archive")
-    return replace(found, verdict=UNKNOWN, oddities=(*found.oddities, *odd)) if odd else found
+    verdict, running = UNKNOWN, found.running
+    if also := reads_as_pickle(source):
+        verdict = also[0]
+        odd.append(f"also a pickle: {also[1]}")
+        running = (also[1],) if verdict == RUNS else running
+    return replace(found, verdict=verdict, running=running, oddities=(*found.oddities, *odd)) if odd else found
 
 
 def ends_as_zip(source: Source) -> bool:
@@ -55,6 +69,32 @@ def ends_as_zip(source: Source) -> bool:
         stream.seek(max(0, source.size - _TAIL))
         tail = stream.read(_TAIL)
     return b"PK\x05\x06" in tail
+
+
+def document_names_code(source: Source) -> str | None:
+    """Return why a document of any kind may name code that programs build or run; None when it does not.
+
+    What cannot be read is only of interest where a word in it hints at that.
+    """
+    suffix = PurePosixPath(source.path.lower()).suffix
+    if suffix not in DOCUMENTS or not _hinted(source, _YAML_HINTS if suffix in (".yaml", ".yml") else _HINTS):
+        return None
+    try:
+        key = names_code(load_document(source))
+    except Unreadable as reason:
+        return str(reason)
+    return key and f"names what to call or run: {key}"
+
+
+def _hinted(source: Source, hints: tuple[bytes, ...]) -> bool:
+    longest, before = max(map(len, hints)), b""
+    with source.open() as stream:
+        while piece := stream.read(CHUNK):
+            window = before + piece
+            if any(hint in window for hint in hints):
+                return True
+            before = window[-longest:]
+    return False
 
 
 def names_code(thing: Any) -> str | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.models.archive import Archive, is_zip
+from mlver.kinds.models.hdf5_reader import MAGIC as HDF5
 from mlver.kinds.models.hidden import HEAD, packed, reads_as_pickle
 from mlver.kinds.models.load import load
 from mlver.kinds.models.loaded import UnreadableModel
@@ -20,7 +21,7 @@ from mlver.kinds.models.npy import read_npy
 from mlver.kinds.models.parts import PartSource
 from mlver.kinds.models.pickle_file import unpickled
 from mlver.kinds.models.pickle_vm import Trace
-from mlver.kinds.models.plain import ends_as_zip
+from mlver.kinds.models.plain import document_names_code, ends_as_zip
 from mlver.kinds.models.symbols import PLAIN, RUNS, UNKNOWN, runs_code, verdict
 from mlver.kinds.models.walk import Walker
 
@@ -78,7 +79,23 @@ def _hidden(source: Source) -> Rating | None:
     """Return what a file would do that neither its name, its kind nor its first bytes call a model."""
     if found := reads_as_pickle(source):
         return Rating(*found)
+    if why := document_names_code(source):
+        return Rating(UNKNOWN, why)
+    if _is_hdf5_behind(source):
+        return Rating(UNKNOWN, "also an HDF5 file")
     return Rating(UNKNOWN, "also a zip archive") if ends_as_zip(source) else None
+
+
+def _is_hdf5_behind(source: Source) -> bool:
+    """Whether HDF5 begins after a block of the user's own: at 512 bytes, at twice that, and so on."""
+    at = 512
+    with source.open() as stream:
+        while at + len(HDF5) <= source.size:
+            stream.seek(at)
+            if stream.read(len(HDF5)) == HDF5:
+                return True
+            at *= 2
+    return False
 
 
 def _of_arrays(source: Source) -> Rating:
