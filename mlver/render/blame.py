@@ -39,7 +39,8 @@ def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
     else:
         blocks.append(_parts(result, every))
     if result.truncated:
-        blocks.append(line(("… more, cut (--limit)", "quiet")))
+        what = "earlier changes" if is_history(result) else "more"
+        blocks.append(line((f"… {what} (mlver blame -n N)", "quiet")))
     return paragraphs(*blocks)
 
 

@@ -22,6 +22,7 @@ __all__ = ["BlameResult", "BlamedUnit", "blame"]
 # kinds whose files hold decisions of several people, and how many units of one are looked at
 _TOLD_APART = ("rules", "config")
 _TOLD_APART_UNITS = 500
+_ENTRIES, _CHANGES = 1000, 30  # shown if nothing is said; of the changes of one unit a page or two
 _ONE_BY_ONE = 200  # files whose last changes are looked up, and not met on the way back
 
 
@@ -33,20 +34,22 @@ def blame(
     column: str | None = None,
     deleted: bool = False,
     expand: bool = False,
-    limit: int = 1000,
+    limit: int | None = None,
 ) -> BlameResult:
     """Blame a revision or stage (one entry per artifact), an artifact, or one unit's history.
 
     `column` narrows a row or a rule to one field; `deleted` answers for units that are gone: who
     removed them and why they once came; `expand` lists the units of every artifact of a revision.
+    `limit` is 1000 entries if not said, 30 for the history of one unit.
     """
     return repo.graph.table.again(lambda: _blame(repo, target, rev, column, deleted, expand, limit))
 
 
 def _blame(
-    repo: Repository, target: str, rev: str | None, column: str | None, deleted: bool, expand: bool, limit: int
+    repo: Repository, target: str, rev: str | None, column: str | None, deleted: bool, expand: bool, said: int | None
 ) -> BlameResult:
     parsed = parse_target(repo, target)
+    limit = said or _ENTRIES
     start = repo.resolve(rev or parsed.rev or "HEAD")
     if parsed.path is None and deleted:
         return _cut(target, start, _deleted_artifacts(repo, start), limit)
@@ -56,6 +59,7 @@ def _blame(
     if parsed.unit is not None and column is None and (parts := _parts_of(reader.units(start), parsed.unit)):
         return _cut(target, start, _blame_units(repo, reader, start, parts), limit)
     if parsed.unit is not None:
+        limit = said or _CHANGES
         entries = _unit_history(repo, reader, start, parsed, column, limit + 1)
         pending = _uncommitted(repo, reader, start, entries) if rev is None and parsed.rev is None else []
         return _cut(target, start, [*pending, *entries], limit)

@@ -243,3 +243,14 @@ def test_an_edit_on_top_does_not_hide_the_one_below(tmp_path: Path) -> None:
     bench.commit("harmless", by="cleo")
     found = [(u.path, u.unit, u.author) for u in blame(bench.repo, "HEAD").units]
     assert found == [("config/c.json", None, "cleo"), ("config/c.json", "impute", "ben")]
+
+
+def test_of_a_long_history_of_one_unit_the_newest_changes_are_told_unless_more_are_asked_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for number in range(33):
+        bench.write("metrics.json", {"auc": (number + 1) / 100})
+        bench.commit(f"v{number}")
+    told = blame(bench.repo, "metrics.json#auc")
+    assert len(told.units) == 30 and told.truncated and told.units[0].message == "v32"
+    whole = blame(bench.repo, "metrics.json#auc", limit=100)
+    assert len(whole.units) == 33 and not whole.truncated and whole.units[-1].change == "added"

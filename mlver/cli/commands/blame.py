@@ -42,12 +42,15 @@ def blame(
     column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="Only this field of it.")] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="What is gone: who removed it, why it once came.")] = False,
     units: Annotated[bool, typer.Option("--units", help="Every unit, one line each.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most N entries.")] = 1000,
+    limit: Annotated[
+        int | None,
+        typer.Option("-n", "--limit", min=1, metavar="N", help="At most N entries; 1000, of one unit's history 30."),
+    ] = None,
 ) -> None:
     """Show who last changed each part, when and why.
 
     A revision or stage: one line per artifact. An artifact: one line per unit (a table: per
-    commit, with the number of its rows). A unit: its whole history, newest first.
+    commit, with the number of its rows). A unit: its history, newest first.
     """
     from mlver.cli.paths import any_target
     from mlver.render.blame import blame_page
