@@ -24,14 +24,17 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "tests" / "warm_client.py"
 _LEFT_OUT = ("mlver.__main__", "mlver.demo", "mlver.testing", "mlver.repo.predictor")
 _WHAT = ""  # this process is warm for
+_PREDICT = "predict"  # in place of a script: run the model in a folder, behind walls
+_PREDICTOR = "TESTS_PREDICTOR"  # names the words that do so to warm command lines
 _BESIDES = (
     "pyarrow.compute",
     "pyarrow.csv",
@@ -72,6 +75,21 @@ def programs(folder: Path, mlver: Sequence[str] | None = None) -> Path:
         (folder / name).write_text(f"#!/bin/sh\n{text}")
         (folder / name).chmod(0o755)
     return folder
+
+
+def models() -> dict[str, str]:
+    """Return the environment in which warm command lines run models warm too: behind walls, put up by each fork."""
+    return {_PREDICTOR: shlex.join((*_started("scripts"), _PREDICT))}
+
+
+@contextlib.contextmanager
+def predicting(environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Have `diff --predict`, called in this process, do so."""
+    from mlver.repo.predictor import parent
+
+    run, words = parent.run_program, shlex.split((environment or models())[_PREDICTOR])
+    with patch.object(parent, "run_program", lambda command, *rest, **how: run([*words, command[-1]], *rest, **how)):
+        yield
 
 
 @functools.cache
@@ -200,13 +218,31 @@ def _run() -> None:
     if _WHAT == "mlver":
         from mlver.cli.main import entry
 
-        entry()
+        with predicting(os.environ) if _asks_a_model() else contextlib.nullcontext():
+            entry()
+    if sys.argv[0] == _PREDICT:
+        from mlver.repo.predictor.child import main
+
+        return main(sys.argv[1])
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
+def _asks_a_model() -> bool:
+    return _PREDICTOR in os.environ and "--predict" in sys.argv
+
+
 def _import_what_scripts_use() -> None:
-    for name in ("joblib", "pandas", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"):
+    for name in (
+        "joblib",
+        "pandas",
+        "pyarrow",
+        "sklearn.compose",
+        "sklearn.ensemble",
+        "sklearn.linear_model",
+        "sklearn.pipeline",
+        "sklearn.preprocessing",
+    ):
         importlib.import_module(name)
 
 

@@ -73,7 +73,7 @@ def run(page: str, folder: Path, *, installed: bool = False) -> list[str]:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder / "reader",
-        env=_environment(folder, bin_folder),
+        env=_environment(folder, bin_folder) | (warm.models() if "--predict" in script else {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

@@ -8,7 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from mlver.repo.predictor import child
 from mlver.repo.predictor.loading import load_model
 from mlver.repo.predictor.names import Forbidden
 from mlver.repo.predictor.parent import CannotPredict, Prediction, predict_walled_in
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 X, Y = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -54,6 +55,13 @@ def predict(model: bytes, frame: pd.DataFrame = TABLE, *, skops: bool = False, t
     return predict_walled_in(model, arrow(frame), "m.joblib", skops=skops, timeout=timeout)
 
 
+@pytest.fixture
+def warmed() -> Iterator[None]:
+    """The process behind walls is a fork of one that has the libraries; without it, as it is for a user."""
+    with warm.predicting():
+        yield
+
+
 def scaled() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
 
@@ -76,6 +84,7 @@ def test_a_model_predicts_as_it_does_outside(make: Callable[[], Any]) -> None:
     assert list(said.columns) == list(model.feature_names_in_)
 
 
+@pytest.mark.usefixtures("warmed")
 def test_a_model_without_names_of_columns_takes_the_numbers_in_order() -> None:
     model = LinearRegression().fit(X.to_numpy(), Y)
     said = predict(pickle.dumps(model))
@@ -83,6 +92,7 @@ def test_a_model_without_names_of_columns_takes_the_numbers_in_order() -> None:
     assert np.allclose(said.values, model.predict(X.to_numpy()))
 
 
+@pytest.mark.usefixtures("warmed")
 def test_a_model_of_skops_predicts() -> None:
     skops = pytest.importorskip("skops.io")
     model = scaled()
@@ -106,6 +116,7 @@ def test_what_does_not_fit_is_said(model: Any, frame: pd.DataFrame, says: str) -
         child._predict(joblibbed(model), frame)
 
 
+@pytest.mark.usefixtures("warmed")
 def test_what_does_not_fit_is_said_with_the_name_of_the_model() -> None:
     with pytest.raises(CannotPredict, match=r"^m\.joblib: the file holds a dict, not one estimator") as caught:
         predict(joblibbed({"model": None}))
@@ -175,6 +186,7 @@ def test_a_hostile_model_is_refused_and_nothing_happens(how: str, tmp_path: Path
     assert not canary.exists()
 
 
+@pytest.mark.usefixtures("warmed")
 def test_bytes_that_are_no_pickle_are_no_traceback() -> None:
     for content in (b"", b"no pickle", b"\x1f\x8bbroken", joblibbed(scaled())[:900]):
         with pytest.raises(child.Cannot, match="Error"):
@@ -190,6 +202,7 @@ def test_a_model_that_takes_for_ever_is_stopped() -> None:
         predict(endless, timeout=3)
 
 
+@pytest.mark.usefixtures("warmed")
 def test_a_model_that_wants_all_memory_gets_none() -> None:
     greedy = b"cbuiltins\nbytearray\n(L99999999999L\ntR."
     with pytest.raises(CannotPredict, match="more memory than it may have"):

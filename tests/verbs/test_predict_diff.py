@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mlver.repo.measuring import CommandFailed
 from mlver.verbs.diff import diff
 from mlver.verbs.predict import PredictDiffResult, predict_diff
 from mlver.verbs.status import status
+from tests import warm
 from tests.kit import Bench
 
 X, Y = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -60,6 +62,13 @@ def bench(tmp_path: Path) -> Bench:
     bench.write("config/limits.json", {"refer_above": 17.5})
     bench.commit("v2")
     return bench
+
+
+@pytest.fixture
+def warmed() -> Iterator[None]:
+    """Models run in forks; without it, as they do for a user."""
+    with warm.predicting():
+        yield
 
 
 def predict(bench: Bench, old: str = "HEAD~1", new: str | None = "HEAD", **options: Any) -> PredictDiffResult:
@@ -150,6 +159,7 @@ def test_slices_are_those_of_the_project_or_of_a_column(bench: Bench) -> None:
         predict(bench, serve=COMMAND)
 
 
+@pytest.mark.usefixtures("warmed")
 def test_amounts_differ_by_more_than_the_tolerance(bench: Bench) -> None:
     a, b = (LinearRegression().fit(X[["mean radius"]], X["mean area"] + add) for add in (0, 3))
     for model in (a, b):
@@ -256,14 +266,16 @@ def test_predictions_and_labels_of_other_spelling_are_the_same() -> None:
     assert counted.correct().right_now == 4
 
 
+@pytest.mark.usefixtures("warmed")
 def test_a_first_column_that_happens_to_be_unique_is_still_a_feature(bench: Bench) -> None:
     bench.write("data/w3.csv", X.assign(**{"mean radius": range(len(X))}).to_csv(index=False))
     assert predict(bench, "HEAD", "HEAD", trust=True).same
 
 
+@pytest.mark.usefixtures("warmed")
 def test_models_of_skops_and_without_names_of_columns(bench: Bench) -> None:
     skops = pytest.importorskip("skops.io")
-    bare = LogisticRegression(max_iter=10_000).fit(X.to_numpy(), Y)
+    bare = LogisticRegression(solver="newton-cholesky").fit(X.to_numpy(), Y)
     bench.write("models/bare.skops", skops.dumps(bare))
     bench.write("data/w3.csv", TABLE.drop(columns="clinic").to_csv(index=False))
     bench.commit("skops")
