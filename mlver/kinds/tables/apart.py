@@ -17,16 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlver.kinds.base import Source, Spec, Unreadable
+from mlver.kinds.base import Source, Spec
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import bits, empty, fixed, missing, positions
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.keying import may_name, repeats
 from mlver.kinds.tables.lenient import cells_differ, readable_as
 from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows
-from mlver.kinds.tables.pieces import CannotCut, pieces, read_column
+from mlver.kinds.tables.pieces import CannotCut, pieces
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
+from mlver.kinds.tables.whole import WholeTable
 
 _ALONE: Final = 1 << 18  # rows that have met nobody, before the order is taken for another one
 _RUNS: Final = 64  # in a piece: so many stretches are compared one by one, more are gathered first
@@ -292,40 +293,3 @@ def _apart(a: Any, b: Any, name: str) -> Mask:
 
 def _nan(array: Any) -> Mask:
     return bits(pc.is_nan(array))
-
-
-class ByColumn:
-    """A table whose columns are read when they are asked for, each alone. Has what of a table context needs."""
-
-    def __init__(self, schema: Any, rows: int) -> None:
-        self.schema, self.num_rows = schema, rows
-        self._columns: dict[str, Any] = {}
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of all columns."""
-        names: list[str] = self.schema.names
-        return names
-
-    def column(self, name: str) -> Any:
-        """Return one column, whole; Unreadable when the bytes are others by now."""
-        if name not in self._columns:
-            column = self._read(name)
-            if len(column) != self.num_rows:
-                raise Unreadable("the file changed while it was read")
-            self._columns[name] = column
-        return self._columns[name]
-
-    def _read(self, name: str) -> Any:
-        raise NotImplementedError
-
-
-class WholeTable(ByColumn):
-    """All rows of one file; texts that repeat come as a dictionary."""
-
-    def __init__(self, source: Source, schema: Any, rows: int) -> None:
-        super().__init__(schema, rows)
-        self._source = source
-
-    def _read(self, name: str) -> Any:
-        return read_column(self._source, self.schema.names.index(name))

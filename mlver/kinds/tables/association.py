@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,37 +40,74 @@ class Flip:
 
 
 def flips(pair: Pair, limit: int = 12) -> tuple[Flip, ...]:
-    """Return the associations that flipped: per slice the strongest one, and that of the first feature."""
-    labels = [name for name in pair.common if name not in pair.key and _is_binary(pair, name)][:_LABELS]
-    rows = pair.wholes[0].num_rows
-    if not labels or rows < _ROWS:
+    """Return the associations that flipped: per slice the strongest one, and that of the first feature.
+
+    The new rows are looked at first: they are few, and what is weak there has not flipped, whatever it was before.
+    """
+    labels = [name for name in pair.common if name not in pair.key and _may_be_binary(pair, name)]
+    if len(labels) > _LABELS:
+        labels = list(islice((name for name in labels if _is_binary(pair, name)), _LABELS))
+    if not labels or pair.wholes[0].num_rows < _ROWS:
         return ()
-    old = np.arange(0, rows, -(-rows // _SAMPLE))
+    older = _Older(pair.wholes[0])
     found: list[Flip] = []
     for label in labels:
         touched = pair.changed_new[pair.cells[label]] if label in pair.cells else np.empty(0, np.int64)
         new = np.concatenate([pair.alignment.added, touched])
         if len(new) >= _ROWS:
-            found += _flips_of(pair, label, old, new)
+            found += _flips_of(pair, label, older, new)
     return tuple(found[:limit])
 
 
-def _flips_of(pair: Pair, label: str, old: Rows, new: Rows) -> Iterator[Flip]:
+class _Older:
+    """Rows of the older version, evenly spaced, column by column when asked for."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._rows = positions(np.arange(0, table.num_rows, -(-table.num_rows // _SAMPLE)))
+        self._doubles: dict[str, Floats] = {}
+        self._flat: dict[str, Any] = {}
+
+    def doubles(self, name: str) -> Floats:
+        """Return a column of numbers or yes and no."""
+        if name not in self._doubles:
+            self._doubles[name] = _doubles(self._table.column(name).take(self._rows))
+        return self._doubles[name]
+
+    def where(self, name: str, value: Any) -> Mask:
+        """Return which rows hold a text, all without one."""
+        if value is None:
+            return np.ones(len(self._rows), dtype=bool)
+        if name not in self._flat:
+            self._flat[name] = flat(self._table.column(name).take(self._rows))
+        return bits(pc.equal(self._flat[name], value.cast(self._flat[name].type)))
+
+
+def _flips_of(pair: Pair, label: str, older: _Older, new: Rows) -> Iterator[Flip]:
     features = [name for name in pair.common if name != label and name not in pair.key and _is_number(pair, name)]
     features = features[:_FEATURES]
     if not features:
         return
-    sides = [(_matrix(pair.wholes[0], [label, *features], old)), (_matrix(pair.new, [label, *features], new))]
-    for where, masks in _slices(pair, old, new):
-        count = int(masks[1].sum())
-        if count < _ROWS or int(masks[0].sum()) < _ROWS:
+    side = _matrix(pair.new, [label, *features], new)
+    for name, value, mask in _slices(pair, new):
+        count = int(mask.sum())
+        after = correlations(side[0][mask], side[1:, mask]) if count >= _ROWS else np.empty(0)
+        strong = np.flatnonzero(np.abs(after) > _STRONG)
+        if not len(strong):
             continue
-        before, after = (correlations(side[0][mask], side[1:, mask]) for side, mask in zip(sides, masks, strict=True))
-        flipped = (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) > _STRONG)
+        if not _is_binary(pair, label):
+            return
+        there = older.where(name, value)
+        if int(there.sum()) < _ROWS:
+            continue
+        rows = np.stack([older.doubles(features[i])[there] for i in strong])
+        before = correlations(older.doubles(label)[there], rows)
+        flipped = (before * after[strong] < 0) & (np.abs(before) > _STRONG)
         # The strongest, and the first in the file: what people list first they know best.
         strongest = np.argmax(np.where(flipped, np.abs(before), 0.0))
+        where = "all rows" if value is None else f"{name}={value}"
         for i in dict.fromkeys((int(strongest), int(np.argmax(flipped)))) if flipped.any() else ():
-            yield Flip(label, where, features[i], float(before[i]), float(after[i]), count)
+            yield Flip(label, where, features[strong[i]], float(before[i]), float(after[strong[i]]), count)
 
 
 def correlations(label: Floats, features: Floats) -> Floats:
@@ -87,8 +125,9 @@ def correlations(label: Floats, features: Floats) -> Floats:
     return result
 
 
-def _slices(pair: Pair, old: Rows, new: Rows) -> Iterator[tuple[str, tuple[Mask, Mask]]]:
-    yield "all rows", (np.ones(len(old), dtype=bool), np.ones(len(new), dtype=bool))
+def _slices(pair: Pair, new: Rows) -> Iterator[tuple[str, Any, Mask]]:
+    """Yield all new rows, then those of each text in columns of few: column, text (None: all), which rows."""
+    yield "", None, np.ones(len(new), dtype=bool)
     for name in pair.common:
         if name in pair.key or any(family(t.schema.field(name).type) != "text" for t in (pair.old, pair.new)):
             continue
@@ -96,10 +135,8 @@ def _slices(pair: Pair, old: Rows, new: Rows) -> Iterator[tuple[str, tuple[Mask,
         values = pc.unique(there).drop_null()
         if len(values) > _VALUES:
             continue
-        sides = flat(pair.wholes[0].column(name).take(positions(old))), there
         for value in sorted(values, key=str):
-            first, second = (bits(pc.equal(side, value.cast(side.type))) for side in sides)
-            yield f"{name}={value}", (first, second)
+            yield name, value, bits(pc.equal(there, value))
 
 
 def _matrix(table: Any, names: list[str], rows: Rows) -> Floats:
@@ -120,16 +157,21 @@ def _is_number(pair: Pair, name: str) -> bool:
     return all(family(kind) == "number" and not pa.types.is_decimal(kind) for kind in kinds)
 
 
-def _is_binary(pair: Pair, name: str) -> bool:
-    """Whether the column holds 0 and 1 (or false and true) and nothing else, in both versions."""
+def _may_be_binary(pair: Pair, name: str) -> bool:
+    """Whether the column holds 0 and 1 (or false and true) and nothing else in the rows at hand of both versions."""
     kinds = [table.schema.field(name).type for table in (pair.old, pair.new)]
     if all(family(kind) == "bool" for kind in kinds):
         return True
     if not all(family(kind) == "bool" or pa.types.is_integer(kind) for kind in kinds):
         return False
-    near = [table.column(name) for table in (pair.old, pair.new)]  # to look at few rows first saves reading all
-    return all(_spans(side, 0, 1) for side in near) and all(
-        _spans(whole.column(name), 0, 1, exactly=True) for whole in pair.wholes
+    return all(_spans(table.column(name), 0, 1) for table in (pair.old, pair.new))
+
+
+def _is_binary(pair: Pair, name: str) -> bool:
+    """Whether a column that may be binary is, in all rows, and has both values in either version."""
+    return all(
+        family(whole.schema.field(name).type) == "bool" or _spans(whole.column(name), 0, 1, exactly=True)
+        for whole in pair.wholes
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mlver.kinds.tables.keypaths import both_leaves
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat, numbers
 from mlver.kinds.tables.values import family, plain
+from mlver.kinds.tables.whole import parts_of
 
 _SAMPLE = 100_000  # rows looked at per version, evenly spaced; null shares and means are of all rows
 _MOVED = 0.01  # share of rows that must differ before a distribution can have moved noticeably
@@ -95,9 +97,10 @@ def vanished(pair: Pair) -> list[tuple[str, str, list[str]]]:
         if inside:
             wholes = both_leaves(_wholes(pair, name), name)
             for path in (path for path in inside if path in wholes):
-                found += _categories(path, inside[path], partial(wholes.__getitem__, path))
+                tables = [pa.table({path: side}) for side in wholes[path]]
+                found += _categories(path, inside[path], (tables[0], tables[1]))
         elif kinds == {"text"}:
-            found += _categories(name, near, partial(_wholes, pair, name))
+            found += _categories(name, near, pair.wholes)
     return found
 
 
@@ -105,21 +108,38 @@ def _wholes(pair: Pair, name: str) -> tuple[Any, Any]:
     return pair.wholes[0].column(name), pair.wholes[1].column(name)
 
 
-def _categories(
-    path: str, near: tuple[Any, Any], wholes: Callable[[], tuple[Any, Any]]
-) -> Iterator[tuple[str, str, list[str]]]:
+def _categories(name: str, near: tuple[Any, Any], wholes: tuple[Any, Any]) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the values gone and come; they are among `near`, the cells that went and came, whatever the whole holds."""
     if any(family(side.type) != "text" for side in near):
         return
+    words = [pc.unique(flat(side)).drop_null().cast(pa.large_string()) for side in near]
     for index, word in ((0, "gone"), (1, "new")):
-        candidates = pc.unique(flat(near[index])).drop_null()
-        if not 0 < len(candidates) <= _CATEGORIES:
+        if not 0 < len(words[index]) <= _CATEGORIES:
             continue  # identifiers have no categories
-        here, there = wholes()[index], wholes()[1 - index]
-        if not len(there) or not _sorts(here):
+        here, there = wholes[index], wholes[1 - index]
+        lone = _lacking(words[index], words[1 - index])
+        if not len(lone) or not there.num_rows or family(here.schema.field(name).type) != "text":
             continue
-        if values := sorted(set(plain(candidates)) - set(plain(_distinct(there)))):
-            yield path, f"{len(values)} of {len(_distinct(here).drop_null())} values {word}", values
+        if _words_of(here, name, parts=1) is None:
+            continue
+        lone = _absent(lone, there, name)
+        if len(lone) and (known := _words_of(here, name)) is not None:
+            yield name, f"{len(lone)} of {known} values {word}", sorted(plain(lone))
+
+
+def _lacking(words: Any, others: Any) -> Any:
+    """Return the words that are not among the others."""
+    return words.filter(pc.invert(pc.is_in(words, value_set=others)))
+
+
+def _absent(words: Any, table: Any, name: str) -> Any:
+    """Return the words that a column does not hold. Reads it until all were seen, which mostly is soon."""
+    with closing(parts_of(table, name)) as parts:
+        for part in parts:
+            words = _lacking(words, flat(_distinct(part)).cast(pa.large_string()))
+            if not len(words):
+                break
+    return words
 
 
 def _distinct(column: Any) -> Any:
@@ -128,13 +148,20 @@ def _distinct(column: Any) -> Any:
     return pc.unique(flat(found.cast(column.type.value_type))) if pa.types.is_dictionary(column.type) else found
 
 
-def _sorts(column: Any) -> bool:
-    """Whether a text column sorts rows into categories, rather than naming each."""
-    sample = flat(column.slice(len(column) // 2, 4 * _CATEGORIES))
-    if pc.count_distinct(sample).as_py() > min(_CATEGORIES, max(len(sample) // 2, 2)):
-        return False
-    limit: int = min(_CATEGORIES, max(len(column) // 4, 2))
-    return len(_distinct(column).drop_null()) <= limit
+def _words_of(table: Any, name: str, parts: int | None = None) -> int | None:
+    """Return how many words a text column holds, None when it names rows rather than sorting them into categories.
+
+    With `parts` no more than so many are looked at, and what was found in them is returned.
+    """
+    limit: int = min(_CATEGORIES, max(table.num_rows // 4, 2))
+    words = pa.nulls(0, pa.large_string())
+    with closing(parts_of(table, name)) as found:
+        for part in islice(found, parts):
+            more = _lacking(flat(_distinct(part)).drop_null().cast(pa.large_string()), words)
+            words = pa.concat_arrays([words, more])
+            if len(words) > limit:
+                return None
+    return len(words)
 
 
 def _drifts_of(pair: Pair, name: str) -> Iterator[Drift]:
@@ -181,7 +208,8 @@ def _numeric(name: str, shares: tuple[float, float], sides: list[Floats]) -> Dri
 
 def _psi_of_texts(old: Any, new: Any) -> float | None:
     """Return the index over categories; None when the column names things rather than sorting them."""
-    if not (_sorts(old) and _sorts(new)):
+    tables = (pa.table({"": side}) for side in (old, new))
+    if any(_words_of(table, "") is None for table in tables):
         return None
     counted = [pc.value_counts(flat(side).drop_null()) for side in (old, new)]
     if not all(map(len, counted)):

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from mlver.kinds.base import Spec, Unreadable, Value
 from mlver.kinds.folder import Ask, FolderSource, Part, PartTask
-from mlver.kinds.tables.apart import ByColumn, ReadWhole
+from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.keying import repeats
 from mlver.kinds.tables.mixing import U64
@@ -36,6 +36,7 @@ from mlver.kinds.tables.part_tasks import (
     to_words,
 )  # fmt: skip
 from mlver.kinds.tables.partitions import FolderTable, clashing, joined, path_types
+from mlver.kinds.tables.whole import ByColumn
 
 _NONE: Final[U64] = np.empty(0, dtype=np.uint64)
 Twins = tuple[Part | None, Part | None]

@@ -6,7 +6,7 @@ of some megabytes. What is small, or of another format, comes whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -31,6 +31,8 @@ _PACKED: Final = 8  # text grows about so many times
 _ROWS: Final = 1 << 16  # in a batch
 _LINES: Final = (".jsonl", ".ndjson")
 _SAMPLE: Final = 1 << 16
+_SPELLED: Final = 4  # bytes of a text's length, where it is spelled out
+_FEW_WORDS: Final = 1 << 12  # bytes of words in a group however small
 Choose = Callable[[Any], tuple[Condition | None, Collection[str] | None]]
 
 
@@ -74,18 +76,59 @@ def can_stream(head: bytes) -> bool:
 
 
 def read_column(source: Source, number: int) -> Any:
-    """Return one column of a Parquet or Arrow file, counted from 0; texts of Parquet as dictionaries."""
+    """Return one column of a Parquet or Arrow file, counted from 0; texts of Parquet that repeat as dictionaries."""
     with source.open() as stream, reasons():
         if stream.read(4) == b"PAR1":
-            file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
-            field = file.schema_arrow.field(number)
-            if family(field.type) == "text" and not pa.types.is_dictionary(field.type):
-                file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), read_dictionary=[field.name])
-            table = file.read(columns=[field.name])
+            file, name = _of_column(stream, number)
+            table = file.read(columns=[name])
         else:
-            reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"))
-            table = reader.read_all().select([number])
+            table = _arrow_column(stream, number).read_all()
         return checked(table).column(0)
+
+
+def column_parts(source: Source, number: int, rows: int = _ROWS) -> Generator[Any, None, None]:
+    """Yield one column as `read_column` reads it, in order, as arrays of at most `rows` or those of the batches."""
+    with source.open() as stream, reasons():
+        if stream.read(4) == b"PAR1":
+            file, name = _of_column(stream, number)
+            batches = file.iter_batches(rows, columns=[name])
+        else:
+            reader = _arrow_column(stream, number)
+            batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
+        for batch in batches:
+            yield from checked(pa.Table.from_batches([batch])).column(0).chunks
+
+
+def _of_column(stream: BinaryIO, number: int) -> tuple[Any, str]:
+    """Return a Parquet file opened so that one column comes as it is quickest read, and the name of that column."""
+    file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
+    field = file.schema_arrow.field(number)
+    if words := [name for name in worded(file) if name == field.name]:
+        file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), metadata=file.metadata, read_dictionary=words)
+    return file, field.name
+
+
+def worded(file: Any) -> list[str]:
+    """Return the columns of text in a Parquet file of which each word seems to be written once, and its number after.
+
+    Spelled out, a text takes four bytes beside its letters. What is guessed wrong is read all the same.
+    """
+    about, schema = file.metadata, file.schema_arrow
+    if about.num_columns != len(schema.names):
+        return []
+    found = []
+    for number, field in enumerate(schema):
+        if family(field.type) != "text" or pa.types.is_dictionary(field.type):
+            continue
+        chunks = [about.row_group(group).column(number) for group in range(about.num_row_groups)]
+        if chunks and all(c.total_uncompressed_size < _SPELLED * c.num_values + _FEW_WORDS for c in chunks):
+            found.append(field.name)
+    return found
+
+
+def _arrow_column(stream: BinaryIO, number: int) -> Any:
+    options = pa.ipc.IpcReadOptions(included_fields=[number])
+    return pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
 
 
 def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
