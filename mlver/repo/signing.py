@@ -14,7 +14,7 @@ from mlver.objects.encoding import encode
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.state import Fact, Live, Move
 from mlver.repo.moves import identity, slot_of
-from mlver.repo.persons import name_of, same_person
+from mlver.repo.persons import is_meant, name_of
 from mlver.repo.settings import YES
 from mlver.repo.signature_facts import (
     COMMIT,
@@ -238,7 +238,7 @@ def _seals(
         elif made.principal is None:
             listed = "nobody says whose keys count" if signers is None else made.why or "its key is on no list"
             seals.append(Seal(UNTRUSTED, key=made.fingerprint, why=listed))
-        elif not same_person(made.principal, person):
+        elif not is_meant(made.principal, person):
             why = f"signed by {made.principal}, in the name of {name_of(person)}"
             seals.append(Seal(UNTRUSTED, made.principal, made.fingerprint, why))
         else:

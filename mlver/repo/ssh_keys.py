@@ -73,8 +73,9 @@ def check(
 ) -> Checked:
     """Check a signature over `data`, then whose key it is by the allowed-signers file `signers`, as of the moment `at`.
 
-    Where the file has a pattern such as `*@clinic.example` for the key, each of `identities` is tried; else the first
-    of the key's names that is one of them is returned, or its first name. Raises UsageError without ssh-keygen.
+    The first of the key's names that is one of `identities` is returned. Else each of these is tried, as a pattern such
+    as `*@clinic.example` may stand for one, or another line of the file; then the key's own names. Raises UsageError
+    without ssh-keygen.
     """
     if len(signature) > LARGEST or not signature.startswith(_BEGIN) or _END not in signature:
         return Checked(False, why="it is no SSH signature")
@@ -112,7 +113,7 @@ def _principals(done: subprocess.CompletedProcess[bytes], identities: Sequence[s
     names = [name for name in done.stdout.decode("utf-8", "replace").split("\n") if name]
     plain = [name for name in names if not _PATTERN & set(name)]
     likely = [name for name in plain if any(is_known(name, identity) for identity in identities)]
-    tried = [*likely, *(identities if len(plain) < len(names) else ()), *plain]
+    tried = [*likely, *(() if likely else identities), *plain]
     fit = (name for name in tried if name.isprintable() and len(name) <= _LONGEST_NAME)
     return list(dict.fromkeys(fit))[:_MOST_NAMES], ""
 

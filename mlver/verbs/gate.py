@@ -14,7 +14,7 @@ from mlver.objects.state import Live
 from mlver.repo.conditions import BROKEN, MET, UNKNOWN, Condition, Verdict, judge
 from mlver.repo.ledger import ledger_of, live_at
 from mlver.repo.metric_facts import MetricValue, metric_values
-from mlver.repo.persons import name_of, same_person
+from mlver.repo.persons import is_meant, name_of, same_person
 from mlver.repo.repository import Repository
 from mlver.repo.serving import Difference, differing_packages
 from mlver.repo.signing import KEY, SIGNED, UNCHECKED, Judge
@@ -174,7 +174,7 @@ def _percent(repo: Repository, asked: Asked) -> GateRow:
 def _approver(repo: Repository, asked: Asked) -> GateRow:
     people = asked.policy.approvers
     row = GateRow("approver", f"approved by {' or '.join(map(name_of, people))}", MET)
-    if any(same_person(asked.actor, person) for person in (*people, *asked.policy.automation)):
+    if any(is_meant(person, asked.actor) for person in (*people, *asked.policy.automation)):
         return row
     return replace(row, state=BROKEN, why=f"{name_of(asked.actor)} is not one of them")
 
@@ -184,7 +184,7 @@ def _second_person(repo: Repository, asked: Asked) -> GateRow:
     author = repo.commit(asked.commit).author
     if not same_person(asked.actor, author):
         return row
-    if any(same_person(asked.actor, name) for name in asked.policy.automation):
+    if any(is_meant(name, asked.actor) for name in asked.policy.automation):
         return replace(row, why=f"{name_of(asked.actor)} is automation")
     return replace(row, state=BROKEN, why=f"{name_of(asked.actor)} wrote {asked.commit.short}")
 

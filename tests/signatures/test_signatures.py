@@ -130,6 +130,29 @@ def test_a_pattern_in_a_list_stands_for_whoever_says_to_have_made_it(tmp_path: P
     assert state(clinic)[0][0] == "untrusted"
 
 
+def test_the_same_mailbox_name_elsewhere_is_somebody_else(tmp_path: Path, keys: Keys) -> None:
+    """A list may have two people of the name ana: each signs for herself alone."""
+    both = keys.line("ana", principal="ana@clinic.example") + keys.line("bob", principal="ana@partner.example")
+    clinic = Signed(tmp_path / "w", keys, both)
+    for author, key, due in (
+        ("ana@clinic.example", "bob", "untrusted"),
+        ("Ana <ana@clinic.example>", "bob", "untrusted"),
+        ("Ana <ana@partner.example>", "bob", "signed"),
+        ("Ana <ana@clinic.example>", "ana", "signed"),
+    ):
+        clinic.act(author, key=key)
+        clinic.signed(f"{author} by {key}")
+        assert state(clinic)[0][0] == due, (author, key)
+
+
+def test_a_key_that_stands_for_two_people_counts_for_either(tmp_path: Path, keys: Keys) -> None:
+    clinic = Signed(tmp_path / "w", keys, keys.line("ana", principal="robot") + keys.line("ana"))
+    for author in ("ana", "robot"):
+        clinic.act(author, key="ana")
+        clinic.signed(f"by {author}")
+        assert state(clinic)[0][:2] == ("signed", author)
+
+
 def test_a_hostile_list_trusts_nobody(clinic: Signed, own: Path) -> None:
     clinic.signed("one")
     lists = [

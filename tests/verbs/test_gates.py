@@ -189,6 +189,9 @@ def test_a_second_person_approves_unless_it_is_automation(clinic: Clinic) -> Non
     clinic.repo.actor = "eve"
     with pytest.raises(NotLetThrough, match="eve is not one of them"):
         promote(clinic.repo, "prod")
+    clinic.repo.actor = "ana@partner.example"  # another mailbox of the same name is not on the list
+    with pytest.raises(NotLetThrough, match="is not one of them"):
+        promote(clinic.repo, "prod")
     clinic.repo.actor = "ben"
     assert promote(clinic.repo, "prod").changed
     clinic.repo.actor = "cron"
