@@ -28,6 +28,7 @@ SLOTS = ("head.0", "head.1")
 _FOLDED_FROM = 2048  # bytes
 _LARGEST = 1 << 28
 _RELEASE = re.compile(r"[0-9a-f]{16}")
+_ALIKE = 20  # of the 80 hex digits of a slot; two slots share 5 by chance, and 20 not once in a million years
 _ON_DISK = {"head": 1 << 20, "ops": 1 << 26}  # bytes; no slot and no operation is anywhere near
 _PACK = re.compile(r"[0-9a-f]{64}")
 
@@ -59,6 +60,25 @@ def parse_slot(data: bytes) -> tuple[int, OperationId]:
     if not whole:
         raise Damaged("head slot fails its checksum")
     return number, operation
+
+
+def names_still(data: bytes | None, number: int, id: OperationId) -> bool:
+    """Whether the bytes of a damaged slot are recognised as those that named this operation."""
+    own = slot_bytes(number, id)
+    digits = [own.index(b'":"') + 3 + n for n in range(16)] + [len(own) - 3 - n for n in range(1, 65)]
+    return sum(data[n : n + 1] == own[n : n + 1] for n in digits) >= _ALIKE if data else False
+
+
+class SeveralHeads(Damaged):
+    """More than one operation could be the newest; `before` is the one that all of them follow, if they do."""
+
+    def __init__(self, found: list[OperationId], before: OperationId | None) -> None:
+        files = " or ".join(f"ops/{id.short}…" for id in sorted(found)[:4])
+        super().__init__(
+            f"the head is damaged or missing, and several operations could be the newest: {files}",
+            hint="move away from .mlver/ops what a crash left and never counted, then mlver repair",
+        )
+        self.before = before
 
 
 def read_operation(storage: Storage, id: OperationId) -> Operation:
@@ -183,12 +203,16 @@ def read_head(storage: Storage, *, salvage: bool = False) -> Head:
     if not found:
         if not salvage:
             raise Damaged("both head slots are damaged or missing", hint="mlver fsck")
-        id, operation = newest_stored(storage)
+        id, operation = _newest_salvaged(storage, slots)
         return Head(id, operation, slots, SLOTS[operation.number % 2])
     number, id = max(found)
     if damaged or (len(found) == 1 and number > 0):
         damaged = damaged or SLOTS[(number + 1) % 2]
-        id = _newest_descendant(storage, id)
+        try:
+            id = _newest_after(storage, number, id, slots[SLOTS.index(damaged)])
+        except SeveralHeads:
+            if not salvage:
+                raise
     try:
         operation = read_operation(storage, id)
     except Damaged:
@@ -218,8 +242,13 @@ def _before_it(storage: Storage, found: list[tuple[int, OperationId]]) -> tuple[
     return newest_stored(storage)
 
 
-def newest_stored(storage: Storage) -> tuple[OperationId, Operation]:
-    """Return the operation with the largest number; Damaged when there is none, or more than one."""
+def newest_stored(
+    storage: Storage, slots: tuple[bytes | None, bytes | None] = (None, None)
+) -> tuple[OperationId, Operation]:
+    """Return the operation with the largest number; Damaged when there is none, or more than one.
+
+    Of several it is the one that is recognised in what is left of `slots`.
+    """
     newest: list[tuple[OperationId, Operation]] = []
     for key in storage.list("ops"):
         try:
@@ -230,15 +259,48 @@ def newest_stored(storage: Storage) -> tuple[OperationId, Operation]:
         if newest and operation.number < newest[0][1].number:
             continue
         newest = [*(one for one in newest if one[1].number == operation.number), (id, operation)]
-    if len(newest) != 1:
-        what = "several operations could be the newest" if newest else "no operation can be read"
-        hint = "copy .mlver/ops from a backup, then mlver repair"
-        raise Damaged(f"the head is damaged or missing, and {what}", hint=hint)
+    if not newest:
+        what = "the head is damaged or missing, and no operation can be read"
+        raise Damaged(what, hint="copy .mlver/ops from a backup, then mlver repair")
+    if len(newest) > 1:
+        named = [one for one in newest if names_still(slots[one[1].number % 2], one[1].number, one[0])]
+        if len(named) != 1:
+            before, *others = {operation.parent for _, operation in newest}
+            raise SeveralHeads([id for id, _ in newest], before if not others else None)
+        newest = named
     return newest[0]
 
 
+def _newest_salvaged(storage: Storage, slots: tuple[bytes | None, bytes | None]) -> tuple[OperationId, Operation]:
+    """Return the newest operation that there is no doubt about."""
+    try:
+        return newest_stored(storage, slots)
+    except SeveralHeads as error:
+        if error.before is None:
+            raise
+        return error.before, read_operation(storage, error.before)
+
+
+def _newest_after(storage: Storage, number: int, id: OperationId, lost: bytes | None) -> OperationId:
+    """Return the newest operation, where one slot names `id` and the other is `lost`: that may have named a later one.
+
+    An operation that was stored by somebody who died before the swap follows `id` too, so what is left of the slot
+    is asked first. Where that says nothing, operations are followed forward; Damaged when there are several ways.
+    """
+    with contextlib.suppress(Damaged):
+        parent = read_operation(storage, id).parent
+        if parent is not None and names_still(lost, number - 1, parent):
+            return id
+    for key in storage.list("ops"):
+        with contextlib.suppress(UsageError):
+            candidate = OperationId.parse(key.rpartition("/")[2])
+            if names_still(lost, number + 1, candidate):
+                return candidate
+    return _newest_descendant(storage, id)
+
+
 def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
-    """Follow stored operations forward from `id`: the lost slot may have named a later one."""
+    """Follow stored operations forward from `id`."""
     children: dict[OperationId, list[OperationId]] = {}
     for key in storage.list("ops"):
         try:
@@ -250,7 +312,7 @@ def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:
             children.setdefault(parent, []).append(candidate)
     while following := children.get(id):
         if len(following) > 1:
-            raise Damaged(f"a head slot is damaged and operation {id.short} has several followers", hint="mlver fsck")
+            raise SeveralHeads(following, id)
         id = following[0]
     return id
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlver.errors import Damaged, MlverError
 from mlver.objects.ids import CommitId, FactBatchId, OperationId
 from mlver.objects.state import Operation
-from mlver.repo.head import SLOTS, parse_slot, read_operation, read_slots
+from mlver.repo.head import SLOTS, SeveralHeads, newest_stored, parse_slot, read_head, read_operation, read_slots
 from mlver.repo.releases import slot_name
 from mlver.repo.whole import named
 from mlver.storage.base import Storage
@@ -168,7 +168,17 @@ def head_problems(repo: Repository) -> Iterator[Finding]:
     state = repo.state
     if repo.format_damaged:
         yield "format", "does not say what it must", (), True
-    for key, data in zip(SLOTS, read_slots(repo.storage), strict=True):
+    slots = read_slots(repo.storage)
+    try:
+        if all(_unreadable(data, True) for data in slots):
+            newest_stored(repo.storage, slots)
+        else:
+            read_head(repo.storage)
+    except SeveralHeads as error:
+        yield "head", error.message, ("the newest state: one of them was acknowledged",), False
+    except Damaged:
+        pass  # said below, slot by slot
+    for key, data in zip(SLOTS, slots, strict=True):
         if data is None:
             if key == SLOTS[0] or state.operation.number > 0:
                 yield key, "head slot is missing", (), True

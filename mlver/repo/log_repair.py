@@ -136,7 +136,7 @@ class LogRepair:
             return False  # what a slot said must not be made up while its operation may lie there, damaged
         try:
             if len(bad) == len(SLOTS):
-                id, operation = newest_stored(self._storage)
+                id, operation = newest_stored(self._storage, slots)
             else:
                 head: Head = read_head(self._storage)
                 id, operation = head.id, head.operation

@@ -42,7 +42,7 @@ class Problem:
 
     `key` is the file, `offset` a byte in it. `type` and `id` name the object that is hurt, None when
     the damage hurts none. `lost` is true when no sound copy of that object is left, `torn` when it is sound but for
-    chunks that lie elsewhere; `unread` when the disk would not let the bytes be read.
+    chunks that lie elsewhere; `unread` when the disk would not let the bytes be read, or they are no file's.
     """
 
     key: str
@@ -157,7 +157,7 @@ def _look(storage: Storage, seen: dict[str, _Pack], progress: Progress) -> list[
     for name in gone:
         del seen[name]
     strangers = getattr(storage, "strangers", lambda _: ())(FOLDER)
-    return strange + [Problem(stranger, "not a pack; left alone") for stranger in strangers]
+    return strange + [Problem(stranger, "not a pack; left alone", unread=True) for stranger in strangers]
 
 
 def _silent(_: int) -> None:

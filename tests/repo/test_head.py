@@ -9,9 +9,20 @@ import pytest
 
 from mlver.errors import Damaged
 from mlver.objects.encoding import encode
-from mlver.objects.ids import CommitId
+from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.state import Operation, View
-from mlver.repo.head import SLOTS, Head, parse_slot, read_head, read_operation, read_slots, swap_head, write_operation
+from mlver.repo.head import (
+    SLOTS,
+    Head,
+    SeveralHeads,
+    newest_stored,
+    parse_slot,
+    read_head,
+    read_operation,
+    read_slots,
+    swap_head,
+    write_operation,
+)
 from mlver.storage.memory import MemoryStorage
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -134,4 +145,75 @@ def test_an_operation_that_does_not_match_its_id_is_damage(storage: MemoryStorag
     data = storage.read(key)
     assert storage.compare_and_swap(key, data, data.replace(b"op 5", b"op 6"))
     with pytest.raises(Damaged, match="does not match"):
+        read_head(storage)
+
+
+def _left_by_a_crash(storage: MemoryStorage, seen: Head) -> OperationId:
+    """Store an operation after `seen` and die before the swap."""
+    return write_operation(storage, _operation(seen, "never acknowledged"))[0]
+
+
+def _damage(storage: MemoryStorage, slot: str, data: bytes | None) -> None:
+    sound = storage.read(slot)
+    storage.delete(slot)
+    if data is not None:
+        assert storage.create(slot, data) and data != sound
+
+
+def _spoilt(sound: bytes) -> list[bytes]:
+    """What is still recognised: a flipped bit, the end cut off, half of it zeros, some bytes of another file."""
+    flipped = bytearray(sound)
+    flipped[len(sound) // 2] ^= 4
+    return [bytes(flipped), sound[:60], bytes(60) + sound[60:], sound[:40] + b"x" * 30 + sound[70:]]
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("damage", range(4))
+@pytest.mark.parametrize("when", ["before the newest", "after it"])
+def test_a_damaged_slot_beside_an_operation_that_a_crash_left_is_survived(
+    storage: MemoryStorage, slot: str, damage: int, when: str
+) -> None:
+    head = read_head(storage)
+    if when == "after it":
+        _left_by_a_crash(storage, head)
+    else:
+        _left_by_a_crash(storage, Head(*_before(storage, head), slots=head.slots))
+    _damage(storage, slot, _spoilt(storage.read(slot))[damage])
+    found = read_head(storage)
+    assert (found.operation.command, found.recovered) == ("op 5", slot), "what was acknowledged, and nothing else"
+
+
+def _before(storage: MemoryStorage, head: Head) -> tuple[OperationId, Operation]:
+    assert head.operation.parent is not None
+    return head.operation.parent, read_operation(storage, head.operation.parent)
+
+
+def test_both_slots_damaged_beside_an_operation_that_a_crash_left(storage: MemoryStorage) -> None:
+    head = read_head(storage)
+    _left_by_a_crash(storage, Head(*_before(storage, head), slots=head.slots))
+    for slot in SLOTS:
+        _damage(storage, slot, _spoilt(storage.read(slot))[0])
+    assert newest_stored(storage, read_slots(storage))[1].command == "op 5"
+    with pytest.raises(SeveralHeads, match="ops/"):
+        newest_stored(storage)
+
+
+def test_where_nothing_is_left_of_the_slot_it_does_not_guess_and_salvage_goes_on_before(storage: MemoryStorage) -> None:
+    head = read_head(storage)
+    left = _left_by_a_crash(storage, Head(*_before(storage, head), slots=head.slots))
+    _damage(storage, SLOTS[1], bytes(125))
+    with pytest.raises(SeveralHeads, match="several operations could be the newest") as caught:
+        read_head(storage)
+    assert left.short in caught.value.message and head.id.short in caught.value.message
+    assert read_head(storage, salvage=True).operation.command == "op 4"
+    _damage(storage, SLOTS[0], None)
+    assert read_head(storage, salvage=True).operation.command == "op 4"
+
+
+def test_a_slot_that_named_an_operation_which_is_damaged_too_leads_to_no_other(storage: MemoryStorage) -> None:
+    head = read_head(storage)
+    _left_by_a_crash(storage, Head(*_before(storage, head), slots=head.slots))
+    _damage(storage, SLOTS[1], _spoilt(storage.read(SLOTS[1]))[0])
+    _damage(storage, f"ops/{head.id}", b"spoilt")
+    with pytest.raises(Damaged, match=head.id.short):
         read_head(storage)
