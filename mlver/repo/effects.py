@@ -142,7 +142,7 @@ def staying(repo: Repository, since: int) -> tuple[str, ...]:
             sorts.append("what was sent is there")
         if operation.joined:
             sorts.append("stages that others moved are where they moved them")
-        if operation.condemned is not None and operation.command.startswith(_REMOVERS):
+        if operation.condemned and operation.command.startswith(_REMOVERS):
             sorts.append("what it removed is gone")
         for sort in sorts:
             found.setdefault(sort, f"{operation.command} (operation {operation.number}): {sort}")

@@ -22,7 +22,10 @@ _PREFIX = 6  # the least length of an id prefix; what is shorter and decimal is 
 
 @dataclass(frozen=True)
 class OperationInfo:
-    """One operation; `effects` say in words what it moved; `undone` is true when a later one took it back."""
+    """One operation; `effects` say in words what it moved; `undone` is true when a later one took it back.
+
+    What gc, repair and redact did is never taken back.
+    """
 
     id: OperationId
     number: int
@@ -69,7 +72,7 @@ def op_log(repo: Repository, *, limit: int | None = None) -> OpLogResult:
     for id, operation in repo.operations():
         if limit is not None and len(found) == limit:
             return OpLogResult(tuple(found), more=True)
-        found.append(_info(repo, id, operation, undone=id != next_standing))
+        found.append(_info(repo, id, operation, undone=id != next_standing and operation.condemned is None))
         if id == next_standing:
             next_standing = next(chain, None)
     return OpLogResult(tuple(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from mlver.errors import Collected, Conflict, NegativeAnswer, UnknownRevision
 from mlver.objects.encoding import encode
+from mlver.repo.repository import Repository
 from mlver.repo.transaction import transact
 from mlver.verbs.branch import delete_ref, set_ref, switch
-from mlver.verbs.gc import gc
+from mlver.verbs.gc import gc, restore_trash
 from mlver.verbs.metrics import add_metrics
 from mlver.verbs.note import add_note
 from mlver.verbs.promote import promote, rollback
@@ -127,6 +129,26 @@ def test_the_log_is_read_also_where_gc_has_dropped_facts_that_were_undone(bench:
     last = undo(bench.repo)
     assert last.undone.command == "commit: v2"
     assert last.stays == ("gc (operation 5): what it removed is gone",)
+
+
+def test_what_gc_did_and_brought_back_is_never_called_undone(bench: Bench) -> None:
+    set_ref(bench.repo, "branch", "side")
+    switch(bench.repo, "side")
+    bench.write("config/a.json", {"x": 3})
+    bench.commit("on the side")
+    switch(bench.repo, "main")
+    delete_ref(bench.repo, "branch", "side")
+    for pack in (bench.root / ".mlver/packs").iterdir():
+        os.utime(pack, (0, 0))
+    later = bench.repo.now() + timedelta(days=100)
+    with Repository.open(bench.root, actor="ana", clock=lambda: later) as repo:
+        gc(repo, full=True)
+        assert restore_trash(repo).packs
+        taken = undo(repo)
+        assert taken.undone.command == "branch --delete side"
+        assert [line for line in taken.stays if "--restore" in line] == [], "it removed nothing"
+        log = op_log(repo).operations
+        assert [one.command for one in log if one.undone] == ["branch --delete side"]
 
 
 def test_production_follows_an_undo(night: tuple) -> None:
