@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -13,31 +14,33 @@ from blake3 import blake3
 from mlver.errors import Damaged, LocalIO
 from mlver.objects.ids import BlobId
 from mlver.storage.base import Storage
-from mlver.store.frames import FRAME_BYTES
-from mlver.store.pack import Location, pack_key, peel_frame
+from mlver.store.frames import FRAME_BYTES, Bytes
+from mlver.store.pack import Location, Row, open_frame, pack_key, peel_frame
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Chunks = Sequence[tuple[BlobId, int]]
+Load = Callable[[BlobId], bytes]
+LoadMany = Callable[[Chunks], Iterable[Bytes]]
 _RUN = 8 << 20  # bytes of neighbouring frames read at once
 _FEW = 8  # chunks
 
 
 class BlobReader(io.RawIOBase):
-    """A seekable stream over the chunks of a blob. Holds one chunk in memory."""
+    """A seekable stream over the chunks of a blob. Holds one chunk in memory, or those of one large read."""
 
-    def __init__(self, chunks: Chunks, load: Callable[[BlobId], bytes]) -> None:
-        self._ids = [id for id, _ in chunks]
+    def __init__(self, chunks: Chunks, load: Load, many: LoadMany | None = None) -> None:
+        self._chunks = chunks
         self._ends = list(accumulate(length for _, length in chunks))
-        self._load = load
+        self._load, self._many = load, many
         self._at = 0
-        self._held: tuple[int, bytes] = (-1, b"")
+        self._held: tuple[int, Bytes] = (-1, b"")
 
     @classmethod
-    def open(cls, chunks: Chunks, load: Callable[[BlobId], bytes]) -> BinaryIO:
-        """Return a buffered reader of the blob made of `chunks`, which `load` returns verified."""
-        return cast(BinaryIO, io.BufferedReader(cls(chunks, load), 64 << 10))
+    def open(cls, chunks: Chunks, load: Load, many: LoadMany | None = None) -> BinaryIO:
+        """Return a buffered reader of the blob made of `chunks`, which `load` returns verified, `many` several."""
+        return cast(BinaryIO, io.BufferedReader(cls(chunks, load, many), 64 << 10))
 
     def readable(self) -> bool:
         return True
@@ -59,24 +62,47 @@ class BlobReader(io.RawIOBase):
         n = bisect_right(self._ends, self._at)
         if n == len(self._ends):
             return 0
-        start = self._ends[n - 1] if n else 0
-        if self._held[0] != n:
-            data = self._load(self._ids[n])
-            if len(data) != self._ends[n] - start:
-                raise Damaged(f"chunk {self._ids[n]} is not as long as its list says", hint="mlver fsck")
-            self._held = (n, data)
         view = memoryview(buffer).cast("B")
+        last = bisect_left(self._ends, min(self._at + len(view), self._at + _RUN, self._ends[-1]))
+        if self._many is None or last <= n or self._held[0] == n:
+            return self._give(n, view)
+        given = 0
+        for number, data in enumerate(self._many(self._chunks[n : last + 1]), n):
+            self._hold(number, data)
+            given += self._give(number, view[given:])
+        self._held = (self._held[0], bytes(self._held[1]))  # of all that was read at once only the last is kept
+        return given
+
+    def _give(self, n: int, view: memoryview) -> int:
+        """Copy what chunk `n` has from here on, as far as there is room; return how many bytes that were."""
+        if self._held[0] != n:
+            self._hold(n, self._load(self._chunks[n][0]))
+        start = self._ends[n - 1] if n else 0
         piece = self._held[1][self._at - start :][: len(view)]
         view[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
+
+    def _hold(self, n: int, data: Bytes) -> None:
+        id, length = self._chunks[n]
+        if len(data) != length:
+            raise Damaged(f"chunk {id} is not as long as its list says", hint="mlver fsck")
+        self._held = (n, memoryview(data))
+
+
+def load_chunks(
+    chunks: Chunks, find: Callable[[bytes], list[Location]], load: Load, storage: Storage
+) -> Iterator[Bytes]:
+    """Yield the bytes of each chunk, verified against its id; those that lie behind each other are read at once."""
+    for run in _runs(chunks, find):
+        yield from _pieces(run, storage, load, open_frame)
 
 
 def copy_chunks(
     id: BlobId,
     chunks: Chunks,
     find: Callable[[bytes], list[Location]],
-    load: Callable[[BlobId], bytes],
+    load: Load,
     storage: Storage,
     write: Callable[[Any], object],
 ) -> None:
@@ -119,29 +145,27 @@ def _runs(chunks: Chunks, find: Callable[[bytes], list[Location]]) -> Iterator[_
         yield run
 
 
-def _read_run(run: _Run, storage: Storage, load: Callable[[BlobId], bytes]) -> bytes:
-    first, last = run[0][2], run[-1][2]
-    if first is None or last is None:
-        data = memoryview(b"")
-        start = 0
-    else:
-        start = first.row.offset
-        try:
-            data = memoryview(storage.read(pack_key(first.pack), start, last.row.end - start))
-        except (KeyError, LocalIO):
-            data = memoryview(b"")
-    pieces: list[Any] = []
-    for id, length, place in run:
-        piece: Any = None
-        if place is not None:
-            at = place.row.offset - start
-            try:
-                piece = peel_frame(data[at : at + FRAME_BYTES + place.row.stored], place.row)
-            except Damaged:
-                piece = None  # another copy may be sound
-        if piece is None:
-            piece = load(id)
+def _read_run(run: _Run, storage: Storage, load: Load) -> bytes:
+    pieces = []
+    for (id, length, _), piece in zip(run, _pieces(run, storage, load, peel_frame), strict=True):
         if len(piece) != length:
             raise Damaged(f"chunk {id} is not as long as its list says", hint="mlver fsck")
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _pieces(run: _Run, storage: Storage, load: Load, unwrap: Callable[[memoryview, Row], Bytes]) -> Iterator[Bytes]:
+    """Yield the chunks of a run, read at once and taken out of their frames by `unwrap`, else by `load`."""
+    first, last = run[0][2], run[-1][2]
+    data, start = memoryview(b""), 0
+    if first is not None and last is not None:
+        start = first.row.offset
+        with suppress(KeyError, LocalIO):  # another copy may be to be had
+            data = memoryview(storage.read(pack_key(first.pack), start, last.row.end - start))
+    for id, _, place in run:
+        piece: Bytes | None = None
+        if place is not None:
+            at = place.row.offset - start
+            with suppress(Damaged):  # another copy may be sound
+                piece = unwrap(data[at : at + FRAME_BYTES + place.row.stored], place.row)
+        yield load(id) if piece is None else piece

@@ -13,8 +13,8 @@ from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.redaction import Tombstone
 from mlver.objects.tree import Tree
 from mlver.storage.base import Storage
-from mlver.store.blob import BlobReader, copy_chunks
-from mlver.store.frames import LIST, TYPES, names, parse_list, type_of
+from mlver.store.blob import BlobReader, Chunks, copy_chunks, load_chunks
+from mlver.store.frames import LIST, TYPES, Bytes, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
 from mlver.store.session import StoreSession as StoreSession
 from mlver.store.stand_in import Redactions, redacted, stand_in, standing_in
@@ -36,6 +36,9 @@ class Index(Protocol):
 
     def absent(self, ids: Iterable[bytes]) -> set[bytes]:
         """Return those of these ids that are not known at all."""
+
+    def mark(self) -> bytes:
+        """Return a mark that is another one once something that was there is there no more; empty: nobody knows."""
 
     def prefix(self, hex_prefix: str, types: tuple[str, ...]) -> list[ObjectId]:
         """Return the ids of these types that begin with some hex digits."""
@@ -133,7 +136,7 @@ class ObjectStore:
 
         Damaged when the blob is missing; reads raise it when a chunk is.
         """
-        return BlobReader.open(self.chunks(id), self._chunk)
+        return BlobReader.open(self.chunks(id), self._chunk, self._many)
 
     def copy_blob(self, id: BlobId, write: Callable[[bytes], object]) -> None:
         """Hand the bytes of a blob to `write`, piece by piece; Damaged when they are not what `id` says.
@@ -215,6 +218,9 @@ class ObjectStore:
 
     def _chunk(self, id: BlobId) -> bytes:
         return self._read(_BLOB, id)
+
+    def _many(self, chunks: Chunks) -> Iterable[Bytes]:
+        return load_chunks(chunks, lambda id: self.index.find(_BLOB, id), self._chunk, self.storage)
 
     def _read(self, type: int, id: bytes) -> bytes:
         """Return an object from any sound copy; Damaged."""

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 from blake3 import blake3
-from numpy.lib.recfunctions import repack_fields
 
 from mlver.kinds.base import Unreadable, Value
 
@@ -33,6 +32,8 @@ def canonical(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the same values little-endian, in C order and without padding: layout is no meaning."""
     dtype = array.dtype.newbyteorder("<")
     if dtype.names is not None:
+        from numpy.lib.recfunctions import repack_fields  # brings numpy.ma, which hardly any array needs
+
         dtype = repack_fields(np.zeros(0, dtype), recurse=True).dtype
     return np.ascontiguousarray(array.astype(dtype, copy=False)).reshape(array.shape)
 

@@ -10,7 +10,8 @@ import numpy as np
 from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows
 
 _GAPS: Final = 64  # between rows in step, and one more for each 512 of them
-_NEAR: Final = 1 << 12  # rows searched for where two tables go on together
+_NEXT: Final = 1 << 6  # rows searched first for where two tables go on together
+_NEAR: Final = 1 << 12  # and then
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _in_step(old: Lanes, new: Lanes) -> list[tuple[int, int, int]]:
             i, j = i + length, j + length
         if i == old.shape[1] or j == new.shape[1]:
             break
-        skipped_old, skipped_new = _next(old[:, i:], new[:, j]), _next(new[:, j:], old[:, i])
+        skipped_old, skipped_new = _skipped(old[:, i:], new[:, j:])
         if skipped_old is None and skipped_new is None:
             i, j = i + 1, j + 1  # one row took the place of another
         elif skipped_new is None or (skipped_old is not None and skipped_old < skipped_new):
@@ -73,10 +74,20 @@ def _in_step(old: Lanes, new: Lanes) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _next(names: Lanes, name: U64) -> int | None:
-    """Return how far ahead a name stands, None when it is not near."""
-    near = names[:, :_NEAR]
-    found = np.flatnonzero((near[0] == name[0]) & (near[1] == name[1]))
+def _skipped(old: Lanes, new: Lanes) -> tuple[int | None, int | None]:
+    """Return how far ahead in each the first name of the other stands, None when it is not near.
+
+    What is found at once makes the rest of no interest: the shorter way is taken.
+    """
+    for near in (_NEXT, _NEAR):
+        found = _place(old[:, :near], new[:, 0]), _place(new[:, :near], old[:, 0])
+        if found != (None, None):
+            break
+    return found
+
+
+def _place(names: Lanes, name: U64) -> int | None:
+    found = np.flatnonzero((names[0] == name[0]) & (names[1] == name[1]))
     return int(found[0]) if len(found) else None
 
 

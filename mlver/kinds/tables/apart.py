@@ -7,10 +7,9 @@ sides, whichever order that is, meet within a piece or two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -19,19 +18,18 @@ import pyarrow.compute as pc
 
 from mlver.kinds.base import Source, Spec
 from mlver.kinds.tables.align import align
-from mlver.kinds.tables.arrays import bits, empty, fixed, missing, positions
+from mlver.kinds.tables.arrays import empty, fixed, positions
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.keying import may_name, repeats
-from mlver.kinds.tables.lenient import cells_differ, readable_as
-from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows
+from mlver.kinds.tables.meeting import Meeting, Pool, one_piece, without_dictionaries
+from mlver.kinds.tables.mixing import U64, Lanes, Rows
 from mlver.kinds.tables.pieces import CannotCut, pieces
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
 from mlver.kinds.tables.whole import WholeTable
 
 _ALONE: Final = 1 << 18  # rows that have met nobody, before the order is taken for another one
-_RUNS: Final = 64  # in a piece: so many stretches are compared one by one, more are gathered first
-_FEW: Final = 4  # the same where gathering is cheap
+_ROWS: Final = 1 << 17  # in a piece
 _LOOKED_AT: Final = 1 << 17  # rows after which a table that is new in most of them is read whole
 
 
@@ -73,10 +71,10 @@ def units_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Apa
 
 def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
     """Return the rows of two Parquet or Arrow files that differ; ReadWhole or Unreadable when that cannot be said."""
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         sides = tuple(
-            _Side(pieces(source, spec.options, lambda schema: (None, None)), pool)
-            for source, spec in zip((old, new), specs, strict=True)
+            _Side(pieces(source, spec.options, lambda schema: (None, None), _ROWS, worded=True), worker)
+            for source, spec, worker in zip((old, new), specs, (first, second), strict=True)
         )
         try:
             return _compared(sides[0], sides[1], specs)
@@ -88,16 +86,18 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
 
 
 def _compared(old: _Side, new: _Side, specs: tuple[Spec, Spec]) -> Apart:
+    old.begin()
+    new.begin()
     key = _key(old.schema, new.schema, specs)
-    meet = _Meeting(old.schema, new.schema, key)
+    meeting = Meeting(old.schema, new.schema, key)
     while True:
-        old.take_next(meet)
-        new.take_next(meet)
+        old.take_next(key)
+        new.take_next(key)
         alignment = align(old.lanes, new.lanes)
-        differs = meet.differs(old.pool, new.pool, alignment.old, alignment.new)
-        # a row that met nobody can only wait for pieces of the other side
-        old.settle(alignment.old[differs], alignment.removed, alignment.removed if new.ended else _NONE)
-        new.settle(alignment.new[differs], alignment.added, alignment.added if old.ended else _NONE)
+        differs = meeting.differs(old.pool, new.pool, alignment.old, alignment.new)
+        rise = old.rises and new.rises
+        old.settle(alignment.old[differs], *_waiting(alignment.removed, alignment.old, new.ended, rise))
+        new.settle(alignment.new[differs], *_waiting(alignment.added, alignment.new, old.ended, rise))
         if old.ended and new.ended:
             break
         if max(old.waiting, new.waiting) > _ALONE or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
@@ -107,16 +107,28 @@ def _compared(old: _Side, new: _Side, specs: tuple[Spec, Spec]) -> Apart:
     return Apart(old.result(), new.result(), old.seen, new.seen, key)
 
 
+def _waiting(alone: Rows, matched: Rows, ended: bool, rise: bool) -> tuple[Rows, Rows]:
+    """Return the rows that wait for pieces of the other side, and those that need not wait any longer.
+
+    Where keys rise, the other side is past what stands before a row that met its twin. Should they fall later on, two
+    rows of one key were taken for apart: they meet when what is left of both tables is compared.
+    """
+    if ended:
+        return _NONE, alone
+    past = np.searchsorted(alone, matched.max()) if rise and len(matched) else 0
+    return alone[past:], alone[:past]
+
+
 _NONE: Final[Rows] = np.empty(0, dtype=np.int64)
 _FELL: Final = object()
 
 
-def _names(keys: Any) -> Lanes:
+def _named(keys: Any) -> Lanes:
     """Return 128 bits per row that are the same where keys are: whole numbers are their own name."""
     kind = keys.schema.field(0).type
     if keys.num_columns > 1 or not pa.types.is_integer(kind):
         return row_digests(keys)
-    values = fixed(_whole(keys.column(0)), np.dtype(str(kind)))
+    values = fixed(one_piece(keys.column(0)), np.dtype(str(kind)))
     return np.stack([values.astype(np.uint64), np.zeros(len(values), dtype=np.uint64)])
 
 
@@ -125,7 +137,7 @@ def _risen(keys: Any, last: Any) -> Any:
     column = keys.column(0)
     if keys.num_columns > 1 or not (pa.types.is_integer(column.type) or pa.types.is_temporal(column.type)):
         return _FELL
-    array = _whole(column)
+    array = one_piece(column)
     if last is not None and not pc.less(last, array[0]).as_py():
         return _FELL
     return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else _FELL
@@ -134,20 +146,31 @@ def _risen(keys: Any, last: Any) -> Any:
 class _Side:
     """One of the two tables: the piece at hand together with the rows still waiting, and what was told apart."""
 
-    def __init__(self, source: Iterator[Any], pool: ThreadPoolExecutor) -> None:
-        self._source, self._pool = source, pool
-        self.schema = next(source).schema  # pieces() begins with an empty one, or the whole
-        self._ahead: Future[Any] = pool.submit(next, source, None)
-        self.pool: Any = empty(self.schema)
+    def __init__(self, source: Iterator[Any], worker: ThreadPoolExecutor) -> None:
+        """`worker` is one thread, for this side alone: memory is used again best where it was got."""
+        self._source, self._worker = source, worker
+        self._gone: list[Pool] = []  # what nobody needs any more, for the worker to let go of
+        self._ahead: Future[Any] = worker.submit(self._read)
+        self.schema: Any = None
+        self.pool = Pool()
         self.lanes: Lanes = np.empty((2, 0), dtype=np.uint64)
         self._places: Rows = _NONE  # where the rows of `pool` stand in the file
-        self._found: list[tuple[Rows, Any]] = []
+        self._found: list[tuple[Rows, list[Any]]] = []
         self._names: list[U64] = []
         self._last: Any = None  # key of the row before, as long as keys rise
         self.ended = False
         self.seen = self.told = self.waiting = 0
 
-    def take_next(self, meet: _Meeting) -> None:
+    def begin(self) -> None:
+        """Wait for the schema: pieces() begins with an empty table, or the whole."""
+        self.schema = self._ahead.result().schema
+        self._ahead = self._worker.submit(self._read)
+
+    def _read(self) -> Any:
+        self._gone.clear()
+        return next(self._source, None)
+
+    def take_next(self, key: Sequence[str]) -> None:
         """Add the next piece to the rows that wait; `ended` says that there is none after what was taken."""
         if self.ended:
             return
@@ -155,26 +178,33 @@ class _Side:
         if piece is None:
             self.ended = True
             return
-        self._ahead = self._pool.submit(next, self._source, None)
+        self._ahead = self._worker.submit(self._read)
         if piece.num_rows == 0:
             return
-        keys = meet.keys(piece)
-        lanes = _names(keys)
+        keys = without_dictionaries(piece.select(list(key)))
+        if any(column.null_count for column in keys.columns):
+            raise ReadWhole
+        lanes = _named(keys)
         self._names.append(lanes[0])
-        self._last = _risen(keys, self._last) if self._last is not _FELL else _FELL
+        self._last = _risen(keys, self._last) if self.rises else _FELL
         self.lanes = np.concatenate([self.lanes, lanes], axis=1)
         self._places = np.concatenate([self._places, np.arange(self.seen, self.seen + piece.num_rows)])
-        self.pool = pa.concat_tables([self.pool, piece]).combine_chunks() if self.pool.num_rows else piece
+        self.pool = self.pool.with_table(piece)
         self.seen += piece.num_rows
 
-    def settle(self, changed: Rows, alone: Rows, final: Rows) -> None:
-        """Keep what is known to differ, let those that met nobody wait, and drop the rest."""
-        rows = np.concatenate([changed, final])
+    @property
+    def rises(self) -> bool:
+        """Whether each key so far is above the one before."""
+        return self._last is not _FELL
+
+    def settle(self, changed: Rows, left: Rows, final: Rows) -> None:
+        """Keep what is known to differ, `changed` and `final`, let those wait that are `left`, and drop the rest."""
+        rows = np.sort(np.concatenate([changed, final]))
         if len(rows):
-            self._found.append((self._places[rows], self.pool.take(positions(rows)).combine_chunks()))
+            self._found.append((self._places[rows], self.pool.take(rows)))
             self.told += len(rows)
-        left = _NONE if len(final) else alone
-        self.pool = self.pool.take(positions(left)).combine_chunks()
+        self._gone.append(self.pool)
+        self.pool = Pool(self.pool.take(left))
         self.lanes, self._places = self.lanes[:, left], self._places[left]
         self.waiting = len(left)
 
@@ -183,16 +213,23 @@ class _Side:
         if not self._found:
             return empty(self.schema)
         order = np.argsort(np.concatenate([places for places, _ in self._found]), kind="stable")
-        return pa.concat_tables([table for _, table in self._found]).take(positions(order)).combine_chunks()
+        tables = [self._as_said(table) for _, several in self._found for table in several]
+        return pa.concat_tables(tables).take(positions(order)).combine_chunks()
+
+    def _as_said(self, table: Any) -> Any:
+        """Return a table under the schema: texts come as a dictionary only where it says so."""
+        columns = [column.cast(field.type) for column, field in zip(table.columns, self.schema, strict=True)]
+        return pa.table(columns, schema=self.schema)
 
     def key_repeats(self) -> bool:
         """Whether two rows seen may have one name: not those of one column that only rises."""
-        return self._last is _FELL and repeats(np.concatenate(self._names))
+        return not self.rises and repeats(np.concatenate(self._names))
 
     def close(self) -> None:
+        """Stop reading. What a piece nobody waits for complains of is nobody's concern."""
         self._ahead.cancel()
         if not self._ahead.cancelled():
-            self._ahead.exception()  # what a piece nobody waits for complains of is nobody's concern
+            self._ahead.exception()
         self._source.close()  # type: ignore[attr-defined]
 
 
@@ -210,86 +247,3 @@ def _key(old: Any, new: Any, specs: tuple[Spec, Spec]) -> tuple[str, ...]:
         if logical(old.field(name).type) != logical(new.field(name).type):
             raise ReadWhole
     return key
-
-
-class _Meeting:
-    """How rows of two tables are named and compared: over the columns both have."""
-
-    def __init__(self, old: Any, new: Any, key: tuple[str, ...]) -> None:
-        self._key = list(key)
-        self._alike: list[str] = []  # columns of one plain type
-        self._others: dict[str, str | None] = {}  # columns compared by digest, and how their texts are read
-        for name in old.names:
-            if name in key or name not in new.names:
-                continue
-            kinds = old.field(name).type, new.field(name).type
-            if kinds[0] == kinds[1] and not (pa.types.is_nested(kinds[0]) or pa.types.is_dictionary(kinds[0])):
-                self._alike.append(name)
-            else:
-                self._others[name] = readable_as(*kinds)
-
-    def keys(self, piece: Any) -> Any:
-        """Return the key columns of a piece; ReadWhole when a value is missing."""
-        keys = piece.select(self._key)
-        if any(column.null_count for column in keys.columns):
-            raise ReadWhole
-        return keys
-
-    def differs(self, old: Any, new: Any, mine: Rows, theirs: Rows) -> Mask:
-        """Return which of the rows `mine` of old and `theirs` of new, that carry one name, hold other cells."""
-        found = np.zeros(len(mine), dtype=bool)
-        if not len(mine):
-            return found
-        runs = _runs(mine, theirs)
-        for name in self._alike:
-            found |= _unequal(old.column(name), new.column(name), mine, theirs, runs, name)
-        for name, reading in self._others.items():
-            before, after = old.column(name).take(positions(mine)), new.column(name).take(positions(theirs))
-            found |= cells_differ(before, after, name, reading)
-        return found
-
-
-def _runs(mine: Rows, theirs: Rows) -> list[tuple[int, int]] | None:
-    """Return the stretches in which the rows of both sides follow each other; None when there are too many."""
-    broken = np.flatnonzero((np.diff(mine) != 1) | (np.diff(theirs) != 1)) + 1
-    if len(broken) > _RUNS:
-        return None
-    ends = [0, *broken.tolist(), len(mine)]
-    return list(pairwise(ends))
-
-
-def _unequal(old: Any, new: Any, mine: Rows, theirs: Rows, runs: list[tuple[int, int]] | None, name: str) -> Mask:
-    """Return where two columns of one type differ by value, as digests say: NaN is NaN, and nothing is nothing."""
-    pairs: list[tuple[Any, Any]]
-    if runs is None or (len(runs) > _FEW and pa.types.is_primitive(old.type)):
-        pairs = [(old.take(positions(mine)), new.take(positions(theirs)))]
-    else:
-        cuts = [(int(mine[begin]), int(theirs[begin]), end - begin) for begin, end in runs]
-        pairs = [(old.slice(first, count), new.slice(second, count)) for first, second, count in cuts]
-    return np.concatenate([_apart(_whole(a), _whole(b), name) for a, b in pairs])
-
-
-def _whole(column: Any) -> Any:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return column.combine_chunks() if column.num_chunks else pa.nulls(0, column.type)
-
-
-def _apart(a: Any, b: Any, name: str) -> Mask:
-    try:
-        equal = bits(pc.equal(a, b))
-    except pa.ArrowNotImplementedError:
-        return cells_differ(a, b, name, None)
-    if a.null_count and b.null_count:
-        equal |= missing(a) & missing(b)
-    if pa.types.is_floating(a.type):
-        equal |= _nan(a) & _nan(b)
-    unsure = np.flatnonzero(~equal)
-    differs = ~equal
-    if len(unsure):
-        differs[unsure] = cells_differ(a.take(positions(unsure)), b.take(positions(unsure)), name, None)
-    return differs
-
-
-def _nan(array: Any) -> Mask:
-    return bits(pc.is_nan(array))

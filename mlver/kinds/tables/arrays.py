@@ -72,14 +72,24 @@ def bits(array: Any) -> Mask:
         return np.zeros(len(array), dtype=bool)
     end = array.offset + len(array)
     packed = np.frombuffer(buffer, dtype=np.uint8)
-    values: Mask = np.unpackbits(packed, count=end, bitorder="little")[array.offset :].astype(bool)
+    values: Mask = np.unpackbits(packed, count=end, bitorder="little")[array.offset :].view(bool)
     if array.null_count:
-        values &= ~missing(array)
+        values &= present(array)
     return values
+
+
+def present(array: Any) -> Mask:
+    """Return where an array has values."""
+    buffer = array.buffers()[0]
+    if buffer is None or not array.null_count:  # a type that keeps no bits, or nothing is missing
+        return ~missing(array)
+    packed = np.frombuffer(buffer, dtype=np.uint8)
+    there: Mask = np.unpackbits(packed, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)
+    return there
 
 
 def missing(array: Any) -> Mask:
     """Return where an array has nulls."""
     if not array.null_count:
         return np.zeros(len(array), dtype=bool)
-    return bits(array.is_null())
+    return bits(array.is_null())  # which has no nulls itself

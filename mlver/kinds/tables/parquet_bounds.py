@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from mlver.kinds.base import Unreadable
 from mlver.kinds.tables.unpacking import most_of
+
+_BUFFER: Final = 1 << 18
 
 
 def refuse_unfolding(file: Any, stream: BinaryIO) -> None:
@@ -83,7 +85,8 @@ def _length_of_words(name: str, schema: pa.Schema, stream: BinaryIO, most: int) 
     """
     if name not in schema.names:
         return 0
-    file, total = pq.ParquetFile(pa.PythonFile(stream, mode="r"), read_dictionary=[name]), 0
+    source = pa.PythonFile(stream, mode="r")  # of which the first pages are read, and the rest only if need be
+    file, total = pq.ParquetFile(source, read_dictionary=[name], pre_buffer=False, buffer_size=_BUFFER), 0
     number = schema.names.index(name) if len(schema.names) == file.metadata.num_columns else None
     for group in range(file.metadata.num_row_groups):
         about = file.metadata.row_group(group).column(number) if number is not None else None

@@ -28,7 +28,9 @@ WHOLE: Final = 16 << 20  # bytes of text that are read at once
 BLOCK: Final = 8 << 20
 _FIRST: Final = 1 << 20  # of the first block: the first rows are asked for most
 _PACKED: Final = 8  # text grows about so many times
-_ROWS: Final = 1 << 16  # in a batch
+_ROWS: Final = 1 << 16  # in a batch, when nobody says how many
+_MOST: Final = 1 << 17
+_BUFFER: Final = 1 << 20  # of one column
 _LINES: Final = (".jsonl", ".ndjson")
 _SAMPLE: Final = 1 << 16
 _SPELLED: Final = 4  # bytes of a text's length, where it is spelled out
@@ -40,11 +42,14 @@ class CannotCut(Exception):
     """The text cannot be read in pieces as it would be read whole."""
 
 
-def pieces(source: Source, options: Mapping[str, Value], choose: Choose, rows: int = _ROWS) -> Iterator[Any]:
+def pieces(
+    source: Source, options: Mapping[str, Value], choose: Choose, rows: int = _ROWS, *, worded: bool = False
+) -> Iterator[Any]:
     """Yield tables that together hold all rows a condition may hold for; rows it fails for may be among them.
 
     `choose(schema)` returns the condition, and the columns wanted (None: all); other columns may be left out.
-    `rows` is how many are wanted soon. Raises Unreadable; CannotCut after the first piece, when all that came
+    `rows` is how many are wanted soon. With `worded` texts of Parquet may come as dictionaries, whatever the first
+    table says of their type, which is empty. Raises Unreadable; CannotCut after the first piece, when all that came
     before is to be forgotten and the table to be read whole.
     """
     if source.size == 0:
@@ -53,7 +58,7 @@ def pieces(source: Source, options: Mapping[str, Value], choose: Choose, rows: i
         head = stream.read(16)
         stream.seek(0)
         if head.startswith(b"PAR1"):
-            yield from _parquet(stream, choose, rows)
+            yield from _parquet(stream, choose, rows, worded)
             return
         if head.startswith(b"ARROW1"):
             arrow_bounds.refuse_unfolding(stream)
@@ -103,12 +108,12 @@ def _of_column(stream: BinaryIO, number: int) -> tuple[Any, str]:
     """Return a Parquet file opened so that one column comes as it is quickest read, and the name of that column."""
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     field = file.schema_arrow.field(number)
-    if words := [name for name in worded(file) if name == field.name]:
+    if words := [name for name in _worded(file) if name == field.name]:
         file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), metadata=file.metadata, read_dictionary=words)
     return file, field.name
 
 
-def worded(file: Any) -> list[str]:
+def _worded(file: Any) -> list[str]:
     """Return the columns of text in a Parquet file of which each word seems to be written once, and its number after.
 
     Spelled out, a text takes four bytes beside its letters. What is guessed wrong is read all the same.
@@ -131,7 +136,7 @@ def _arrow_column(stream: BinaryIO, number: int) -> Any:
     return pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
 
 
-def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
+def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool) -> Iterator[Any]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
     refuse_unfolding(file, stream)
@@ -143,6 +148,12 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
     if none.column_names != known:  # nameless columns were given names
         names, first = known, known
     yield none.select([none.column_names[known.index(name)] for name in names])
+    if as_words:
+        words = _worded(file)
+        source = pa.PythonFile(stream, mode="r")
+        file = pq.ParquetFile(
+            source, metadata=file.metadata, read_dictionary=words, pre_buffer=False, buffer_size=_BUFFER
+        )
     for group in range(file.metadata.num_row_groups):
         if condition is not None:
             if not condition.may(_bounds(file, group)).hold:
@@ -150,7 +161,9 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int) -> Iterator[Any]:
             # a look at these columns alone, before all are read
             if len(first) < len(names) and not _any_row(file.read_row_group(group, columns=first), condition):
                 continue
-        batches = file.iter_batches(min(max(rows, 1), _ROWS), row_groups=[group], columns=names)
+        batches = file.iter_batches(
+            min(max(rows, 1), _MOST), row_groups=[group], columns=names, use_threads=not as_words
+        )
         for batch in batches:
             yield checked(pa.Table.from_batches([batch]))
 

@@ -96,6 +96,8 @@ def key_texts(array: Any) -> list[str]:
 
 
 def _key_text(value: Value) -> str:
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value if isinstance(value, str) else short_json(value)
