@@ -21,7 +21,7 @@ from mlver.store.scan import load_rows
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS packs (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL
@@ -32,11 +32,15 @@ CREATE TABLE IF NOT EXISTS objects (
     PRIMARY KEY (id, type, pack)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS typed ON objects (type, id) WHERE type > 2;
+CREATE TABLE IF NOT EXISTS marks (mark BLOB NOT NULL);
+INSERT INTO marks VALUES (randomblob(16));
 """
 _FIND = """
 SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.number = objects.pack
 WHERE id = ? AND type = ? ORDER BY pack
 """
+_ASKED = 64
+_HELD = f"SELECT id FROM objects WHERE id IN ({', '.join('?' * _ASKED)})"  # noqa: S608  (only question marks)
 _RANGE = "SELECT DISTINCT id FROM objects WHERE type = ? AND id BETWEEN ? AND ? ORDER BY id"
 
 
@@ -67,7 +71,12 @@ class Locations:
 
     def absent(self, ids: Iterable[bytes]) -> set[bytes]:
         """Return those of `ids` that no pack holds as far as is known, whatever their type. One query for all."""
-        return self._run(_absent, list(ids))
+        return self._run(_absent, [bytes(id) for id in ids])
+
+    def mark(self) -> bytes:
+        """Return a mark that is another one once something that was there is there no more, or was forgotten."""
+        found = self._run(_select, "SELECT mark FROM marks", ())
+        return found[0][0] if len(found) == 1 and isinstance(found[0][0], bytes) else b""
 
     def prefix(self, hex_prefix: str, types: Iterable[str]) -> list[ObjectId]:
         """Return the ids of the named types that begin with these hex digits, sorted; none if they are no hex."""
@@ -140,12 +149,12 @@ def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -
 
 
 def _absent(db: sqlite3.Connection, ids: list[bytes]) -> set[bytes]:
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (id BLOB PRIMARY KEY) WITHOUT ROWID")
-    db.execute("BEGIN")
-    db.execute("DELETE FROM asked")
-    db.executemany("INSERT OR IGNORE INTO asked VALUES (?)", ((bytes(id),) for id in ids))
-    query = "SELECT id FROM asked WHERE NOT EXISTS (SELECT 1 FROM objects WHERE objects.id = asked.id)"
-    return {id for (id,) in db.execute(query)}
+    absent = set(ids)
+    for start in range(0, len(ids), _ASKED):
+        asked = ids[start : start + _ASKED]
+        asked += asked[:1] * (_ASKED - len(asked))  # one form of the question, which SQLite need not parse again
+        absent.difference_update(id for (id,) in db.execute(_HELD, asked))
+    return absent
 
 
 def _sane(name: object, numbers: list[object]) -> bool:
@@ -167,3 +176,4 @@ def _drop(db: sqlite3.Connection, name: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     db.execute("DELETE FROM objects WHERE pack IN (SELECT number FROM packs WHERE name = ?)", (name,))
     db.execute("DELETE FROM packs WHERE name = ?", (name,))
+    db.execute("UPDATE marks SET mark = randomblob(16)")

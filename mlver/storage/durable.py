@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from mlver.errors import LocalIO
+from mlver.storage.buffers import BLOCK
 from mlver.storage.syscalls import OsCalls
 from mlver.storage.trouble import local_io as local_io
 from mlver.storage.trouble import show as show
@@ -35,6 +36,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _UMASK = os.umask(0o077)  # the system tells the mask only by setting it
 os.umask(_UMASK)
 _PUSH = 32 << 20  # bytes after which the disk is told to begin
+_STRAIGHT = 1 << 20  # bytes; whole blocks of that many at once go past the page cache
 _WAITS = 1000  # how often a busy write is tried again, a millisecond apart
 
 
@@ -57,6 +59,7 @@ class NewFile:
         self._temp = self._named(folder / self.temp_name)
         self._may_vanish = bool(name)
         self._length = self._pushed = 0
+        self._direct, self._may_direct = False, sync
         self._fd: int | None = None
         try:
             self._fd = os_calls.open(self._temp, _NEW, 0o600, dir_fd=at)
@@ -71,6 +74,7 @@ class NewFile:
         """Append bytes; LocalIO when the disk refuses them."""
         view = memoryview(data).cast("B")
         waits = 0
+        self._steer(len(view) >= _STRAIGHT and not (len(view) | self._length) % BLOCK)
         while view:
             try:
                 done = os_calls.write(self._open_fd(), view)
@@ -81,13 +85,32 @@ class NewFile:
                 time.sleep(0.001)
                 continue
             except OSError as error:
+                if self._direct and error.errno == errno.EINVAL:  # these bytes, or this disk, cannot
+                    self._may_direct = False
+                    self._steer(False)
+                    continue
                 raise local_io(error, self._folder, "write in") from error
             if done <= 0:
                 raise LocalIO(f"cannot write in {show(self._folder)}: the system took no bytes")
             self._length += done
             view = view[done:]
-        if self._sync and self._length - self._pushed >= _PUSH:
+        if self._direct:
+            self._pushed = self._length
+        elif self._sync and self._length - self._pushed >= _PUSH:
             self._push()
+
+    def _steer(self, direct: bool) -> None:
+        """Let what is written next go past the page cache, or through it."""
+        direct = direct and self._may_direct
+        if direct == self._direct:
+            return
+        try:
+            os_calls.direct(self._open_fd(), direct)
+            self._direct = direct
+        except (OSError, AttributeError) as error:
+            self._may_direct = False
+            if not direct:
+                raise local_io(OSError(*error.args), self._folder, "write in") from error
 
     def _push(self) -> None:
         """Let the disk begin with what is written: the fsync at the end then has less to wait for."""

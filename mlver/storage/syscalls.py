@@ -56,5 +56,11 @@ class OsCalls:
         os.posix_fadvise(fd, start, length, os.POSIX_FADV_DONTNEED)
 
     @staticmethod
+    def direct(fd: int, on: bool) -> None:
+        """Let writes go past the page cache, or through it again; OSError, AttributeError where none is."""
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+
+    @staticmethod
     def scandir(path: str | Path) -> ScandirIterator[str]:
         return os.scandir(path)

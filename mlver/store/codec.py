@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
-from mlver.store.frames import RAW, ZSTD, Bytes
+from mlver.store.frames import RAW, ZSTD, Bytes, checksum
 
 if TYPE_CHECKING:
     from zstandard import ZstdCompressor, ZstdDecompressor
@@ -24,11 +24,11 @@ _MAGIC = b"\x28\xb5\x2f\xfd"
 _local = threading.local()  # a zstd context serves one thread at a time
 
 
-def compress(data: Bytes) -> tuple[int, Bytes]:
+def compress(data: Bytes, check: bytes | None = None) -> tuple[int, Bytes]:
     """Return (codec, payload): compressed when that saves a sixteenth, else `data` itself.
 
-    What zstd made is decompressed again and compared, so that neither bad memory nor a defect of
-    the compressor is ever written.
+    What zstd made is decompressed again and held against `check`, the XXH3 of `data`, so that neither bad memory
+    nor a defect of the compressor is ever written.
     """
     length = len(data)
     if length < _SMALLEST:
@@ -39,7 +39,7 @@ def compress(data: Bytes) -> tuple[int, Bytes]:
     packed = zstd.compress(data)
     if len(packed) > length - length // 16 or _blown_up(len(packed), length):
         return RAW, data
-    if decompress(packed, length) != data:
+    if checksum(decompress(packed, length)) != (check or checksum(data)):
         raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
     return ZSTD, packed
 

@@ -13,9 +13,9 @@ from mlver.store.frames import FRAME_BYTES, LIST, RAW, TYPES, Bytes, checksum, p
 from mlver.store.pack import FOLDER, FOOTER, FOOTER_BYTES, FOOTER_MAGIC, PACK_HEADER, ROW, Row, pack_key
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from mlver.store.drain import Drain
 
-_BATCH = 4 << 20
+_BATCH = 4 << 20  # bytes; a pack that stays shorter is written in one piece, without threads
 
 
 class Frame(NamedTuple):
@@ -35,28 +35,35 @@ class Packed(NamedTuple):
     rows: list[Row]
 
 
-def make_frame(type: int, id: bytes, data: Bytes, *, squeeze: bool = True) -> Frame:
-    """Return `data`, the object `id`, as a frame; with `squeeze` it is compressed if that pays."""
-    raw = len(data)
-    how, payload = codec.compress(data) if squeeze and type != TYPES[LIST] else (RAW, data)
-    stored = len(payload)
+def make_frame(type: int, id: bytes, data: Bytes, check: bytes | None = None) -> Frame:
+    """Return `data`, the object `id`, as a frame, compressed if that pays. `check` is its checksum, if known."""
+    check = check or checksum(data)
+    how, payload = codec.compress(data, check) if type != TYPES[LIST] else (RAW, data)
+    if how == RAW:
+        return raw_frame(type, id, data, check)
+    stored, raw = len(payload), len(data)
     header = pack_header(type, how, stored, raw, id)
     return Frame(Row(id, type, how, 0, stored, raw), header, payload, checksum(payload))
+
+
+def raw_frame(type: int, id: bytes, data: Bytes, check: bytes) -> Frame:
+    """Return `data`, the object `id` with this checksum, as a frame of these very bytes."""
+    raw = len(data)
+    return Frame(Row(id, type, RAW, 0, raw, raw), pack_header(type, RAW, raw, raw, id), data, check)
 
 
 class PackWriter:
     """Appends frames to a new pack. Nothing is visible before `finish`.
 
-    Give an `executor` and bytes are hashed and written there, one batch behind. The pack gets none of the
-    names in `taken`: packs of these names are on their way out.
+    What goes into a large pack is hashed and written by threads of its own, a step behind. The pack gets none of
+    the names in `taken`: packs of these names are on their way out.
     """
 
-    def __init__(self, storage: Storage, executor: Executor | None = None, taken: Container[str] = ()) -> None:
+    def __init__(self, storage: Storage, taken: Container[str] = ()) -> None:
         self._taken = taken
         self._writer = storage.writer(FOLDER)
         self._hash = blake3()
-        self._executor = executor
-        self._behind: Future[None] | None = None
+        self._drain: Drain | None = None
         self._parts: list[Bytes] = []
         self._held = 0
         self._rows: list[Row] = []
@@ -64,7 +71,7 @@ class PackWriter:
         self._put(PACK_HEADER)
 
     def append(self, frame: Frame) -> None:
-        """Add one frame. Its payload must not change afterwards."""
+        """Add one frame. Its payload must not change before it is flushed."""
         self._rows.append(frame.row._replace(offset=self.size))
         self._parts += (frame.header, frame.payload, frame.check)
         length = FRAME_BYTES + frame.row.stored
@@ -75,46 +82,52 @@ class PackWriter:
 
     def finish(self) -> Packed:
         """Write key table and footer, make the pack durable under its name, and return it."""
-        while True:
-            self.flush()
-            self.wait()
-            self._rows.sort()
-            table = b"".join(
-                ROW.pack(row.id, row.type, row.codec, 0, 0, row.offset, row.stored, row.raw) for row in self._rows
-            )
-            name = self._hash.copy().update(table).hexdigest()
-            if name not in self._taken:
-                break
+        name, table = self.named()
+        while name in self._taken:
             self._pad(name)
+            name, table = self.named()
         table_at = self.size
         self._put(table)
         self.flush()
-        self.wait()
-        digest = self._hash.digest()
-        footer = FOOTER.pack(FOOTER_MAGIC, table_at, len(self._rows), checksum(table), digest)
-        self._writer.write(footer + checksum(footer))
+        footer = FOOTER.pack(FOOTER_MAGIC, table_at, len(self._rows), checksum(table), bytes.fromhex(name))
+        tail = footer + checksum(footer)
+        if self._drain is not None:
+            self._drain.finish(tail)
+        else:
+            self._writer.write(tail)
         self._writer.commit(pack_key(name))
         return Packed(name, self.size + FOOTER_BYTES, self._rows)
 
+    def named(self) -> tuple[str, bytes]:
+        """Return the name of a pack that ends here, and its key table."""
+        self.flush()
+        if self._drain is not None:
+            self._drain.digest()
+        self._rows.sort()
+        rows = self._rows
+        table = b"".join(ROW.pack(row.id, row.type, row.codec, 0, 0, row.offset, row.stored, row.raw) for row in rows)
+        return self._hash.copy().update(table).hexdigest(), table
+
     def abort(self) -> None:
         """Forget the pack. Harmless after `finish`."""
-        if self._behind is not None:
-            self._behind.exception()  # waits; what went wrong is being told already
+        if self._drain is not None:
+            self._drain.close()
         self._writer.abort()
 
     def flush(self) -> None:
-        """Write what is held back. The payloads of all flushes but this one may change from now on."""
-        self.wait()
+        """Write what is held back, or begin to: the payloads may change from now on."""
         parts, self._parts, self._held = self._parts, [], 0
-        if self._executor is None:
-            self._write(parts)
-        elif parts:
-            self._behind = self._executor.submit(self._write, parts)
+        if self._drain is not None:
+            self._drain.put(parts)
+        elif self.size < _BATCH:
+            data = b"".join(parts)
+            self._hash.update(data)
+            self._writer.write(data)
+        else:
+            from mlver.store.drain import Drain  # its threads are slow to load
 
-    def wait(self) -> None:
-        """Wait until all flushes are written; raises what went wrong in them."""
-        if self._behind is not None:
-            self._behind.result()
+            self._drain = Drain(self._writer, self._hash, self._writer.tell())
+            self._drain.put(parts)
 
     def _pad(self, name: str) -> None:
         """Add an object that nobody names, so that these bytes get another name."""
@@ -125,8 +138,3 @@ class PackWriter:
         self._parts.append(data)
         self.size += len(data)
         self._held += len(data)
-
-    def _write(self, parts: list[Bytes]) -> None:
-        data = b"".join(parts)
-        self._hash.update(data)
-        self._writer.write(data)

@@ -56,6 +56,8 @@ class StoreSession:
         self._packs: list[str] = []
         self._writer: PackWriter | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._reading: ThreadPoolExecutor | None = None
+        self.buffers: list[memoryview] = []  # that one stream has left for the next
         self._closed = False
 
     @overload
@@ -142,6 +144,15 @@ class StoreSession:
             self._pool = ThreadPoolExecutor(min(8, 1 + (os.cpu_count() or 2)), "mlver-store")
         return self._pool
 
+    @property
+    def reading(self) -> ThreadPoolExecutor:
+        """The one thread in which streams are read ahead."""
+        if self._reading is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._reading = ThreadPoolExecutor(1, "mlver-read")
+        return self._reading
+
     def known(self, type: int, id: bytes) -> bool:
         """Whether an object need not be written: put here already, or found in a pack just now."""
         key = (type, id)
@@ -162,7 +173,7 @@ class StoreSession:
         if self._closed:
             raise LocalIO("the store session is closed")
         if self._writer is None:
-            self._writer = PackWriter(self._place, self._pool, self.store.doomed)
+            self._writer = PackWriter(self._place, self.store.doomed)
         self._writer.append(frame)
         self._seen.add(key)
         self.objects += 1
@@ -194,9 +205,10 @@ class StoreSession:
 
     def _end(self) -> None:
         self._closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+        pools, self._pool, self._reading = (self._pool, self._reading), None, None
+        for pool in pools:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self

@@ -109,14 +109,10 @@ def index_before_pack(*, believed: bool = True) -> Iterator[None]:
 
 def _imagined(writer: Any) -> tuple[str, int]:
     """Return name and size that the pack is going to have."""
-    from mlver.store.pack import FOOTER_BYTES, ROW
+    from mlver.store.pack import FOOTER_BYTES
 
-    writer.flush()
-    writer.wait()
-    writer._rows.sort()
-    rows = writer._rows
-    table = b"".join(ROW.pack(r.id, r.type, r.codec, 0, 0, r.offset, r.stored, r.raw) for r in rows)
-    return writer._hash.copy().update(table).hexdigest(), writer.size + len(table) + FOOTER_BYTES
+    name, table = writer.named()
+    return name, writer.size + len(table) + FOOTER_BYTES
 
 
 @contextmanager
