@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from mlver.errors import Damaged, LocalIO, MlverError, UsageError
+from mlver.errors import Damaged, LocalIO, MlverError, RemoteError, UsageError
 from mlver.index.cache_file import delete, is_sound
 from mlver.index.locations import Locations
 from mlver.objects.ids import ObjectId, OperationId
@@ -15,6 +15,7 @@ from mlver.repo.generation import Trash, collection_of, in_trash
 from mlver.repo.head import read_head
 from mlver.repo.local_copies import local_copies
 from mlver.repo.log_repair import LogRepair
+from mlver.repo.place import FOLDER, has_format
 from mlver.repo.releases import damaged_releases, mend_release, slot_name
 from mlver.repo.remote import Remote, open_remote, remote_of
 from mlver.repo.repository import Repository
@@ -224,15 +225,20 @@ def _is_object(problem: Problem, found: Examination) -> bool:
 
 @contextmanager
 def _other(repo: Repository, source: str | Path) -> Iterator[Remote]:
-    """Open the repository to copy from: a remote by its name, or a folder."""
-    if isinstance(source, str) and source in repo.settings.remotes():
-        with remote_of(repo, source) as there:
-            yield there
-        return
+    """Open the repository to copy from: a remote by its name, or a folder, which may be a copied `.mlver`."""
     path = Path(source)
-    if not path.is_absolute():
-        raise UsageError(f"no remote {str(source)!r}, and no absolute path", hint="mlver repair --from FOLDER")
-    if path in (repo.root, repo.dot):
-        raise UsageError(f"{path} is this repository itself")
-    with open_remote(path, str(path), seen_from=repo) as there:
+    if path.is_absolute():
+        path = path.parent if path.name == FOLDER and has_format(path) else path
+        if path == repo.root or path == repo.dot or repo.dot in path.parents:
+            raise UsageError(f"{path} is this repository itself")
+        hint = "give the folder of a clone, of a bare repository, or of a copy of one"
+        try:
+            there = open_remote(path, str(path), seen_from=repo)
+        except RemoteError as error:
+            raise RemoteError(error.message, hint=hint) from None
+    elif str(source) in repo.settings.remotes():
+        there = remote_of(repo, str(source))
+    else:
+        raise UsageError(f"no remote {str(source)!r}, and no folder", hint="mlver repair --from DIR")
+    with there:
         yield there

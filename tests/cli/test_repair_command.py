@@ -47,6 +47,33 @@ def test_where_nothing_is_to_copy_from_is_said(mlver: Terminal, copy: Path, tmp_
     assert unknown.code == 2 and "no remote 'nobody'" in unknown.err
 
 
+def test_a_remote_goes_before_a_folder_of_its_name(mlver: Terminal, copy: Path, bench: Bench) -> None:
+    mlver("remote", "add", "origin", str(copy))
+    (bench.root / "origin").mkdir()
+    assert "copied from origin" in mlver("repair", "--from", "origin").out
+
+
+def test_a_copy_of_the_hidden_folder_alone_will_do(mlver: Terminal, copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "safe").mkdir()
+    (copy / ".mlver").rename(tmp_path / "safe/.mlver")
+    assert mlver("repair", "--from", "../safe/.mlver").code == 0
+
+
+def test_damaged_settings_do_not_keep_a_folder_from_being_copied_from(
+    mlver: Terminal, copy: Path, bench: Bench
+) -> None:
+    (bench.root / ".mlver/config.toml").write_bytes(b"\xff\xfe = nothing")
+    said = mlver("repair", "--from", "../copy")
+    assert said.code == 0 and said.out.endswith("ok: all is whole again\n")
+
+
+def test_an_empty_name_and_a_folder_without_a_repository_are_said(mlver: Terminal, copy: Path, tmp_path: Path) -> None:
+    empty = mlver("repair", "--from", "")
+    assert empty.code == 2 and "empty name" in empty.err
+    (tmp_path / "empty").mkdir()
+    assert "init" not in mlver("repair", "--from", "../empty").err, "that would help nobody"
+
+
 def test_what_no_other_command_opens_is_mended(mlver: Terminal, bench: Bench) -> None:
     dot = bench.root / ".mlver"
     for name in ("head.0", "head.1"):

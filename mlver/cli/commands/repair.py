@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlver.cli import complete
 from mlver.cli.command import new_app, verb
 from mlver.cli.session import Session
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
 
 app = new_app()
 
@@ -46,21 +49,28 @@ def repair(
     from mlver.verbs.repair import repair
 
     with session.open(salvage=True) as repo, session.progress() as progress:
-        result = repair(repo, _place(session, source), dry_run=dry_run, progress=progress)
+        result = repair(repo, _place(session, repo, source), dry_run=dry_run, progress=progress)
     session.show(result, lambda: repair_page(result), [problem.what for problem in result.left])
     if result.left and source is None:
         session.hint("mlver repair --from DIR copies what is missing from a clone or backup")
     return 0 if result.ok else Damaged.exit_code
 
 
-def _place(session: Session, source: str | None) -> str | None:
-    """Return a folder as an absolute path, and what is no folder as the name of a remote."""
-    if source is None:
-        return None
+def _place(session: Session, repo: Repository, source: str | None) -> str | None:
+    """Return a folder as an absolute path, unless a remote has that name; what is neither as it is."""
     from pathlib import Path
 
     from mlver.cli.folders import absolute
+    from mlver.errors import UsageError
     from mlver.storage.looking import is_folder
 
+    if source is None:
+        return None
+    if source.strip() == "":
+        raise UsageError("--from: an empty name", hint="mlver repair --from DIR|REMOTE")
+    try:
+        known = source in repo.settings.remotes()
+    except UsageError:  # damaged settings do not keep a folder from being looked at
+        known = False
     folder = absolute(session, Path(source))
-    return str(folder) if is_folder(folder) else source
+    return str(folder) if is_folder(folder) and not known else source
