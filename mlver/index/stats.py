@@ -1,20 +1,42 @@
-"""The stat cache: which blob a work-tree file held when it last looked like this. Disposable."""
+"""The stat cache: what each folder of the work tree held when it last looked like this. Disposable.
+
+One row a folder. The stat data of its files are kept packed, as they are compared: a folder of which every byte is
+as in its row is known without looking at any file of it.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from struct import Struct
 from typing import NamedTuple
 
-from mlver.index.cache_file import delete, is_plain
-from mlver.objects.ids import BlobId
+from blake3 import blake3
+
+from mlver.index.cache_file import CacheFile
+from mlver.objects.ids import ID_BYTES, BlobId
 
 # A file changed again within one tick of its clock can keep its stat data; such entries are re-read.
 RACY_NS = 1_000_000_000
-_SCHEMA = """create table if not exists stats (
-    path text primary key, size integer, mtime integer, ctime integer, ino integer, seen integer, blob blob
-) without rowid"""
+_SCHEMA = """
+CREATE TABLE folders (
+    path BLOB PRIMARY KEY, rules BLOB, listing BLOB, marks BLOB, stats BLOB, tree BLOB, stored BLOB, kinds TEXT,
+    ids BLOB, digest BLOB
+) WITHOUT ROWID;
+"""
+_VERSION = 2
+_COLUMNS = "rules, listing, marks, stats, tree, stored, kinds, ids, digest"
+_LOAD = f"SELECT {_COLUMNS} FROM folders WHERE path = ?"  # noqa: S608  (names of columns alone)
+_SAVE = f"REPLACE INTO folders (path, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_DIGEST = 16
+_FIELDS = Struct("=5q")
+STAT_BYTES = _FIELDS.size
+UNPROVEN = bytes(STAT_BYTES)  # of a file whose stat data prove nothing: no file has them
+FileFields = tuple[int, int, int, int, int]  # mode, size, mtime, ctime (both ns), inode number
 
 
 class Stat(NamedTuple):
@@ -27,79 +49,108 @@ class Stat(NamedTuple):
     seen: int
     blob: bytes
 
-    def proves(self, size: int, mtime: int, ctime: int, ino: int) -> BlobId | None:
-        """The blob id, if a file with these stat data must still hold the same bytes."""
-        if (self.size, self.mtime, self.ctime, self.ino) != (size, mtime, ctime, ino):
-            return None
-        return BlobId(self.blob) if max(mtime, ctime) + RACY_NS < self.seen else None
+    def settled(self) -> bool:
+        """Whether a file that still has these stat data must still hold the same bytes."""
+        return max(self.mtime, self.ctime) + RACY_NS < self.seen
+
+
+class FolderRow(NamedTuple):
+    """What is known of one folder.
+
+    `listing` holds all names in it, a `/` between them, `marks` a byte for each: what it was taken for under `rules`.
+    `stats` and `ids` are those of the files that count, in this order. These files, with the folders below as they
+    were then, made `tree` (empty: not known); their kinds are `kinds`. While the places of objects have the mark
+    `stored`, the store holds all of these files.
+    """
+
+    rules: bytes
+    listing: str
+    marks: bytes
+    stats: bytes
+    tree: bytes
+    stored: bytes
+    kinds: str
+    ids: bytes
+
+
+def pack(fields: Iterable[FileFields]) -> bytes:
+    """Return stat data of files as they are kept and compared."""
+    fields = list(fields)
+    try:
+        return array("q", chain.from_iterable(fields)).tobytes()
+    except OverflowError:  # there are file systems with inode numbers of 64 bits
+        return b"".join(_FIELDS.pack(*(((v + 2**63) & (2**64 - 1)) - 2**63 for v in one)) for one in fields)
+
+
+def unpack(stats: bytes | bytearray) -> Iterator[FileFields]:
+    """Yield what was packed, numbers above 63 bits as negative ones."""
+    return _FIELDS.iter_unpack(stats)
 
 
 class StatCache:
-    """Stat data by tree path, in SQLite. Any trouble with the file means an empty cache, never an error."""
+    """Rows by folder, whose path is empty or ends in a slash. Any trouble means no row, never an error."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self._file = CacheFile(path, _SCHEMA, _VERSION, "stat data")
 
-    def load(self) -> dict[str, Stat]:
-        """Return everything that is known."""
-        try:
-            with _Connection(self._path, read_only=True) as db:
-                rows = db.execute("select path, size, mtime, ctime, ino, seen, blob from stats").fetchall()
-            return {row[0]: Stat._make(row[1:]) for row in rows if len(row[6]) == 32}
-        except (sqlite3.Error, OSError, TypeError):
-            return {}
+    def load(self, path: str) -> FolderRow | None:
+        """Return what is known of a folder."""
+        key = os.fsencode(path)
+        found = self._file.offer(lambda db: db.execute(_LOAD, (key,)).fetchone())
+        return _row(key, found) if found else None
 
-    def save(self, fresh: Mapping[str, Stat], gone: Iterable[str] = ()) -> None:
-        """Remember `fresh` and forget `gone`. What cannot be saved is re-read next time."""
-        stale = [(path,) for path in gone]
-        if self._path is None or not (fresh or stale):
-            return
-        try:
-            with _Connection(self._path, read_only=False) as db, db:
-                db.execute(_SCHEMA)
-                db.executemany("delete from stats where path = ?", stale)
-                db.executemany("replace into stats values (?,?,?,?,?,?,?)", ((p, *stat) for p, stat in fresh.items()))
-        except sqlite3.DatabaseError:
-            self._discard()
-        except OSError:
-            return
+    def paths(self) -> set[str]:
+        """Return the folders of which something is known."""
+        found = self._file.offer(lambda db: db.execute("SELECT path FROM folders").fetchall())
+        return {os.fsdecode(key) for (key,) in found or () if isinstance(key, bytes)}
 
-    def _discard(self) -> None:
-        # A damaged cache would stay damaged; a busy or read-only one stays where it is.
-        if self._path is not None and not _readable(self._path):
-            delete(self._path)
+    def save(self, rows: Mapping[str, FolderRow], gone: Iterable[str] = ()) -> None:
+        """Remember rows and forget those of the folders `gone`. What cannot be saved is looked at again next time."""
+        new = [_written(os.fsencode(path), row) for path, row in rows.items()]
+        old = [(os.fsencode(path),) for path in gone]
 
+        def write(db: sqlite3.Connection) -> None:
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany("DELETE FROM folders WHERE path = ?", old)
+                db.executemany(_SAVE, new)
 
-def _readable(path: Path) -> bool:
-    try:
-        with _Connection(path, read_only=True) as db:
-            db.execute("select count(*) from stats")
-    except sqlite3.OperationalError:
-        return True
-    except sqlite3.DatabaseError:
-        return False
-    return True
+        if new or old:
+            self._file.offer(write)
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        self._file.close()
 
 
-class _Connection:
-    def __init__(self, path: Path | None, *, read_only: bool) -> None:
-        if path is None:
-            raise OSError("no cache")
-        if not is_plain(path):
-            raise OSError("not a file")
-        mode = "ro" if read_only else "rwc"
-        self._db = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, timeout=1.0)
-        if not read_only:
-            self._db.execute("pragma synchronous=off")
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+def _written(key: bytes, row: FolderRow) -> tuple[object, ...]:
+    listing = os.fsencode(row.listing)
+    values = (row.rules, listing, row.marks, row.stats, row.tree, row.stored, row.kinds, row.ids)
+    return (key, *values, _digest(key, values))
 
 
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote
+def _digest(key: bytes, values: Iterable[bytes | str]) -> bytes:
+    hasher = blake3(key)
+    for value in values:
+        data = value.encode() if isinstance(value, str) else value
+        hasher.update(b"%d:" % len(data))
+        hasher.update(data)
+    return hasher.digest(_DIGEST)
 
-    return quote(str(path))
+
+def _row(key: bytes, found: tuple[object, ...]) -> FolderRow | None:
+    """Return a row as it was written; None for one that was not."""
+    *values, digest = found
+    types = (bytes, bytes, bytes, bytes, bytes, bytes, str, bytes)
+    if any(type(value) is not kind for value, kind in zip(values, types, strict=True)):
+        return None
+    rules, listing, marks, stats, tree, stored, kinds, ids = values
+    row = FolderRow(rules, os.fsdecode(listing), marks, stats, tree, stored, kinds, ids)  # type: ignore[arg-type]
+    if _digest(key, values) != digest or len(row.stats) * ID_BYTES != len(row.ids) * STAT_BYTES:  # type: ignore[arg-type]
+        return None
+    return row
+
+
+def id_at(ids: bytes | bytearray, index: int) -> BlobId:
+    """Return one of several ids that stand one behind the other."""
+    return BlobId(bytes(ids[index * ID_BYTES : (index + 1) * ID_BYTES]))

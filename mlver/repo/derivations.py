@@ -35,7 +35,7 @@ def derivations_for(
     known = [commit.derivations for commit in (also, parent) if commit is not None]
     for recorded in (*known, view.pending):
         found |= {path: id for path, id in recorded.items() if path in new and _made(repo, id, new, path)}
-    for path in new.artifacts:
+    for path in new.artifacts if project.lineage else ():
         if path not in found and (line := project.lineage_of(path)):
             inputs = tuple(
                 Used(p, a.id, a.kind)

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blake3 import blake3
+
 from mlver.errors import UsageError
 from mlver.storage import durable
 
@@ -27,6 +29,8 @@ FILES = frozenset(
 )
 SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", "~", ".pem", ".egg-info")
 _ENV_EXAMPLES = (".example", ".sample", ".template")
+_JUDGED = 1  # one more where names are judged otherwise than before, here or in names.py: what is cached rests on it
+_DEFAULTS = repr((_JUDGED, sorted(FOLDERS), sorted(FILES), SUFFIXES, _ENV_EXAMPLES)).encode()
 
 
 def _complaint(lines: list[str]) -> str:
@@ -43,14 +47,16 @@ def _complaint(lines: list[str]) -> str:
 class Ignore:
     """Decides for one work tree. Folders that are ignored are never entered."""
 
-    def __init__(self, spec: GitIgnoreSpec | None = None) -> None:
+    def __init__(self, spec: GitIgnoreSpec | None = None, data: bytes = b"") -> None:
         self._spec = spec
+        self.mark = blake3(_DEFAULTS + data).digest(16)  # another one when other names may be left out
 
     @classmethod
     def load(cls, root: Path) -> Ignore:
         """Read `.mlverignore` of the work tree; UsageError when it is not UTF-8 or has a bad pattern."""
         try:
-            lines = durable.read_file(root / IGNORE_FILE, limit=_LIMIT).decode("utf-8").split("\n")
+            data = durable.read_file(root / IGNORE_FILE, limit=_LIMIT)
+            lines = data.decode("utf-8").split("\n")
         except FileNotFoundError:
             return cls()
         except UnicodeDecodeError as error:
@@ -62,7 +68,7 @@ class Ignore:
             if line.count("*") > _MOST_STARS and not line.startswith("#"):
                 raise UsageError(f"{IGNORE_FILE} line {number}: more than {_MOST_STARS} wildcards")
         try:
-            return cls(GitIgnoreSpec.from_lines(lines))
+            return cls(GitIgnoreSpec.from_lines(lines), data)
         except (ValueError, re.error):
             raise UsageError(_complaint(lines)) from None
 

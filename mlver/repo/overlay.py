@@ -70,7 +70,7 @@ def make_plan(folder: Path, wishes: Mapping[str, Wish], worktree: WorkTree) -> P
     """Compare `wishes` with what is in `folder` (the root of `worktree`). Reads, writes nothing."""
     found = _look(folder, wishes)
     files = {path: info for path, (at, info) in found.items() if at == path and info is not None}
-    ids = worktree.hashes(files, every=False)
+    ids = worktree.hashes(files)
     steps: list[Step] = []
     blocked: list[tuple[Step, BlobId]] = []
     obstacles: list[tuple[str, str]] = []

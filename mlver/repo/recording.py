@@ -48,8 +48,9 @@ class Before:
 
 def begin(repo: Repository) -> Before:
     """Return the work tree as it is now, to be compared with what it is when the work is done."""
-    files = repo.worktree.scan().files
-    return Before(files, repo.worktree.hashes(files), repo.now(), perf_counter())
+    found = repo.worktree.scan()
+    repo.worktree.identify(found)
+    return Before(found.files, found.ids, repo.now(), perf_counter())
 
 
 def named(repo: Repository, patterns: Sequence[str], files: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from glob import escape
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from mlver.errors import Refused, UsageError
 from mlver.index.facts import FactIndex
@@ -25,6 +25,7 @@ from mlver.repo import revisions
 from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
 from mlver.repo.head import Head, confirm_head, read_head, read_log, read_operation, swap_head
+from mlver.repo.listing import Listing, TreeNode, Work, WorkNode
 from mlver.repo.place import FOLDER as FOLDER
 from mlver.repo.place import FORMAT as FORMAT
 from mlver.repo.place import has_format as has_format
@@ -34,8 +35,8 @@ from mlver.repo.place import nothing_yet
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
 from mlver.repo.redaction_facts import REDACTION, Known, end_cut_short
 from mlver.repo.settings import ASKED, Settings, write_setting
-from mlver.repo.snapshot import Artifact, Snapshot, tree_artifacts
-from mlver.repo.worktree import FileStat, WorkTree, link_text, open_regular
+from mlver.repo.snapshot import Artifact, Snapshot, declared_kind
+from mlver.repo.worktree import FileStat, Scan, WorkTree, first_bytes, link_text, open_regular
 from mlver.storage import durable, looking
 from mlver.storage.local import LocalStorage
 from mlver.store.object_store import ObjectStore
@@ -170,6 +171,8 @@ class Repository:
             self.derived.close()
         if "graph" in self.__dict__:
             self.graph.table.close()
+        if "worktree" in self.__dict__:
+            self.worktree.close()
 
     @property
     def actor(self) -> str:
@@ -273,7 +276,7 @@ class Repository:
         """Return the artifacts of a commit."""
         found = self._snapshots.pop(commit, None)
         if found is None:
-            artifacts = tree_artifacts(self.store, self.commit(commit).tree)
+            artifacts = Listing(TreeNode(self.store, self.commit(commit).tree))
             found = Snapshot(artifacts, lambda a: self.store.open_blob(a.id), commit, self.derived)
             if len(self._snapshots) >= _SNAPSHOTS:
                 self._snapshots.popitem(last=False)
@@ -300,35 +303,46 @@ class Repository:
 
     def work_snapshot(self) -> Snapshot:
         """Return the artifacts of the work tree, hashing only files whose stat data changed."""
-        files = self.worktree.scan().files
-        return self.snapshot_of(files, self.hashes(files))
+        found = self.worktree.scan()
+        self.identify(found)
+        return self.snapshot_of_all(found)
 
-    def hashes(self, files: dict[str, FileStat]) -> dict[str, BlobId]:
-        """Return the blob id of each file of the work tree, which are all there are; see WorkTree.hashes."""
+    def identify(self, found: Scan) -> None:
+        """Find out what the files of the work tree hold; see WorkTree.identify."""
         if self.jobs is None:
-            return self.worktree.hashes(files)
+            self.worktree.identify(found)
+            return
         from mlver.repo.file_jobs import hash_many
 
-        return self.worktree.hashes(files, ahead=partial(hash_many, self))
+        self.worktree.identify(found, ahead=partial(hash_many, self))
 
-    def snapshot_of(self, files: dict[str, FileStat], ids: dict[str, BlobId]) -> Snapshot:
-        """Return a snapshot of work-tree files whose blob ids are known."""
+    def snapshot_of_all(self, found: Scan) -> Snapshot:
+        """Return a snapshot of the work tree, all of which is identified."""
         project, head = self.project(), self.head_snapshot()
         # the same bytes under the same name and the same mlver.toml mean the same
+        known = head.artifacts if project == head.project else None
+        top = known.root if isinstance(known, Listing) and isinstance(known.root, TreeNode) else None
+        work = Work(found, partial(self._found_kind, project))
+        artifacts = Listing(WorkNode(work, "", top), lambda: self.worktree.keep(found))
+        return Snapshot(artifacts, self._open_file, derived=self.derived)
+
+    def snapshot_of(self, files: Mapping[str, FileStat], ids: Mapping[str, BlobId]) -> Snapshot:
+        """Return a snapshot of some files of the work tree whose blob ids are known."""
+        project, head = self.project(), self.head_snapshot()
         known = head.artifacts if project == head.project else {}
-        artifacts = {
-            path: Artifact(path, info.type, self._kind(path, ids[path], known, project), ids[path], info.size)
-            for path, info in files.items()
-        }
+        artifacts = {}
+        for path, info in files.items():
+            before = known.get(path)
+            kind = before.kind if before and before.id == ids[path] else self._found_kind(project, path)
+            artifacts[path] = Artifact(path, info.type, kind, ids[path], info.size)
+        return Snapshot(artifacts, self._open_file, derived=self.derived)
 
-        def opener(artifact: Artifact):  # type: ignore[no-untyped-def]
-            if artifact.type == LINK:
-                import io
+    def _open_file(self, artifact: Artifact) -> BinaryIO:
+        if artifact.type == LINK:
+            import io
 
-                return io.BytesIO(link_text(self.root, artifact.path))
-            return open_regular(self.root, artifact.path)
-
-        return Snapshot(artifacts, opener, derived=self.derived)
+            return io.BytesIO(link_text(self.root, artifact.path))
+        return open_regular(self.root, artifact.path)
 
     def project(self) -> Project:
         """The mlver.toml of the work tree (without one, of HEAD); an empty one when there is none."""
@@ -350,18 +364,9 @@ class Repository:
         """Whether a file or a folder stands at this tree path now."""
         return self.in_work_tree(path) or (not self.bare and looking.is_folder(self.root / path))
 
-    def _kind(self, path: str, id: BlobId, known: Mapping[str, Artifact], project: Project) -> str:
-        """What the bytes of a work-tree file mean: as before, declared in mlver.toml, or found out."""
-        if (before := known.get(path)) and before.id == id:
-            return before.kind
-        return _declared(project, path) or registry.detect(path, lambda: self._first_bytes(path))
-
-    def _first_bytes(self, path: str) -> bytes:
-        try:
-            with open_regular(self.root, path) as stream:
-                return stream.read(4096)
-        except (UsageError, Refused):
-            return b""  # a link, or gone: the name alone decides
+    def _found_kind(self, project: Project, path: str) -> str:
+        """What the bytes of a work-tree file mean: as declared in mlver.toml, or found out."""
+        return declared_kind(project, path) or registry.detect(path, lambda: first_bytes(self.root, path))
 
     def tree_path(self, text: str, cwd: Path | None = None) -> str:
         """Return the tree path of a user's path; UsageError when it lies outside the work tree."""
@@ -389,11 +394,3 @@ def _whole(path: Path) -> Path:
     if not path.is_absolute():
         raise UsageError(f"not an absolute path: {path}")  # the current folder is the caller's affair
     return Path(os.path.normpath(path))
-
-
-def _declared(project: Project, path: str) -> str | None:
-    kind = project.kind(path)
-    if kind is not None and not registry.exists(kind):
-        known = ", ".join(registry.names())
-        raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
-    return kind

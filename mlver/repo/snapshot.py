@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
-from mlver.errors import Damaged, Redacted, Refused, UnknownRevision
+from mlver.errors import Damaged, Redacted, Refused, UnknownRevision, UsageError
 from mlver.kinds import registry
 from mlver.kinds.base import Kind, Source, Spec, Units, Unreadable
 from mlver.objects.ids import BlobId, CommitId, TreeId
@@ -164,6 +164,15 @@ def artifact_spec(project: Project, path: str, kind: str, key: tuple[str, ...] =
     return Spec(tuple(dict.fromkeys(key or declared.key)), options)
 
 
+def declared_kind(project: Project, path: str) -> str | None:
+    """Return the kind that mlver.toml gives a file, if any; UsageError when it is none."""
+    kind = project.kind(path)
+    if kind is not None and not registry.exists(kind):
+        known = ", ".join(registry.names())
+        raise UsageError(f"{PROJECT_FILE}: no kind is named {kind!r}, as {path} is said to be", hint=f"kinds: {known}")
+    return kind
+
+
 def walk_tree(store: ObjectStore, root: TreeId) -> Iterator[tuple[str, Entry]]:
     """Yield (path, entry) of every file below `root`, each name passed by the gate.
 
@@ -216,12 +225,6 @@ def read_tree(store: ObjectStore, id: TreeId) -> Tree:
         except Refused as error:
             raise Damaged(f"tree {id.short} holds a {error.message}") from None
     return tree
-
-
-def tree_artifacts(store: ObjectStore, root: TreeId) -> dict[str, Artifact]:
-    """Return every artifact of a tree by path, sorted by path."""
-    found = {p: Artifact(p, e.type, e.kind, BlobId(e.id), e.size) for p, e in walk_tree(store, root)}
-    return dict(sorted(found.items()))
 
 
 def find_in_tree(store: ObjectStore, root: TreeId, path: str) -> Artifact | None:

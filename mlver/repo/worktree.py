@@ -7,7 +7,6 @@ import os
 import stat as statmod
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -16,10 +15,12 @@ from blake3 import blake3
 from mlver.errors import LocalIO, NegativeAnswer, Refused, UsageError
 from mlver.index.stats import Stat, StatCache
 from mlver.objects.ids import BlobId
-from mlver.objects.tree import BLOB, EXECUTABLE, LINK
+from mlver.objects.tree import LINK
 from mlver.repo.ignore import Ignore
-from mlver.repo.names import MAX_DEPTH, check_name
-from mlver.storage.looking import exists
+from mlver.repo.scan import FileStat as FileStat
+from mlver.repo.scan import Scan as Scan
+from mlver.repo.scan import recalled
+from mlver.repo.scan import scan as scan
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -27,98 +28,7 @@ if TYPE_CHECKING:
 _BUFFER = 8 << 20
 _SMALL = 256 << 10
 _ATTEMPTS = 3
-_SPECIAL = {
-    statmod.S_IFIFO: "a pipe (FIFO)",
-    statmod.S_IFSOCK: "a socket",
-    statmod.S_IFCHR: "a device",
-    statmod.S_IFBLK: "a device",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """Stat data of one file; times in ns."""
-
-    type: str
-    size: int
-    mtime: int
-    ctime: int
-    ino: int
-
-
-@dataclass(frozen=True)
-class Scan:
-    """Files by tree path, in sorted order, and the names a commit would refuse with the reason."""
-
-    files: dict[str, FileStat]
-    odd: list[tuple[str, str]]
-
-
-def scan(root: Path, ignore: Ignore, *, symlinks: str = "refuse") -> Scan:
-    """Walk the work tree without following links. `symlinks`: `refuse`, `store` (their text) or `skip`."""
-    files: dict[str, FileStat] = {}
-    odd: list[tuple[str, str]] = []
-    pending = [(str(root), "", 0)]
-    while pending:
-        folder, prefix, depth = pending.pop()
-        for entry in _entries(folder):
-            name, path = entry.name, prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if ignore.folder(path, name) or _is_virtual_environment(entry.path):
-                    continue
-                if reason := _refusal(name, depth):
-                    odd.append((path, reason))
-                else:
-                    pending.append((entry.path, path + "/", depth + 1))
-                continue
-            if ignore.file(path, name):
-                continue
-            if reason := _refusal(name, depth):
-                odd.append((path, reason))
-                continue
-            try:
-                info = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # gone since it was listed
-            type_ = _type_of(info.st_mode)
-            if type_ == LINK and symlinks != "store":
-                if symlinks == "refuse":
-                    odd.append((path, "a symbolic link (mlver does not follow links)"))
-                continue
-            if type_ is None:
-                odd.append((path, _SPECIAL.get(statmod.S_IFMT(info.st_mode), "not a regular file")))
-                continue
-            files[path] = FileStat(type_, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
-    return Scan(dict(sorted(files.items())), sorted(odd))
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as listing:
-            return list(listing)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise LocalIO(f"cannot read folder {folder}: {error.strerror}", hint="check its permissions") from None
-
-
-def _refusal(name: str, depth: int) -> str | None:
-    try:
-        check_name(name)
-    except Refused as error:
-        return error.message.rpartition(": ")[2]
-    return f"deeper than {MAX_DEPTH} folders" if depth >= MAX_DEPTH else None
-
-
-def _is_virtual_environment(folder: str) -> bool:
-    # one stat per folder keeps site-packages of an oddly named environment out of commits
-    return exists(Path(folder, "pyvenv.cfg"))
-
-
-def _type_of(mode: int) -> str | None:
-    if statmod.S_ISREG(mode):
-        return EXECUTABLE if mode & 0o100 else BLOB
-    return LINK if statmod.S_ISLNK(mode) else None
+Read = Callable[[str, FileStat], tuple[BlobId, Stat | None]]
 
 
 def open_regular(root: Path, path: str) -> BinaryIO:
@@ -136,6 +46,15 @@ def open_regular(root: Path, path: str) -> BinaryIO:
         os.close(fd)
         raise Refused(f"not a regular file: {path}")
     return os.fdopen(fd, "rb", buffering=0)
+
+
+def first_bytes(root: Path, path: str) -> bytes:
+    """Return how a file begins, nothing of one that cannot be read."""
+    try:
+        with open_regular(root, path) as stream:
+            return stream.read(4096)
+    except (UsageError, Refused):
+        return b""  # a link, or gone: the name alone decides
 
 
 def read_stable(root: Path, path: str, consume: Callable[[BinaryIO], BlobId]) -> tuple[BlobId, Stat]:
@@ -214,44 +133,51 @@ class WorkTree:
         self._symlinks = symlinks
 
     def scan(self) -> Scan:
-        """List what is there now."""
-        return scan(self.root, Ignore.load(self.root), symlinks=self._symlinks)
+        """Look at what is there now. Which files hold what is known as far as their stat data prove it."""
+        return scan(self.root, Ignore.load(self.root), symlinks=self._symlinks, load=self._cache.load)
 
-    def hashes(
+    def identify(
         self,
-        files: dict[str, FileStat],
+        found: Scan,
         *,
-        read: Callable[[str, FileStat], tuple[BlobId, Stat | None]] | None = None,
-        lacking: Callable[[set[BlobId]], set[BlobId]] = lambda _: set(),
+        wanted: Callable[[str], bool] = lambda _: True,
+        read: Read | None = None,
         plan: Callable[[int], None] = lambda _: None,
         ahead: Callable[[dict[str, FileStat]], Mapping[str, tuple[BlobId, Stat]]] = lambda _: {},
-        every: bool = True,
-    ) -> dict[str, BlobId]:
-        """Return the blob id of each file. Only files whose stat data prove nothing are read, through `read`.
+    ) -> None:
+        """Find out what the files hold of which that is not known, as far as they are `wanted`.
 
-        `lacking` may reject cached ids (a commit needs the bytes stored, not only hashed). `plan` is told
-        how many bytes will be read. `ahead` gets all files that are to be read at once, and returns those it
-        read; the rest go through `read`. With `every` the `files` are all there are, and what else the cache
-        knows is forgotten. `files` are brought up to date with what was read.
+        Each is read through `read`. `plan` is told how many bytes will be read. `ahead` gets all that are to be read
+        at once, and returns those it read; the rest go through `read`.
         """
-        cached = self._cache.load()
-        proven: dict[str, BlobId | None] = {
-            path: entry.proves(info.size, info.mtime, info.ctime, info.ino) if (entry := cached.get(path)) else None
-            for path, info in files.items()
-        }
-        rejected = lacking({blob for blob in proven.values() if blob is not None})
-        changed = {path: files[path] for path, blob in proven.items() if blob is None or blob in rejected}
-        plan(sum(info.size for info in changed.values()))
-        done = ahead(changed)
-        found, fresh, read = {}, {}, read or self.hash
-        for path, blob in proven.items():
-            if blob is None or blob in rejected:
-                blob, stat = done.get(path) or read(path, files[path])
-                if stat is not None:
-                    fresh[path] = stat
-                    files[path] = FileStat(files[path].type, stat.size, stat.mtime, stat.ctime, stat.ino)
-            found[path] = blob
-        self._cache.save(fresh, cached.keys() - files.keys() if every else ())
+        unread = {path: place for path, place in found.unread().items() if wanted(path)}
+        files = {path: info for path, (_, _, info) in unread.items()}
+        plan(sum(info.size for info in files.values()))
+        done, read = ahead(files), read or self.hash
+        for path, (folder, index, info) in unread.items():
+            folder.put(index, *(done.get(path) or read(path, info)))
+        self.keep(found)
+
+    def keep(self, found: Scan) -> None:
+        """Bring the cache up to date with what was found."""
+        rows = {path: folder.row() for path, folder in found.folders.items() if folder.touched}
+        rows = {path: row for path, row in rows.items() if row != found.folders[path].before}
+        for path, row in rows.items():
+            found.folders[path].before = row
+        if rows:
+            self._cache.save(rows, self._cache.paths() - found.folders.keys())
+
+    def hashes(self, files: Mapping[str, FileStat]) -> dict[str, BlobId]:
+        """Return the blob ids of some files. Only those whose stat data prove nothing are read."""
+        rows: dict[str, dict[str, tuple[FileStat, BlobId]]] = {}
+        found = {}
+        for path, info in files.items():
+            folder, name = path[: path.rfind("/") + 1], path[path.rfind("/") + 1 :]
+            if folder not in rows:
+                row = self._cache.load(folder)
+                rows[folder] = recalled(row) if row is not None else {}
+            stat, id = rows[folder].get(name, (None, None))
+            found[path] = id if id is not None and stat == info else self.hash(path, info)[0]
         return found
 
     def hash(self, path: str, info: FileStat) -> tuple[BlobId, Stat | None]:
@@ -260,6 +186,6 @@ class WorkTree:
             return BlobId.of(link_text(self.root, path)), None
         return read_stable(self.root, path, hash_stream)
 
-    def forget(self) -> None:
-        """Drop what the cache knows of files that this process is about to overwrite."""
-        self._cache.save({}, self._cache.load().keys())
+    def close(self) -> None:
+        """Release the cache."""
+        self._cache.close()

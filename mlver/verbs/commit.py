@@ -28,6 +28,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.settings import AT_COMMIT
 from mlver.repo.signing import COMMITS, Judge, sign_commit, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
+from mlver.repo.stored_files import doubt_unstored, note_stored
 from mlver.repo.transaction import again, transact
 from mlver.repo.treebuild import put_tree
 from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
@@ -106,6 +107,7 @@ class _Commit:
         self.before = repo.head_snapshot()
         self.read = self.done = self.total = 0  # bytes: of files read, told to `progress`, to be read in all
         self.stored = 0  # bytes that workers wrote
+        self.mark = repo.store.index.mark()
 
     def make(
         self,
@@ -151,7 +153,7 @@ class _Commit:
             if not dry_run:
                 session.finish()
             stored = self.stored + session.written
-        id, parents = (None, draft.parents) if dry_run else self._record(draft)
+        id, parents = (None, draft.parents) if dry_run else self._record(draft, scan)
         return CommitResult(
             commit=id,
             parents=parents,
@@ -161,7 +163,7 @@ class _Commit:
             message=draft.message,
             written=not text,
             changes=changes,
-            files=len(after.artifacts),
+            files=len(after.artifacts) if self.paths else scan.count,
             bytes_read=self.read,
             bytes_stored=stored,
             warnings=(*oddities(self.before, after, changes, ahead=self._ahead), *self._doubts(id)),
@@ -206,10 +208,9 @@ class _Commit:
     def _wanted(self, path: str) -> bool:
         return not self.paths or any(p == "" or matches(path, p) for p in self.paths)
 
-    def _snapshot(self, scan: Scan, session: StoreSession, dry_run: bool) -> Snapshot:
+    def _snapshot(self, found: Scan, session: StoreSession, dry_run: bool) -> Snapshot:
         """Store what changed and return the snapshot to commit: the work tree, or HEAD with some paths renewed."""
         repo = self.repo
-        files = {path: info for path, info in scan.files.items() if self._wanted(path)}
 
         def read(path: str, info: FileStat) -> tuple[BlobId, Stat | None]:
             self.read += info.size
@@ -223,13 +224,6 @@ class _Commit:
             except Redacted as error:
                 raise Redacted(f"{path}: {error.message}", hint=error.hint) from None
 
-        def lacking(blobs: set[BlobId]) -> set[BlobId]:
-            if dry_run:
-                return set()
-            in_head = blobs & {artifact.id for artifact in self.before.artifacts.values()}
-            lost = {BlobId(id) for id in repo.store.index.absent(in_head)}
-            return lost | {blob for blob in blobs - in_head if not session.has(blob)}
-
         def ahead(changed: dict[str, FileStat]) -> Mapping[str, tuple[BlobId, Stat]]:
             if repo.jobs is None:
                 return {}
@@ -241,13 +235,17 @@ class _Commit:
                 self.read += changed[path].size
             return done
 
-        ids = repo.worktree.hashes(
-            files, read=read, lacking=lacking, plan=self._plan, ahead=ahead, every=not self.paths
-        )
+        if not dry_run:
+            doubt_unstored(repo, found, self.before, session)
+        repo.worktree.identify(found, wanted=self._wanted, read=read, plan=self._plan, ahead=ahead)
+        if not self.paths:
+            if repo.redactions():
+                refuse_redacted(repo, found.ids)
+            return repo.snapshot_of_all(found)
+        files = {path: info for path, info in found.files.items() if self._wanted(path)}
+        ids = {path: id for path, id in found.ids.items() if path in files}
         refuse_redacted(repo, ids)
         after = repo.snapshot_of(files, ids)
-        if not self.paths:
-            return after
         kept = {path: a for path, a in self.before.artifacts.items() if not self._wanted(path)}
         merged = dict(sorted({**kept, **after.artifacts}.items()))
         opener = lambda a: after._opener(a) if a.path in files else repo.store.open_blob(a.id)  # noqa: E731
@@ -267,7 +265,7 @@ class _Commit:
 
         return tick
 
-    def _record(self, draft: Commit) -> tuple[CommitId, tuple[CommitId, ...]]:
+    def _record(self, draft: Commit, scan: Scan) -> tuple[CommitId, tuple[CommitId, ...]]:
         """Make the commit the head of its branch; return its id and parents.
 
         Somebody else's commit in between becomes its parent.
@@ -295,4 +293,5 @@ class _Commit:
             return replace(view, branches={**view.branches, view.branch: id})
 
         transact(repo, f"commit: {draft.subject}", change, reason="; ".join(draft.trailers.get("why", ())) or None)
+        note_stored(repo, scan, self.mark)
         return made[-1]

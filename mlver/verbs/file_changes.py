@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from mlver.repo.listing import changes
 from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.verbs.common import FileChange
 
@@ -15,13 +17,7 @@ def file_changes(old: Snapshot, new: Snapshot) -> list[FileChange]:
 
 def raw_changes(old: Snapshot, new: Snapshot) -> dict[str, FileChange]:
     """Return the artifacts that differ, by path, without looking for renames."""
-    changes: dict[str, FileChange] = {}
-    for path in sorted(old.artifacts.keys() | new.artifacts.keys()):
-        a, b = old.artifacts.get(path), new.artifacts.get(path)
-        if a and b and (a.id, a.type, a.kind) == (b.id, b.type, b.kind):
-            continue
-        changes[path] = file_change(path, a, b)
-    return changes
+    return {path: file_change(path, a, b) for path, a, b in changes(old.artifacts, new.artifacts)}
 
 
 def file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChange:
@@ -39,15 +35,15 @@ def file_change(path: str, a: Artifact | None, b: Artifact | None) -> FileChange
     )
 
 
-def with_renames(changes: dict[str, FileChange]) -> list[FileChange]:
+def with_renames(found: Mapping[str, FileChange]) -> list[FileChange]:
     """Return the changes, a removed and an added artifact of the same bytes as one rename."""
-    changes = dict(changes)
-    gone = {c.old_id: c for c in changes.values() if c.change == "removed" and c.old_size}
-    for change in list(changes.values()):
+    left = dict(found)
+    gone = {c.old_id: c for c in left.values() if c.change == "removed" and c.old_size}
+    for change in list(left.values()):
         source = gone.pop(change.new_id, None) if change.change == "added" else None
         if source:
-            del changes[source.path]
-            changes[change.path] = replace(
+            del left[source.path]
+            left[change.path] = replace(
                 change, change="renamed", was=source.path, old_id=source.old_id, old_size=source.old_size
             )
-    return list(changes.values())
+    return list(left.values())

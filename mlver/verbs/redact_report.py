@@ -116,8 +116,9 @@ def _left(repo: Repository, held: Mapping[BlobId, Held]) -> list[str]:
     """Return the files of the work tree that hold one of the blobs."""
     if repo.bare:
         return []
-    files = repo.worktree.scan().files
-    return [path for path, id in repo.worktree.hashes(files).items() if id in held]
+    found = repo.worktree.scan()
+    repo.worktree.identify(found)
+    return [path for path, id in found.ids.items() if id in held]
 
 
 def _remotes(repo: Repository, blobs: Collection[BlobId]) -> list[RemoteCopy]:

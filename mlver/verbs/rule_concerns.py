@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mlver.errors import MlverError, UsageError
 from mlver.kinds.base import MISSING, Unreadable
 from mlver.objects.time import parse_time
+from mlver.repo.listing import of_kind
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 
@@ -37,9 +38,7 @@ def rule_concerns(repo: Repository, work: Snapshot) -> tuple[RuleConcern, ...]:
 
 
 def _expired(repo: Repository, work: Snapshot) -> Iterator[RuleConcern]:
-    small = [
-        path for path, artifact in work.artifacts.items() if artifact.kind == "rules" and artifact.size <= _LARGEST
-    ]
+    small = [artifact.path for artifact in of_kind(work.artifacts, "rules") if artifact.size <= _LARGEST]
     if not small:
         return
     from mlver.kinds.rule_about import about

@@ -105,7 +105,8 @@ def status(repo: Repository, *, jobs: int | None = None) -> StatusResult:
     repo.refresh()
     scan = repo.worktree.scan()
     with working(repo, jobs):
-        work = repo.snapshot_of(scan.files, repo.hashes(scan.files))
+        repo.identify(scan)
+    work = repo.snapshot_of_all(scan)
     waiting = _waiting(repo)
     return StatusResult(
         root=str(repo.root),
@@ -118,8 +119,8 @@ def status(repo: Repository, *, jobs: int | None = None) -> StatusResult:
         open_alerts=waiting.open,
         old_alerts=waiting.old,
         muted_alerts=len(waiting.muted),
-        files=len(work.artifacts),
-        bytes=sum(artifact.size for artifact in work.artifacts.values()),
+        files=scan.count,
+        bytes=scan.size,
         unsettled=_unsettled(repo),
         slos=_slos(repo),
         merging=_merging(repo, work),

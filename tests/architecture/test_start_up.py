@@ -124,7 +124,7 @@ def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Re
     ("command", "most", "most_of_all"),
     [  # docs/design/startup.md: what a command loads is what it costs
         ("--version", 4, 110),
-        ("--json status", 128, 350),
+        ("--json status", 130, 352),
         ("--json log", 110, 300),
         ("log", 110, 345),
         ("--json deployed", 115, 330),

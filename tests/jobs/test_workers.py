@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlver.errors import Damaged, LocalIO, UsageError
+from mlver.objects.ids import BlobId
 from mlver.repo import file_jobs, part_jobs
 from mlver.repo.jobs import Jobs, jobs_for, working
 from mlver.repo.repository import Repository
@@ -153,6 +154,12 @@ def test_parts_are_compared_by_workers(tmp_path: Path, monkeypatch: pytest.Monke
     assert {errand.new and errand.new[4] for errand in errands} <= {None, True}  # out of the work tree
 
 
+def _identified(repo: Repository) -> dict[str, BlobId]:
+    found = repo.worktree.scan()
+    repo.identify(found)
+    return found.ids
+
+
 def test_what_a_worker_saw_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker on which another folder is mounted, one that lies, and one that talks nonsense change nothing."""
     lay_out(tmp_path / "r")
@@ -165,13 +172,12 @@ def test_what_a_worker_saw_is_looked_at_again(tmp_path: Path, monkeypatch: pytes
 
     answers = (elsewhere, lambda _: b"\x80\x04.", lambda _: b"[]", lambda _: b'{"notes-1.txt": [1, 2]}')
     with opened(tmp_path / "r") as repo:
-        files = repo.worktree.scan().files
-        wanted = repo.hashes(dict(files))
+        wanted = _identified(repo)
     for answer in answers:
         (tmp_path / "r/.mlver/cache/stats.db").unlink()
         monkeypatch.setattr(file_jobs, "_hash_batch", answer)
         with opened(tmp_path / "r", user) as repo, working(repo, 2):
-            assert repo.hashes(dict(files)) == wanted
+            assert _identified(repo) == wanted
 
 
 def test_a_part_that_is_another_file_by_now_is_not_compared(tmp_path: Path) -> None:
@@ -182,7 +188,7 @@ def test_a_part_that_is_another_file_by_now_is_not_compared(tmp_path: Path) -> N
         words = {"sides": [{"kinds": {}}] * 2}
         errand = part_jobs.Errand(str(repo.root), host, "data", "schema", None, address, (((), {}), ((), {})), words)
         assert part_jobs.run_errand(errand) == b""
-        (blob,) = (id for path, id in repo.hashes(repo.worktree.scan().files).items() if path == address[1])
+        (blob,) = (id for path, id in _identified(repo).items() if path == address[1])
         there = replace(errand, new=(*address[:2], str(blob), *address[3:]))
         assert part_jobs.run_errand(there)
         assert part_jobs.run_errand(replace(there, host="another machine"))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mlver.errors import NegativeAnswer, Refused
-from mlver.index.stats import Stat, StatCache
+from mlver.index import stats
+from mlver.index.stats import FolderRow, StatCache, pack
 from mlver.objects.ids import BlobId
 from mlver.repo.ignore import Ignore
 from mlver.repo.worktree import WorkTree, hash_stream, open_regular, read_stable, scan
@@ -61,49 +67,132 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
         open_regular(tmp_path, "pipe")
 
 
-def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
-    _touch(tmp_path, "a", "b")
-    for name in "ab":
-        os.utime(tmp_path / name, ns=(10**18, 10**18))
-    cache = StatCache(tmp_path / "stats.db")
-    tree = WorkTree(tmp_path, cache)
-    files = {p: i for p, i in tree.scan().files.items() if p in "ab"}
-    first = tree.hashes(files)
-    # the change time lies within the racy second; pretend that the files were seen long after
-    cache.save({p: s._replace(seen=s.seen + 10**12) for p, s in cache.load().items()})
+def _look(tree: WorkTree) -> list[str]:
+    """Identify all files and return the paths of those that were read for it."""
     read: list[str] = []
-    again = tree.hashes(files, read=lambda path, info: (read.append(path), tree.hash(path, info))[1])
-    assert again == first and read == []
+    tree.identify(tree.scan(), read=lambda path, info: (read.append(path), tree.hash(path, info))[1])
+    return read
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files count as settled at once: no test shall wait for the clock."""
+    monkeypatch.setattr(stats, "RACY_NS", 0)
+
+
+def test_only_what_changed_is_read_again(tmp_path: Path, quick: None) -> None:
+    _touch(tmp_path, "a", "b", "d/c")
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
+    assert _look(tree) == ["a", "b", "d/c"]
+    assert _look(tree) == []
+    (tmp_path / "b").write_text("other")
+    (tmp_path / "new").write_text("new")
+    os.remove(tmp_path / "d/c")
+    assert _look(tree) == ["b", "new"]
+    assert tree.scan().ids == {name: BlobId.of((tmp_path / name).read_bytes()) for name in ("a", "b", "new")}
 
 
 def test_a_same_size_change_within_the_clock_tick_is_noticed(tmp_path: Path) -> None:
     _touch(tmp_path, "a")
-    tree = WorkTree(tmp_path, StatCache(tmp_path / "stats.db"))
-    before = tree.hashes(tree.scan().files)["a"]
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
+    _look(tree)
     stamp = os.stat(tmp_path / "a").st_mtime_ns
     (tmp_path / "a").write_text("b")
     os.utime(tmp_path / "a", ns=(stamp, stamp))
-    assert tree.hashes(tree.scan().files)["a"] != before
+    found = tree.scan()
+    tree.identify(found)
+    assert found.ids == {"a": BlobId.of(b"b")}
 
 
-def test_a_racy_stat_entry_proves_nothing() -> None:
-    blob = bytes(BlobId.of(b"x"))
-    assert Stat(1, 1000, 1000, 5, 1000 + 10**8, blob).proves(1, 1000, 1000, 5) is None
-    assert Stat(1, 1000, 1000, 5, 1000 + 10**10, blob).proves(1, 1000, 1000, 5) == blob
-    assert Stat(1, 1000, 1000, 5, 1000 + 10**10, blob).proves(1, 1000, 1000, 6) is None
+def test_a_file_seen_within_the_tick_of_its_clock_proves_nothing_until_it_is_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _touch(tmp_path, "a", "b")
+    future = time.time_ns() + 10**12
+    os.utime(tmp_path / "b", ns=(future, future))
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
+    assert _look(tree) == ["a", "b"] == _look(tree)
+    monkeypatch.setattr(stats, "RACY_NS", 0)
+    assert _look(tree) == ["a", "b"]
+    assert _look(tree) == ["b"], "its time lies in the future still"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda at: os.chmod(at / "a", 0o755),
+        lambda at: (os.rename(at / "a", at / "x"), os.rename(at / "b", at / "a"), os.rename(at / "x", at / "b")),
+        lambda at: (os.remove(at / "b"), os.mkdir(at / "b"), (at / "b/c").write_text("c")),
+        lambda at: (shutil.rmtree(at / "d"), (at / "d").write_text("d")),
+        lambda at: (at / ".mlverignore").write_text("a\n"),
+        lambda at: (at / "d/pyvenv.cfg").write_text(""),
+        lambda at: (at / "d/__pycache__").mkdir(),
+        lambda at: os.remove(at / "a"),
+        lambda at: shutil.rmtree(at / "d"),
+    ],
+)
+def test_a_cached_tree_is_seen_as_if_there_were_no_cache(
+    tmp_path: Path, quick: None, change: Callable[[Path], object]
+) -> None:
+    _touch(tmp_path, "a", "b", "d/c", "d/e/f")
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
+    _look(tree)
+    change(tmp_path)
+    for _ in range(2):
+        seen, fresh = tree.scan(), WorkTree(tmp_path, StatCache(None)).scan()
+        tree.identify(seen)
+        WorkTree(tmp_path, StatCache(None)).identify(fresh)
+        assert (seen.ids, seen.files, seen.odd, seen.count, seen.size) == (
+            (fresh.ids, fresh.files, fresh.odd, fresh.count, fresh.size)
+        )
+
+
+def test_odd_names_are_told_every_time(tmp_path: Path, quick: None) -> None:
+    _touch(tmp_path, "a")
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("a", tmp_path / "link")
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
+    _look(tree)
+    assert [path for path, _ in tree.scan().odd] == ["link", "pipe"]
+    assert _look(tree) == [], "the file beside them is known all the same"
+
+
+def test_a_link_that_is_skipped_may_become_a_file(tmp_path: Path, quick: None) -> None:
+    _touch(tmp_path, "a")
+    os.symlink("a", tmp_path / "b")
+    tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"), symlinks="skip")
+    _look(tree)
+    os.remove(tmp_path / "b")
+    (tmp_path / "b").write_text("b")
+    assert sorted(tree.scan().files) == ["a", "b"]
+
+
+def test_a_row_that_is_not_as_it_was_written_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "stats.db"
+    row = FolderRow(b"r", "a", b"\2", pack([(1, 2, 3, 4, 5)]), b"", b"", "file", bytes(32))
+    cache = StatCache(path)
+    cache.save({"d/": row})
+    assert cache.load("d/") == row and cache.load("") is None and cache.paths() == {"d/"}
+    cache.close()
+    for column, value in (("ids", bytes(31) + b"x"), ("marks", b"\0"), ("path", b"e/"), ("kinds", None)):
+        cache.save({"d/": row})
+        cache.close()
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(f"update folders set {column} = ?", (value,))
+        assert cache.load("d/") is None and cache.load("e/") is None, column
+        cache.close()
 
 
 def test_a_damaged_or_missing_cache_is_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "stats.db"
-    assert StatCache(path).load() == {}
     path.write_bytes(b"not a database at all, but long enough to look at" * 40)
+    row = FolderRow(b"r", "a", b"\2", pack([(1, 2, 3, 4, 2**64 - 1)]), b"", b"", "", bytes(32))
     cache = StatCache(path)
-    assert cache.load() == {}
-    stat = Stat(1, 2, 3, 4, 5, bytes(32))
-    cache.save({"a": stat})
-    cache.save({"a": stat})
-    assert cache.load() == {"a": stat}
-    assert StatCache(None).load() == {}
+    assert cache.load("") is None
+    cache.save({"": row})
+    cache.close()
+    assert StatCache(path).load("") == row
+    assert StatCache(None).load("") is None
 
 
 def test_a_file_that_keeps_changing_is_named(tmp_path: Path) -> None:

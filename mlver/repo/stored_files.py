@@ -1,0 +1,50 @@
+"""Which files of the work tree the store has to have for a commit, and has.
+
+Whoever says that a file is unchanged has not said that its bytes are stored: `status` only hashes, and packs get lost.
+So a commit asks for all of them, but only once: the answer is kept with the folder, and holds until a pack is gone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlver.objects.ids import BlobId
+from mlver.repo.listing import Listing, Node
+from mlver.repo.scan import Folder, Scan
+from mlver.repo.snapshot import Snapshot
+from mlver.store.session import StoreSession
+
+if TYPE_CHECKING:
+    from mlver.repo.repository import Repository
+
+
+def doubt_unstored(repo: Repository, found: Scan, before: Snapshot, session: StoreSession) -> None:
+    """Let those files be read again of which the bytes are not in the store; `before` is HEAD."""
+    mark = repo.store.index.mark()
+    doubted = [folder for folder in found.folders.values() if folder.count and (not mark or folder.stored != mark)]
+    known = {folder.path: folder.known() for folder in doubted}
+    lost = repo.store.index.absent(set().union(*known.values()))
+    for folder in doubted:
+        mine = known[folder.path] - lost
+        if mine and (others := mine - _committed(before, folder)):
+            lost |= {blob for blob in others if not session.has(blob)}
+    for folder in doubted if lost else ():
+        folder.doubt(lost)
+
+
+def _committed(before: Snapshot, folder: Folder) -> set[BlobId]:
+    """Return the ids of what HEAD has in a folder."""
+    if not isinstance(before.artifacts, Listing):
+        return set()
+    node: Node | None = before.artifacts.root
+    for name in folder.path.split("/")[:-1]:
+        node = node.folders.get(name) if node is not None else None
+    return {artifact.id for artifact in node.files.values()} if node is not None else set()
+
+
+def note_stored(repo: Repository, found: Scan, mark: bytes) -> None:
+    """Remember that the store has all files, as it did while its places had this mark."""
+    for folder in found.folders.values():
+        if folder.stored != mark and not folder.lacking:
+            folder.stored, folder.touched = mark, True
+    repo.worktree.keep(found)
