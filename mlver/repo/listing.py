@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Protocol
 
 from mlver.objects.ids import BlobId, TreeId
@@ -236,12 +237,26 @@ def walk(root: Node) -> Iterator[Node]:
         pending.extend(node.folders.values())
 
 
-def of_kind(artifacts: Mapping[str, Artifact], kind: str) -> list[Artifact]:
-    """Return the artifacts of one kind, by path."""
+def of_kind(
+    artifacts: Mapping[str, Artifact], *kinds: str, beside: Mapping[str, Node] = MappingProxyType({})
+) -> list[Artifact]:
+    """Return the artifacts of some kinds, by path.
+
+    `beside` are folders elsewhere, by path, of which the kinds are perhaps known without reading them.
+    """
     if not isinstance(artifacts, Listing):
-        return [artifact for artifact in artifacts.values() if artifact.kind == kind]
-    nodes = (node for node in walk(artifacts.root) if kind in node.kinds())
-    return sorted((a for node in nodes for a in node.files.values() if a.kind == kind), key=lambda a: a.path)
+        return [artifact for artifact in artifacts.values() if artifact.kind in kinds]
+    found: list[Artifact] = []
+    pending = [(artifacts.root, beside.get(""))]
+    while pending:
+        node, other = pending.pop()
+        twin = other if other is not None and other.id is not None and other.id == node.id else node
+        if not twin.kinds().isdisjoint(kinds):
+            found += [artifact for artifact in node.files.values() if artifact.kind in kinds]
+        if twin.folders:
+            for name, below in node.folders.items():
+                pending.append((below, beside.get(below.path) or (other.folders.get(name) if other else None)))
+    return sorted(found, key=lambda artifact: artifact.path)
 
 
 def changes(old: Mapping[str, Artifact], new: Mapping[str, Artifact]) -> list[Change]:
@@ -254,6 +269,21 @@ def changes(old: Mapping[str, Artifact], new: Mapping[str, Artifact]) -> list[Ch
     else:
         _compare(old, new, found)
     return sorted(found, key=lambda change: change[0])
+
+
+def differing(old: Node | None, new: Node | None) -> list[Change]:
+    """Return what differs between two folders with all below; see `changes`."""
+    found: list[Change] = []
+    _differ(old, new, found)
+    return found
+
+
+def node_at(artifacts: Listing, path: str) -> Node | None:
+    """Return the folder of that path (empty, or ending in a slash), None where there is none."""
+    node: Node | None = artifacts.root
+    for name in path.split("/")[:-1]:
+        node = node.folders.get(name) if node is not None else None
+    return node
 
 
 def _differ(old: Node | None, new: Node | None, found: list[Change]) -> None:

@@ -19,7 +19,7 @@ from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.materialise import Progress, remove_paths, write_artifacts
 from mlver.repo.names import check_path
 from mlver.repo.snapshot import Artifact
-from mlver.repo.worktree import FileStat, WorkTree
+from mlver.repo.worktree import FileStat, Scan, WorkTree
 from mlver.storage.beneath import Beneath
 from mlver.storage.durable import TEMP_PREFIX, show
 from mlver.store.chunking import WHOLE
@@ -66,11 +66,14 @@ class Plan:
         return sum(step.new.size for step in self.steps if step.new)
 
 
-def make_plan(folder: Path, wishes: Mapping[str, Wish], worktree: WorkTree) -> Plan:
-    """Compare `wishes` with what is in `folder` (the root of `worktree`). Reads, writes nothing."""
+def make_plan(folder: Path, wishes: Mapping[str, Wish], worktree: WorkTree, seen: Scan | None = None) -> Plan:
+    """Compare `wishes` with what is in `folder` (the root of `worktree`). Reads, writes nothing.
+
+    What was just `seen` there need not be read again.
+    """
     found = _look(folder, wishes)
     files = {path: info for path, (at, info) in found.items() if at == path and info is not None}
-    ids = worktree.hashes(files)
+    ids = worktree.hashes(files, seen)
     steps: list[Step] = []
     blocked: list[tuple[Step, BlobId]] = []
     obstacles: list[tuple[str, str]] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlver.objects.commit import Derivation
 from mlver.objects.ids import BlobId
 from mlver.repo.history import all_heads, walk
+from mlver.repo.listing import Node, of_kind
 from mlver.repo.overlay import Wish, make_plan
 from mlver.repo.snapshot import Snapshot, find_in_tree
 
@@ -20,14 +22,16 @@ BUNDLE = ("model", "rules", "config")
 _LOOK_BACK = 2000  # commits
 
 
-def partners(repo: Repository, snapshot: Snapshot, chosen: Collection[str]) -> tuple[str, ...]:
+def partners(
+    repo: Repository, snapshot: Snapshot, chosen: Container[str], beside: Mapping[str, Node] = MappingProxyType({})
+) -> tuple[str, ...]:
     """Return the partners of `chosen` in a commit's `snapshot` that are otherwise in the work tree (or missing).
 
     Partners are the models, rules and configs of one commit, and the inputs and outputs of one derivation.
     """
     assert snapshot.commit is not None
-    together = {path for path, a in snapshot.artifacts.items() if a.kind in BUNDLE}
-    wanted = set(together) if together & set(chosen) else set()
+    together = {artifact.path for artifact in of_kind(snapshot.artifacts, *BUNDLE, beside=beside)}
+    wanted = set(together) if any(path in chosen for path in together) else set()
     for id in set(repo.commit(snapshot.commit).derivations.values()):
         derivation = repo.store.get_object(Derivation, id)
         group = {
@@ -35,9 +39,9 @@ def partners(repo: Repository, snapshot: Snapshot, chosen: Collection[str]) -> t
             for used in (*derivation.inputs, *derivation.outputs)
             if used.path in snapshot and snapshot[used.path].id == used.id
         }
-        if group & set(chosen):
+        if any(path in chosen for path in group):
             wanted |= group
-    wishes = {path: Wish(None, snapshot[path]) for path in sorted(wanted - set(chosen))}
+    wishes = {path: Wish(None, snapshot[path]) for path in sorted(wanted) if path not in chosen}
     plan = make_plan(repo.root, wishes, repo.worktree)
     return tuple(sorted([step.path for step in plan.steps] + [step.path for step, _ in plan.blocked]))
 

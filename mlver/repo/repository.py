@@ -25,7 +25,7 @@ from mlver.repo import revisions
 from mlver.repo.facts import FactLog
 from mlver.repo.generation import store_over
 from mlver.repo.head import Head, confirm_head, read_head, read_log, read_operation, swap_head
-from mlver.repo.listing import Listing, TreeNode, Work, WorkNode
+from mlver.repo.listing import Listing, TreeNode, Work, WorkNode, node_at
 from mlver.repo.place import FOLDER as FOLDER
 from mlver.repo.place import FORMAT as FORMAT
 from mlver.repo.place import has_format as has_format
@@ -318,13 +318,17 @@ class Repository:
 
     def snapshot_of_all(self, found: Scan) -> Snapshot:
         """Return a snapshot of the work tree, all of which is identified."""
+        artifacts = Listing(self.work_node(found), lambda: self.worktree.keep(found))
+        return Snapshot(artifacts, self._open_file, derived=self.derived)
+
+    def work_node(self, found: Scan, path: str = "") -> WorkNode:
+        """Return a folder of the work tree, beside HEAD's."""
         project, head = self.project(), self.head_snapshot()
         # the same bytes under the same name and the same mlver.toml mean the same
         known = head.artifacts if project == head.project else None
-        top = known.root if isinstance(known, Listing) and isinstance(known.root, TreeNode) else None
+        beside = node_at(known, path) if isinstance(known, Listing) else None
         work = Work(found, partial(self._found_kind, project))
-        artifacts = Listing(WorkNode(work, "", top), lambda: self.worktree.keep(found))
-        return Snapshot(artifacts, self._open_file, derived=self.derived)
+        return WorkNode(work, path, beside if isinstance(beside, TreeNode) else None)
 
     def snapshot_of(self, files: Mapping[str, FileStat], ids: Mapping[str, BlobId]) -> Snapshot:
         """Return a snapshot of some files of the work tree whose blob ids are known."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat as statmod
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
 from pathlib import Path
@@ -102,6 +102,10 @@ class Folder:
         for index, (name, fields) in enumerate(zip(self.names, unpack(self.stats), strict=True)):
             yield name, _file_stat(fields), id_at(self.ids, index)
 
+    def identified(self) -> dict[str, tuple[FileStat, BlobId]]:
+        """Return stat data and ids of the files that need not be read, by name."""
+        return {name: (info, id) for n, (name, info, id) in enumerate(self.files()) if n not in self.lacking}
+
     def known(self) -> set[BlobId]:
         """Return the ids of the files that need not be read."""
         return {id_at(self.ids, index) for index in range(self.count) if index not in self.lacking}
@@ -139,9 +143,13 @@ class Folder:
 
 
 class Scan:
-    """All folders of the work tree by path (empty, or ending in a slash), and the names a commit would refuse."""
+    """Folders of the work tree by path (empty, or ending in a slash), and the names a commit would refuse.
 
-    def __init__(self) -> None:
+    They are all there are, or those below `tops`.
+    """
+
+    def __init__(self, tops: Sequence[str] = ("",)) -> None:
+        self.tops = tuple(tops)
         self.folders: dict[str, Folder] = {}
         self.odd: list[tuple[str, str]] = []
 
@@ -182,15 +190,22 @@ class Scan:
         return dict(sorted(found.items()))
 
 
-def scan(root: Path, ignore: Ignore, *, symlinks: str = "refuse", load: Load = lambda _: None) -> Scan:
-    """Walk the work tree without following links. `symlinks`: `refuse`, `store` (their text) or `skip`.
+def scan(
+    root: Path,
+    ignore: Ignore,
+    *,
+    symlinks: str = "refuse",
+    load: Load = lambda _: None,
+    tops: Sequence[str] = ("",),
+) -> Scan:
+    """Walk the work tree, or only the folders `tops`, without following links in it.
 
-    `load` gives what is known of a folder.
+    `symlinks` is `refuse`, `store` (their text) or `skip`. `load` gives what is known of a folder.
     """
-    found = Scan()
+    found = Scan(tops)
     judge = _Judge(ignore, symlinks, found.odd)
     top = os.path.join(root, "")
-    pending = [("", 0)]
+    pending = [(path, path.count("/")) for path in tops]
     while pending:
         path, depth = pending.pop()
         entries = _entries(top + path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlver.objects.ids import BlobId
-from mlver.repo.listing import Listing, Node
+from mlver.repo.listing import Listing, node_at
 from mlver.repo.scan import Folder, Scan
 from mlver.repo.snapshot import Snapshot
 from mlver.store.session import StoreSession
@@ -36,9 +36,7 @@ def _committed(before: Snapshot, folder: Folder) -> set[BlobId]:
     """Return the ids of what HEAD has in a folder."""
     if not isinstance(before.artifacts, Listing):
         return set()
-    node: Node | None = before.artifacts.root
-    for name in folder.path.split("/")[:-1]:
-        node = node.folders.get(name) if node is not None else None
+    node = node_at(before.artifacts, folder.path)
     return {artifact.id for artifact in node.files.values()} if node is not None else set()
 
 

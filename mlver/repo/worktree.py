@@ -6,7 +6,7 @@ import errno
 import os
 import stat as statmod
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -132,9 +132,9 @@ class WorkTree:
         self._cache = cache
         self._symlinks = symlinks
 
-    def scan(self) -> Scan:
-        """Look at what is there now. Which files hold what is known as far as their stat data prove it."""
-        return scan(self.root, Ignore.load(self.root), symlinks=self._symlinks, load=self._cache.load)
+    def scan(self, tops: Sequence[str] = ("",)) -> Scan:
+        """Look at what is there now, or below some folders. What files hold is known where stat data prove it."""
+        return scan(self.root, Ignore.load(self.root), symlinks=self._symlinks, load=self._cache.load, tops=tops)
 
     def identify(
         self,
@@ -165,17 +165,19 @@ class WorkTree:
         for path, row in rows.items():
             found.folders[path].before = row
         if rows:
-            self._cache.save(rows, self._cache.paths() - found.folders.keys())
+            gone = self._cache.paths() - found.folders.keys()
+            self._cache.save(rows, {path for path in gone if path.startswith(found.tops)})
 
-    def hashes(self, files: Mapping[str, FileStat]) -> dict[str, BlobId]:
-        """Return the blob ids of some files. Only those whose stat data prove nothing are read."""
+    def hashes(self, files: Mapping[str, FileStat], seen: Scan | None = None) -> dict[str, BlobId]:
+        """Return the blob ids of some files. Only those are read of which neither cache nor `seen` know them."""
         rows: dict[str, dict[str, tuple[FileStat, BlobId]]] = {}
         found = {}
         for path, info in files.items():
             folder, name = path[: path.rfind("/") + 1], path[path.rfind("/") + 1 :]
             if folder not in rows:
-                row = self._cache.load(folder)
-                rows[folder] = recalled(row) if row is not None else {}
+                known = seen.folders.get(folder) if seen is not None else None
+                row = self._cache.load(folder) if known is None else None
+                rows[folder] = known.identified() if known is not None else recalled(row) if row is not None else {}
             stat, id = rows[folder].get(name, (None, None))
             found[path] = id if id is not None and stat == info else self.hash(path, info)[0]
         return found

@@ -15,6 +15,7 @@ from mlver.repo.overlay import Plan, Step, Wish, carry_out, is_gone, make_plan, 
 from mlver.repo.pairs import is_committed, partners
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
+from mlver.repo.wishes import Choice, is_there, wishes_for
 from mlver.repo.worktree import WorkTree
 from mlver.storage import durable
 from mlver.verbs.common import FileChange, Progress
@@ -57,24 +58,22 @@ def restore(
     repo.refresh()
     commit = repo.resolve(rev)
     snapshot = repo.snapshot(commit)
-    chosen = _chosen(repo, snapshot, paths)
+    choice = _chosen(repo, snapshot, paths)
     if to is None or to == repo.root:
-        whole = not paths or any(repo.tree_path(path) == "" for path in paths)
-        plan = make_plan(repo.root, _wishes(repo, snapshot, chosen, whole), repo.worktree)
+        wishes = wishes_for(repo, snapshot, choice)
+        plan = make_plan(repo.root, wishes.paths, repo.worktree, wishes.seen)
         known = repo.redactions()  # such bytes are to go, and are nobody's work
         unsaved = [s.path for s, id in plan.blocked if id not in known and not is_committed(repo, s.path, id)]
         folder = repo.root
-        mixed = () if whole else partners(repo, snapshot, chosen)
+        mixed = () if choice.whole else partners(repo, snapshot, choice, wishes.folders)
     else:
-        plan = _plan_elsewhere(repo, snapshot, chosen, to)
+        plan = _plan_elsewhere(repo, snapshot, choice, to)
         unsaved = [step.path for step, _ in plan.blocked]
         folder, mixed = to, ()
     refuse_overwriting(plan, force=force, blocked=unsaved, hint="mlver commit keeps it, -f overwrites it")
     steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
     written = sum(step.new.size for step in steps if step.new and not is_gone(repo.store, step.new))
-    left_out = tuple(path for path in chosen if is_gone(repo.store, snapshot[path]))
-    if paths and chosen and len(left_out) == len(chosen):
-        repo.store.chunks(snapshot[chosen[0]].id)  # raises, and says who redacted it, and why
+    left_out = _left_out(repo, snapshot, choice) if repo.redactions() else ()
     if not dry_run:
         if folder is not repo.root:
             durable.make_dirs(folder, sync=False)
@@ -83,29 +82,34 @@ def restore(
     return RestoreResult(commit, str(folder), file_steps(made), written, mixed, dry_run, left_out)
 
 
-def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> list[str]:
+def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> Choice:
     for path in paths:
-        if repo.tree_path(path) and not repo.expand([path], snapshot):
+        if (known := repo.tree_path(path)) and not is_there(snapshot, known) and not repo.expand([path], snapshot):
             if repo.is_revision(path):
                 raise UnknownRevision(f"{path} is a revision, not an artifact", hint=f"mlver restore --rev {path}")
-            snapshot[repo.tree_path(path)]  # raises, and names what comes close
-    return repo.expand(paths, snapshot)
+            snapshot[known]  # raises, and names what comes close
+    return Choice.of(repo, paths, snapshot)
 
 
-def _wishes(repo: Repository, snapshot: Snapshot, chosen: Sequence[str], whole: bool) -> dict[str, Wish]:
-    head = repo.head_snapshot().artifacts
-    wishes = {path: Wish(head.get(path), snapshot[path]) for path in chosen}
-    if whole:
-        wishes |= {path: Wish(base, None) for path, base in head.items() if path not in wishes}
-    return wishes
+def _left_out(repo: Repository, snapshot: Snapshot, choice: Choice) -> tuple[str, ...]:
+    """Return the chosen paths of which the bytes were redacted; Redacted when they all are, and were asked for."""
+    chosen = choice.of_all(snapshot.artifacts)
+    left_out = tuple(path for path in chosen if is_gone(repo.store, snapshot[path]))
+    if choice.paths and chosen and len(left_out) == len(chosen):
+        repo.store.chunks(snapshot[chosen[0]].id)  # raises, and says who redacted it, and why
+    return left_out
 
 
-def _plan_elsewhere(repo: Repository, snapshot: Snapshot, chosen: Sequence[str], to: Path) -> Plan:
+def _plan_elsewhere(repo: Repository, snapshot: Snapshot, choice: Choice, to: Path) -> Plan:
     if to == repo.dot or repo.dot in to.parents:
         raise UsageError(f"{durable.show(to)} belongs to mlver itself", hint="choose a folder outside of .mlver")
     if to.exists() and not to.is_dir():
         raise UsageError(f"{durable.show(to)} is not a folder")
-    return make_plan(to, {path: Wish(None, snapshot[path]) for path in chosen}, WorkTree(to, StatCache(None)))
+    return make_plan(
+        to,
+        {path: Wish(None, snapshot[path]) for path in choice.of_all(snapshot.artifacts)},
+        WorkTree(to, StatCache(None)),
+    )
 
 
 def file_steps(steps: Sequence[Step]) -> tuple[FileChange, ...]:
