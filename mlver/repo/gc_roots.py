@@ -43,6 +43,11 @@ class Keep:
     best: tuple[tuple[int, str], ...] = ()
     measured: bool = False
 
+    def joined(self, other: Keep) -> Keep:
+        """Return what keeps all that either keeps."""
+        days = max((keep.days for keep in (self, other) if keep.days is not None), default=None)
+        return Keep(days, (*self.best, *other.best), self.measured or other.measured)
+
 
 def parse_keep(text: str) -> Keep:
     """Read a policy such as `best:5:recall,days:30`; UsageError when it is none."""
@@ -52,13 +57,14 @@ def parse_keep(text: str) -> Keep:
         if word in ALWAYS:
             continue
         if word == "measured":
-            keep = Keep(keep.days, keep.best, True)
+            one = Keep(measured=True)
         elif name == "days" and rest.isdecimal() and len(rest) < 6:
-            keep = Keep(timedelta(days=int(rest)), keep.best, keep.measured)
-        elif name == "best" and (match := re.fullmatch(r"(\d{1,6}):(.+)", rest)):
-            keep = Keep(keep.days, (*keep.best, (int(match[1]), match[2])), keep.measured)
+            one = Keep(timedelta(days=int(rest)))
+        elif name == "best" and (match := re.fullmatch(r"([1-9]\d{0,5}):(.+)", rest)):
+            one = Keep(best=((int(match[1]), match[2]),))
         else:
             raise UsageError(f"not a policy: {word[:80]!r}", hint="measured, days:30 or best:5:recall; see gc --help")
+        keep = keep.joined(one)
     return keep
 
 

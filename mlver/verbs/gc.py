@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
-from mlver.errors import Conflict
+from mlver.errors import Conflict, UsageError
 from mlver.repo.condemning import alone, condemn, move_pack, settle_condemned
 from mlver.repo.gc_roots import effective_times, parse_grace, parse_keep
 from mlver.repo.generation import TRASH, in_trash, trash_key
@@ -19,6 +20,7 @@ from mlver.verbs.common import Progress
 from mlver.verbs.gc_result import GcResult, RestoreTrashResult
 from mlver.verbs.gc_survey import FRESH, Survey, Terms, all_rows
 
+_T = TypeVar("_T")
 _ATTEMPTS = 8
 _SHARE = 0.3  # of a pack that must be dead before it is written anew
 
@@ -54,10 +56,17 @@ def gc_terms(repo: Repository, grace: str | None = None, keep: str | None = None
     """Return what settings and arguments ask of gc; UsageError for what cannot be read."""
     short = parse_grace(grace) if grace is not None else None
     retention, trash = (
-        short if short is not None else parse_grace(repo.settings.get(name)) for name in ("gc.retention", "gc.trash")
+        short if short is not None else _setting(repo, name, parse_grace) for name in ("gc.retention", "gc.trash")
     )
-    policy = parse_keep(",".join(filter(None, (repo.settings.get("gc.keep"), keep))))
+    policy = _setting(repo, "gc.keep", parse_keep).joined(parse_keep(keep or ""))
     return Terms(retention, trash, min(FRESH, short) if short is not None else FRESH, policy, full)
+
+
+def _setting(repo: Repository, name: str, read: Callable[[str], _T]) -> _T:
+    try:
+        return read(repo.settings.get(name) or "")
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", hint=f"mlver config {name} VALUE; {error.hint}") from None
 
 
 def restore_trash(repo: Repository) -> RestoreTrashResult:

@@ -90,3 +90,22 @@ def test_the_answer_as_json_counts_bytes(mlver: Terminal, lost: str) -> None:
     assert dropped["commit"] == lost and dropped["branch"] == "exp/deep"
     assert dropped["paths"][0]["path"] == "models/m.bin" and dropped["paths"][0]["bytes"] > 29_000
     assert answer["bytes_before"] - answer["bytes_after"] == answer["emptied"] > 29_000
+
+
+def test_what_is_also_kept_never_takes_from_what_the_setting_keeps(mlver: Terminal, lost: str) -> None:
+    assert mlver("gc", "-n", "-q", "--grace", "0", "--keep", "days:0").out.split() == [lost]
+    mlver("config", "gc.keep", "days:90000")
+    assert mlver("gc", "-n", "-q", "--grace", "0", "--keep", "days:0").out == ""
+    assert mlver("gc", "-n", "-q", "--grace", "0", "--keep", "days:90000,days:0").out == ""
+
+
+@pytest.mark.parametrize("name", ["gc.keep", "gc.retention", "gc.trash"])
+def test_a_setting_that_cannot_be_read_is_named(mlver: Terminal, lost: str, name: str) -> None:
+    mlver("config", name, "bogus")
+    said = mlver("gc")
+    assert said.code == 2 and said.err.startswith(f"mlver: {name}: not a ") and f"mlver config {name}" in said.err
+
+
+def test_the_best_none_is_no_policy(mlver: Terminal, lost: str) -> None:
+    said = mlver("gc", "--keep", "best:0:recall")
+    assert said.code == 2 and "not a policy: 'best:0:recall'" in said.err
