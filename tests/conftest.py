@@ -22,14 +22,29 @@ settings.load_profile("explore" if os.environ.get("MLVER_EXPLORE") else "same")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run the tests of the demo in one process: they share a night that takes more than a minute to play."""
-    from xdist.scheduler import LoadScopeScheduling
+    """Deal out the tests of a file together, those of the demo, which share a night, too."""
+    from tests.spread import Dealt
 
-    class Together(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "the night" if nodeid.startswith("tests/demo/") else nodeid
+    config.option.loadscopereorder = False  # it has the order of the collection
+    return Dealt(config, log)
 
-    return Together(config, log)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Share the work of compiling among the processes."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker:
+        from tests.spread import compile_a_share
+
+        compile_a_share(worker, session.config.args)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        from tests.spread import longest_first
+
+        longest_first(items)
 
 
 @pytest.fixture(autouse=True, scope="session")
