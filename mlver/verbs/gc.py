@@ -63,8 +63,9 @@ def gc_terms(repo: Repository, grace: str | None = None, keep: str | None = None
 
 
 def _setting(repo: Repository, name: str, read: Callable[[str], _T]) -> _T:
+    text = repo.settings.get(name) or ""
     try:
-        return read(repo.settings.get(name) or "")
+        return read(text)
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=f"mlver config {name} VALUE; {error.hint}") from None
 

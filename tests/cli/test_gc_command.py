@@ -106,6 +106,12 @@ def test_a_setting_that_cannot_be_read_is_named(mlver: Terminal, lost: str, name
     assert said.code == 2 and said.err.startswith(f"mlver: {name}: not a ") and f"mlver config {name}" in said.err
 
 
+def test_settings_that_are_no_toml_are_named_by_their_file(mlver: Terminal, lost: str, bench: Bench) -> None:
+    (bench.root / ".mlver/config.toml").write_text("x = = 1")
+    said = mlver("gc")
+    assert said.code == 2 and "config.toml: " in said.err and "None" not in said.err and "gc." not in said.err
+
+
 def test_the_best_none_is_no_policy(mlver: Terminal, lost: str) -> None:
     said = mlver("gc", "--keep", "best:0:recall")
     assert said.code == 2 and "not a policy: 'best:0:recall'" in said.err
