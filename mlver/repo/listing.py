@@ -148,9 +148,10 @@ class WorkNode:
             return self.head.files
         known = self.head.files if self.head is not None else {}
         found = {}
-        for name, info, id in self.folder.files():
+        for index, (name, info, id) in enumerate(self.folder.files()):
             path, before = self.path + name, known.get(name)
-            kind = before.kind if before is not None and before.id == id else self._work.kind(path)
+            same = before is not None and before.id == id
+            kind = before.kind if before is not None and same else self.folder.found.get(index) or self._work.kind(path)
             found[name] = Artifact(path, info.type, kind, id, info.size)
         return found
 

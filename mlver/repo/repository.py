@@ -327,7 +327,7 @@ class Repository:
         # the same bytes under the same name and the same mlver.toml mean the same
         known = head.artifacts if project == head.project else None
         beside = node_at(known, path) if isinstance(known, Listing) else None
-        work = Work(found, partial(self._found_kind, project))
+        work = Work(found, partial(self.kind_of, project))
         return WorkNode(work, path, beside if isinstance(beside, TreeNode) else None)
 
     def snapshot_of(self, files: Mapping[str, FileStat], ids: Mapping[str, BlobId]) -> Snapshot:
@@ -337,7 +337,7 @@ class Repository:
         artifacts = {}
         for path, info in files.items():
             before = known.get(path)
-            kind = before.kind if before and before.id == ids[path] else self._found_kind(project, path)
+            kind = before.kind if before and before.id == ids[path] else self.kind_of(project, path)
             artifacts[path] = Artifact(path, info.type, kind, ids[path], info.size)
         return Snapshot(artifacts, self._open_file, derived=self.derived)
 
@@ -368,9 +368,9 @@ class Repository:
         """Whether a file or a folder stands at this tree path now."""
         return self.in_work_tree(path) or (not self.bare and looking.is_folder(self.root / path))
 
-    def _found_kind(self, project: Project, path: str) -> str:
-        """What the bytes of a work-tree file mean: as declared in mlver.toml, or found out."""
-        return declared_kind(project, path) or registry.detect(path, lambda: first_bytes(self.root, path))
+    def kind_of(self, project: Project, path: str, head: Callable[[], bytes] | None = None) -> str:
+        """What the bytes of a work-tree file mean: as declared in mlver.toml, or found out. `head` has the first."""
+        return declared_kind(project, path) or registry.detect(path, head or (lambda: first_bytes(self.root, path)))
 
     def tree_path(self, text: str, cwd: Path | None = None) -> str:
         """Return the tree path of a user's path; UsageError when it lies outside the work tree."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from mlver.errors import LocalIO, Refused
 from mlver.index.stats import STAT_BYTES, UNPROVEN, FolderRow, Stat, id_at, pack, unpack
@@ -51,13 +51,24 @@ class FileStat:
     ino: int
 
 
+class Found(NamedTuple):
+    """What a file holds, and what proves that from now on. `kind` is what its bytes mean, if that was found out."""
+
+    blob: BlobId
+    stat: Stat | None
+    kind: str = ""
+
+
+Identified = Found | tuple[BlobId, Stat | None]
+
+
 @dataclass(slots=True, eq=False)
 class Folder:
     """One folder as it was found: its files in the order in which it lists them.
 
     `lacking` are those of which nobody knows yet what they hold, `unsure` those that are to be read again next time.
-    `tree`, `stored` and `kinds` are as in `FolderRow`, empty where they are not known. `before` is the row that the
-    cache has. Without `rules` it is judged anew each time.
+    `found` has kinds that were found out while reading. `tree`, `stored` and `kinds` are as in `FolderRow`, empty where
+    they are not known. `before` is the row that the cache has. Without `rules` it is judged anew each time.
     """
 
     path: str
@@ -73,6 +84,7 @@ class Folder:
     stored: bytes = b""
     kinds: str = ""
     touched: bool = False
+    found: dict[int, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -119,8 +131,10 @@ class Folder:
         if (self.tree, self.kinds) != (tree, kinds):
             self.tree, self.kinds, self.touched = tree, kinds, True
 
-    def put(self, index: int, blob: BlobId, stat: Stat | None) -> None:
+    def put(self, index: int, blob: BlobId, stat: Stat | None, kind: str = "") -> None:
         """Take in what was read of one file. Without stat data it is to be read again next time."""
+        if kind:
+            self.found[index] = kind
         if not self.touched:
             self.stats, self.ids, self.touched = bytearray(self.stats), bytearray(self.ids), True
         self.tree, self.stored, self.kinds = b"", b"", ""
@@ -140,6 +154,9 @@ class Folder:
             stats[index * STAT_BYTES : (index + 1) * STAT_BYTES] = UNPROVEN
         known = (self.tree, self.stored, self.kinds)
         return FolderRow(self.rules, self.listing, self.marks, bytes(stats), *known, bytes(self.ids))
+
+
+Unread = tuple[str, Folder, int, FileStat]
 
 
 class Scan:
@@ -179,15 +196,13 @@ class Scan:
             key=lambda one: one[0],
         )
 
-    def unread(self) -> dict[str, tuple[Folder, int, FileStat]]:
-        """Return the files that must be read, by path, sorted, each with its folder and its place in it."""
-        found = {}
-        for folder in self.folders.values():
-            if folder.lacking:
-                names, fields = folder.names, list(unpack(folder.stats))
-                for index in folder.lacking:
-                    found[folder.path + names[index]] = (folder, index, _file_stat(fields[index]))
-        return dict(sorted(found.items()))
+    def unread(self) -> Iterator[Unread]:
+        """Yield the files that must be read, each with its folder and its place in it, folder by folder, by name."""
+        for path in sorted(path for path, folder in self.folders.items() if folder.lacking):
+            folder = self.folders[path]
+            names, fields = folder.names, list(unpack(folder.stats))
+            for index in sorted(folder.lacking, key=names.__getitem__):
+                yield path + names[index], folder, index, _file_stat(fields[index])
 
 
 def scan(

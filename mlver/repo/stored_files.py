@@ -6,12 +6,17 @@ So a commit asks for all of them, but only once: the answer is kept with the fol
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from mlver.errors import Redacted
+from mlver.kinds.registry import HEAD_BYTES
 from mlver.objects.ids import BlobId
+from mlver.objects.tree import LINK
 from mlver.repo.listing import Listing, node_at
-from mlver.repo.scan import Folder, Scan
+from mlver.repo.scan import FileStat, Folder, Identified, Scan
 from mlver.repo.snapshot import Snapshot
+from mlver.store.chunking import WHOLE
 from mlver.store.session import StoreSession
 
 if TYPE_CHECKING:
@@ -46,3 +51,31 @@ def note_stored(repo: Repository, found: Scan, mark: bytes) -> None:
         if folder.stored != mark and not folder.lacking:
             folder.stored, folder.touched = mark, True
     repo.worktree.keep(found)
+
+
+def store_small(
+    repo: Repository,
+    session: StoreSession,
+    files: Mapping[str, FileStat],
+    tick: Callable[[str], Callable[[int], None] | None],
+) -> dict[str, Identified]:
+    """Store the small ones among these files; return what was read of each. `tick` as `put_stream` takes it."""
+    from mlver.repo.small_files import read_small
+    from mlver.store.small import SmallBlobs
+
+    blobs, project = SmallBlobs(session), repo.project()
+
+    def take(path: str, data: bytes) -> BlobId:
+        if (told := tick(path)) is not None:
+            told(len(data))
+        try:
+            return blobs.add(data)
+        except Redacted as error:
+            raise Redacted(f"{path}: {error.message}", hint=error.hint) from None
+
+    small = (path for path, info in files.items() if info.size <= WHOLE and info.type != LINK)
+    found = read_small(
+        repo.root, small, take, lambda path, data: repo.kind_of(project, path, lambda: data[:HEAD_BYTES])
+    )
+    blobs.flush()
+    return found

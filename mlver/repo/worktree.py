@@ -7,6 +7,7 @@ import os
 import stat as statmod
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -18,6 +19,7 @@ from mlver.objects.ids import BlobId
 from mlver.objects.tree import LINK
 from mlver.repo.ignore import Ignore
 from mlver.repo.scan import FileStat as FileStat
+from mlver.repo.scan import Identified as Identified
 from mlver.repo.scan import Scan as Scan
 from mlver.repo.scan import recalled
 from mlver.repo.scan import scan as scan
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 _BUFFER = 8 << 20
 _SMALL = 256 << 10
 _ATTEMPTS = 3
+_AT_ONCE = 50_000  # files
 Read = Callable[[str, FileStat], tuple[BlobId, Stat | None]]
+Ahead = Callable[[dict[str, FileStat]], Mapping[str, Identified]]
 
 
 def open_regular(root: Path, path: str) -> BinaryIO:
@@ -143,19 +147,21 @@ class WorkTree:
         wanted: Callable[[str], bool] = lambda _: True,
         read: Read | None = None,
         plan: Callable[[int], None] = lambda _: None,
-        ahead: Callable[[dict[str, FileStat]], Mapping[str, tuple[BlobId, Stat]]] = lambda _: {},
+        ahead: Ahead = lambda _: {},
     ) -> None:
         """Find out what the files hold of which that is not known, as far as they are `wanted`.
 
         Each is read through `read`. `plan` is told how many bytes will be read. `ahead` gets all that are to be read
-        at once, and returns those it read; the rest go through `read`.
+        at once (at most 50,000), and returns those it read; the rest go through `read`.
         """
-        unread = {path: place for path, place in found.unread().items() if wanted(path)}
-        files = {path: info for path, (_, _, info) in unread.items()}
-        plan(sum(info.size for info in files.values()))
-        done, read = ahead(files), read or self.hash
-        for path, (folder, index, info) in unread.items():
-            folder.put(index, *(done.get(path) or read(path, info)))
+        read = read or self.hash
+        plan(sum(info.size for path, _, _, info in found.unread() if wanted(path)))
+        unread = (one for one in found.unread() if wanted(one[0]))
+        while places := {path: (folder, index, info) for path, folder, index, info in islice(unread, _AT_ONCE)}:
+            files = {path: info for path, (_, _, info) in places.items()}
+            done = ahead(files)
+            for path, (folder, index, info) in places.items():
+                folder.put(index, *(done.get(path) or read(path, info)))
         self.keep(found)
 
     def keep(self, found: Scan) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEVEL = 1
 _SAMPLE = 4096
 _SAMPLED_ABOVE = 16 << 10  # shorter payloads are compressed whole, to see
-_SMALLEST = 64
+SMALLEST = 64  # bytes; what is shorter is not tried
 _WINDOW = 1 << 27  # the largest window a reader needs for 128 MiB
 _AMPLE = 4 << 20  # bytes; below that nothing can hurt
 _RATIO = 200  # what names objects by their hashes is nowhere near; what is made of blanks is far beyond
@@ -31,13 +31,13 @@ def compress(data: Bytes, check: bytes | None = None) -> tuple[int, Bytes]:
     nor a defect of the compressor is ever written.
     """
     length = len(data)
-    if length < _SMALLEST:
+    if length < SMALLEST:
         return RAW, data
-    zstd = _compressor()
+    zstd = compressor()
     if length > _SAMPLED_ABOVE and len(zstd.compress(data[:_SAMPLE])) > _SAMPLE - _SAMPLE // 16:
         return RAW, data
     packed = zstd.compress(data)
-    if len(packed) > length - length // 16 or _blown_up(len(packed), length):
+    if not pays(len(packed), length):
         return RAW, data
     if checksum(decompress(packed, length)) != (check or checksum(data)):
         raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
@@ -60,7 +60,7 @@ def decompress(payload: Bytes, raw: int) -> bytes:
     try:
         if zstandard.frame_content_size(payload) != raw:
             raise Damaged("compressed payload declares another length")
-        data = _decompressor().decompress(payload, max_output_size=raw, allow_extra_data=False)
+        data = decompressor().decompress(payload, max_output_size=raw, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Damaged(f"compressed payload is unreadable: {error}") from None
     if len(data) != raw:
@@ -88,7 +88,13 @@ def _blown_up(packed: int, raw: int) -> bool:
     return raw > _AMPLE and raw > _RATIO * packed
 
 
-def _compressor() -> ZstdCompressor:
+def pays(packed: int, raw: int) -> bool:
+    """Whether so many bytes are worth being stored compressed to so few: that saves a sixteenth, and is no bomb."""
+    return packed <= raw - raw // 16 and not _blown_up(packed, raw)
+
+
+def compressor() -> ZstdCompressor:
+    """Return the compressor of this thread."""
     zstd: ZstdCompressor | None = getattr(_local, "compressor", None)
     if zstd is None:
         import zstandard
@@ -97,7 +103,8 @@ def _compressor() -> ZstdCompressor:
     return zstd
 
 
-def _decompressor() -> ZstdDecompressor:
+def decompressor() -> ZstdDecompressor:
+    """Return the decompressor of this thread."""
     zstd: ZstdDecompressor | None = getattr(_local, "decompressor", None)
     if zstd is None:
         import zstandard

@@ -28,14 +28,16 @@ from mlver.repo.repository import Repository
 from mlver.repo.settings import AT_COMMIT
 from mlver.repo.signing import COMMITS, Judge, sign_commit, signing_key, wants_signature
 from mlver.repo.snapshot import Snapshot
-from mlver.repo.stored_files import doubt_unstored, note_stored
+from mlver.repo.stored_files import doubt_unstored, note_stored, store_small
 from mlver.repo.transaction import again, transact
 from mlver.repo.treebuild import put_tree
-from mlver.repo.worktree import FileStat, Scan, link_text, read_stable
+from mlver.repo.worktree import FileStat, Identified, Scan, link_text, read_stable
 from mlver.store.session import StoreSession
 from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.file_changes import file_changes
 from mlver.verbs.message import describe, oddities
+
+_MANY = 8  # files from which on they are stored in batches
 
 
 @dataclass(frozen=True)
@@ -224,13 +226,17 @@ class _Commit:
             except Redacted as error:
                 raise Redacted(f"{path}: {error.message}", hint=error.hint) from None
 
-        def ahead(changed: dict[str, FileStat]) -> Mapping[str, tuple[BlobId, Stat]]:
-            if repo.jobs is None:
-                return {}
-            from mlver.repo.file_jobs import hash_many, store_many
+        def ahead(changed: dict[str, FileStat]) -> Mapping[str, Identified]:
+            done: Mapping[str, Identified]
+            if repo.jobs is not None:
+                from mlver.repo.file_jobs import hash_many, store_many
 
-            done, written = (hash_many(repo, changed), 0) if dry_run else store_many(repo, changed)
-            self.stored += written
+                done, written = (hash_many(repo, changed), 0) if dry_run else store_many(repo, changed)
+                self.stored += written
+            elif dry_run or len(changed) < _MANY:
+                return {}
+            else:
+                done = store_small(repo, session, changed, self._tick)
             for path in done:
                 self.read += changed[path].size
             return done

@@ -83,6 +83,6 @@ def test_a_compressor_that_fails_is_caught_before_its_bytes_are_written(monkeypa
         def compress(self, data: bytes) -> bytes:
             return zstandard.ZstdCompressor().compress(bytes(len(data)))
 
-    monkeypatch.setattr(codec, "_compressor", Broken)
+    monkeypatch.setattr(codec, "compressor", Broken)
     with pytest.raises(Damaged, match="fault"):
         codec.compress(b"a" * 1000)
