@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 import blake3
 
 from mlver.kinds.base import Source, Unreadable, Value
-from mlver.kinds.models.limits import CHUNK, INFLATE_FLOOR, INFLATE_MAX, INFLATE_RATIO
+from mlver.kinds.models.limits import CHUNK, INFLATE_FLOOR, INFLATE_MAX, INFLATE_RATIO, TEXT_FLOOR, TEXT_RATIO
 from mlver.kinds.models.parts import MemorySource, PartSource, payload
 from mlver.kinds.models.values import Payload
 
@@ -104,7 +104,9 @@ class Archive:
             raise Unreadable(f"the archive has no member {name[:100]!r}")
         if name not in self._parts:
             stored = info.compress_type == zipfile.ZIP_STORED
-            self._parts[name] = self._stored(info) if stored else MemorySource(name, self._unpack(info))
+            self._parts[name] = (
+                self._stored(info) if stored else MemorySource(name, self._unpack(info), info.compress_size)
+            )
         return self._parts[name]
 
     def payload(self, name: str) -> Payload:
@@ -117,6 +119,8 @@ class Archive:
         part = self.part(name)
         if part.size > limit:
             raise Unreadable(f"{name} is larger than {limit >> 20} MiB")
+        if part.size > TEXT_FLOOR + TEXT_RATIO * self._members[name].compress_size:
+            raise Unreadable(f"{name} unpacks to far more than its size allows")
         with part.open() as stream:
             raw = stream.read()
         if len(raw) == part.size and zlib.crc32(raw) == self._members[name].CRC:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 MAX_OPCODES: Final = 10_000_000
+OPCODES_FLOOR: Final = 300_000  # any pickle may have so many, beyond that one for each byte that is stored of it
 MAX_DEPTH: Final = 200  # of paths, in steps
 MAX_UNITS: Final = 500_000
 MAX_VALUES: Final = 30_000_000  # plain values looked at, with repetition
@@ -19,6 +20,8 @@ MAX_LINE: Final = 64 << 20  # one argument in text form, in bytes
 MAX_NAME: Final = 1 << 12  # a module or class name, in bytes
 MAX_MEMORY: Final = 2 << 30  # array bytes held at once, when they cannot be left in the file
 
+TEXT_FLOOR: Final = 1 << 20  # a packed document may grow to this, beyond by TEXT_RATIO: JSON is packed 5 to 20 times
+TEXT_RATIO: Final = 30
 INFLATE_FLOOR: Final = 64 << 20  # any compressed file may grow to this
 INFLATE_RATIO: Final = 200  # beyond the floor: bytes out per byte in
 INFLATE_MAX: Final = 1 << 30  # and never to more than this

@@ -59,10 +59,11 @@ class PartSource:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """A file that is only in memory."""
+    """A file that is only in memory; `packed` are the bytes it takes where it was unpacked from."""
 
     path: str
     data: bytes
+    packed: int | None = None
 
     @property
     def size(self) -> int:
@@ -72,6 +73,12 @@ class MemorySource:
     def open(self) -> BinaryIO:
         """Return a fresh seekable reader."""
         return io.BytesIO(self.data)
+
+
+def stored(source: Source) -> int:
+    """Return how many bytes a file takes where it is stored, which may be packed."""
+    packed = source.packed if isinstance(source, MemorySource) else None
+    return source.size if packed is None else packed
 
 
 def payload(source: Source, offset: int, size: int) -> Payload:

@@ -11,7 +11,9 @@ from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.boosters import Boosters
 from mlver.kinds.models.joblib_file import WRAPPER
 from mlver.kinds.models.known import KNOWN
+from mlver.kinds.models.limits import OPCODES_FLOOR
 from mlver.kinds.models.loaded import Loaded, UnreadableModel
+from mlver.kinds.models.parts import stored
 from mlver.kinds.models.paths import DISCARDED, TRAILING
 from mlver.kinds.models.pickle_vm import Machine, Trace
 from mlver.kinds.models.reader import Reader
@@ -49,6 +51,7 @@ def unpickled(
 
     UnreadableModel when it cannot be read to its end: what stands before would have happened by then.
     """
+    trace.left = min(trace.left, OPCODES_FLOOR + stored(source))
     try:
         with source.open() as stream:
             reader = Reader(source, stream)

@@ -80,7 +80,7 @@ class Machine:
             self.count += 1
             trace.left -= 1
             if trace.left < 0:
-                raise Unreadable(f"more than {MAX_OPCODES:,} opcodes")
+                raise Unreadable(f"more than {self.count - 1:,} opcodes")
             literal = LITERALS.get(code)
             if literal is not None:
                 stack.append(literal(reader))

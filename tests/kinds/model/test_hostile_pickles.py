@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import pickle
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -216,6 +219,26 @@ def test_bombs_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("mlver.kinds.models.walk.MAX_UNITS", 20_000)
     with pytest.raises(Unreadable, match=r"more than|deep"):
         read(data)
+
+
+@pytest.mark.parametrize("opcodes", [b"]", b"}", b"(1N0"])
+def test_a_small_packed_pickle_has_no_millions_of_opcodes(opcodes: bytes) -> None:
+    """Nine kilobytes took fourteen seconds and 1.4 GB."""
+    with pytest.raises(Unreadable, match=r"more than 30\d,\d\d\d opcodes"):
+        read(gzip.compress(b"\x80\x04N(" + opcodes * 2_000_000 + b"0."))
+
+
+def test_what_is_packed_in_an_archive_counts_packed() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data.pkl", b"\x80\x04N(" + b"]" * 2_000_000 + b"0.")
+    with pytest.raises(Unreadable, match=r"more than 30\d,\d\d\d opcodes"):
+        read(out.getvalue())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b'{"a":[' + b"0," * 5_000_000 + b"0]}")
+    with pytest.raises(Unreadable, match="far more than its size allows"):
+        read(out.getvalue())
 
 
 def test_the_number_of_opcodes_is_limited() -> None:
