@@ -12,7 +12,7 @@ from mlver.index.locations import Locations
 from mlver.objects.ids import ObjectId, OperationId
 from mlver.repo.condemning import alone, set_aside, settle_condemned
 from mlver.repo.generation import Trash, collection_of, in_trash
-from mlver.repo.head import read_head
+from mlver.repo.head import SLOTS, read_head
 from mlver.repo.local_copies import local_copies
 from mlver.repo.log_repair import LogRepair
 from mlver.repo.place import FOLDER, has_format
@@ -66,6 +66,7 @@ class _Repair:
         self.untangled: set[ObjectId] = set()
         self.taken: dict[str, set[ObjectId]] = {}
         self.carried = 0
+        self.stuck = False  # no operation can be recorded, and none could after what a dry run says
 
     def run(self) -> RepairResult:
         """Mend all there is; OutcomeUnknown when the disk stops it after an operation was recorded."""
@@ -84,6 +85,7 @@ class _Repair:
         source = self.there.storage if self.there is not None else None
         log = LogRepair(self.repo, source, self.patience, self._say, dry_run=self.dry_run)
         log.run()
+        self.stuck = self._headless() and not any(one.what in SLOTS for one in self.mended)
         found = self._mend_objects()
         self._mend_releases()
         if self.dry_run:
@@ -138,7 +140,8 @@ class _Repair:
             mending.run(wanted)
             self._count(mending)
             if self.dry_run:
-                self.quarantine += [f"packs/{name}.pack" for name in sorted(found.store.damaged)]
+                if not self.stuck:
+                    self.quarantine += [f"packs/{name}.pack" for name in sorted(found.store.damaged)]
                 break
             if found.store.damaged and not headless:
                 self._set_aside(found, mending)
@@ -178,7 +181,7 @@ class _Repair:
     # -- what is derived -----------------------------------------------------------------------
 
     def _mend_releases(self) -> None:
-        for slot, _ in damaged_releases(self.repo):
+        for slot, _ in [] if self.stuck else damaged_releases(self.repo):
             try:
                 if not self.dry_run:
                     mend_release(self.repo, slot)
@@ -203,7 +206,7 @@ class _Repair:
             for problem in fsck_result(self.repo, found).problems
             if problem.what not in said
             and problem.what != "operation log"
-            and pack_name(problem.what.partition(" at byte ")[0]) not in found.store.damaged
+            and (self.stuck or pack_name(problem.what.partition(" at byte ")[0]) not in found.store.damaged)
             and not _is_object(problem, found)
             and not any(id.short in problem.detail for id in log.saved)
         ]
