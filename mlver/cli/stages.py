@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def stage_and_scope(stage: str, scope: str) -> tuple[str, str]:
     """Return stage and scope; `prod/clinic=C` names both."""
     name, slash, inner = stage.partition("/")
+    if slash and not inner:  # `prod/$SCOPE` of somebody who has set none must not mean everyone
+        raise UsageError(f"{stage}: no scope after the slash", hint=f"for everyone: {name}")
     if slash and scope and inner != scope:
         raise UsageError(f"two scopes: {inner} and {scope}", hint=f"mlver deployed {name} --scope {scope}")
     return name, inner or scope

@@ -98,6 +98,8 @@ def test_a_stage_may_carry_its_scope() -> None:
     assert stage_and_scope("prod", "clinic=C") == ("prod", "clinic=C")
     with pytest.raises(UsageError, match="two scopes"):
         stage_and_scope("prod/clinic=C", "clinic=A")
+    with pytest.raises(UsageError, match="prod/: no scope after the slash"):
+        stage_and_scope("prod/", "")  # as a script writes it that has lost its variable
 
 
 def test_the_date_comes_from_the_option_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
