@@ -10,6 +10,7 @@ from mlver.kinds.folder import Ask, ByParts, FolderSource, PartTask
 from mlver.kinds.recognise import score
 
 _LINE = 160
+_PLAIN = 10**18  # numbers that are written out as they are
 _NUMPY = b"\x93NUMPY"
 _LARGE = 1 << 20  # bytes from which two tables are compared piece by piece
 _ARRAY = {"dtype", "shape", "digest"}
@@ -191,4 +192,6 @@ def _array_text(value: Mapping[str, Value]) -> str:
 def _cell(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if type(value) is int and -_PLAIN < value < _PLAIN:
+        return str(value)
     return short_json(value, 40)

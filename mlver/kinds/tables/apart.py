@@ -7,23 +7,26 @@ sides, whichever order that is, meet within a piece or two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.base import Source, Spec
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import empty, fixed, positions
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.keying import may_name, repeats
+from mlver.kinds.tables.late import frugal, load_compute, pc
 from mlver.kinds.tables.meeting import Meeting, Pool, one_piece, without_dictionaries
 from mlver.kinds.tables.mixing import U64, Lanes, Rows
 from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.same_groups import same_groups
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
 from mlver.kinds.tables.whole import WholeTable
@@ -71,13 +74,16 @@ def units_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Apa
 
 def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
     """Return the rows of two Parquet or Arrow files that differ; ReadWhole or Unreadable when that cannot be said."""
-    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
-        sides = tuple(
-            _Side(pieces(source, spec.options, lambda schema: (None, None), _ROWS, worded=True), worker)
-            for source, spec, worker in zip((old, new), specs, (first, second), strict=True)
-        )
+    with frugal(), ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        both = ((old, specs[0], first), (new, specs[1], second))
+        sides = tuple(_Side(source, spec, worker) for source, spec, worker in both)
         try:
-            return _compared(sides[0], sides[1], specs)
+            load_compute()  # while the footers are read
+            key = _key(sides[0].schema, sides[1].schema, specs)
+            same = same_groups(old, new)  # of footers that were accepted by now
+            for side, groups in zip(sides, same, strict=True):
+                side.begin(key, groups)
+            return _compared(sides[0], sides[1], key)
         except CannotCut:
             raise ReadWhole from None
         finally:
@@ -85,14 +91,12 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
                 side.close()
 
 
-def _compared(old: _Side, new: _Side, specs: tuple[Spec, Spec]) -> Apart:
-    old.begin()
-    new.begin()
-    key = _key(old.schema, new.schema, specs)
+def _compared(old: _Side, new: _Side, key: tuple[str, ...]) -> Apart:
     meeting = Meeting(old.schema, new.schema, key)
     while True:
-        old.take_next(key)
-        new.take_next(key)
+        for side, other in ((old, new), (new, old)):
+            if side.waiting < _ROWS or side.waiting <= other.waiting or other.ended:  # else the other is behind
+                side.take_next()
         alignment = align(old.lanes, new.lanes)
         differs = meeting.differs(old.pool, new.pool, alignment.old, alignment.new)
         rise = old.rises and new.rises
@@ -128,8 +132,9 @@ def _named(keys: Any) -> Lanes:
     kind = keys.schema.field(0).type
     if keys.num_columns > 1 or not pa.types.is_integer(kind):
         return row_digests(keys)
-    values = fixed(one_piece(keys.column(0)), np.dtype(str(kind)))
-    return np.stack([values.astype(np.uint64), np.zeros(len(values), dtype=np.uint64)])
+    lanes = np.zeros((2, keys.num_rows), dtype=np.uint64)
+    lanes[0] = fixed(one_piece(keys.column(0)), np.dtype(str(kind)))
+    return lanes
 
 
 def _risen(keys: Any, last: Any) -> Any:
@@ -143,54 +148,90 @@ def _risen(keys: Any, last: Any) -> Any:
     return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else _FELL
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """Names that rise, in a byte or some each: nobody may ever ask for them."""
+
+    first: np.uint64
+    steps: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, names: U64) -> _Steps:
+        """Keep names, which may rise round the end of 64 bits."""
+        steps = np.diff(names)
+        return cls(names[0], steps.astype(np.min_scalar_type(steps.max() if len(steps) else 0)))
+
+    def names(self) -> U64:
+        """Return the names again."""
+        return np.cumsum(np.concatenate([[self.first], self.steps.astype(np.uint64)]), dtype=np.uint64)
+
+
 class _Side:
     """One of the two tables: the piece at hand together with the rows still waiting, and what was told apart."""
 
-    def __init__(self, source: Iterator[Any], worker: ThreadPoolExecutor) -> None:
+    def __init__(self, source: Source, spec: Spec, worker: ThreadPoolExecutor) -> None:
         """`worker` is one thread, for this side alone: memory is used again best where it was got."""
-        self._source, self._worker = source, worker
+        self._source = pieces(
+            source, spec.options, lambda schema: (None, None), _ROWS, worded=True, fewer=self._keys_of
+        )
+        self._worker = worker
         self._gone: list[Pool] = []  # what nobody needs any more, for the worker to let go of
         self._ahead: Future[Any] = worker.submit(self._read)
-        self.schema: Any = None
+        self._key: list[str] = []
+        self._same: frozenset[int] = frozenset()
         self.pool = Pool()
         self.lanes: Lanes = np.empty((2, 0), dtype=np.uint64)
         self._places: Rows = _NONE  # where the rows of `pool` stand in the file
         self._found: list[tuple[Rows, list[Any]]] = []
-        self._names: list[U64] = []
+        self._names: list[U64 | _Steps] = []
         self._last: Any = None  # key of the row before, as long as keys rise
         self.ended = False
         self.seen = self.told = self.waiting = 0
 
-    def begin(self) -> None:
-        """Wait for the schema: pieces() begins with an empty table, or the whole."""
-        self.schema = self._ahead.result().schema
+    @cached_property
+    def schema(self) -> Any:
+        """The schema of the file: pieces() begins with an empty table, or the whole."""
+        return self._ahead.result().schema
+
+    def begin(self, key: Sequence[str], same: frozenset[int]) -> None:
+        """Read on, row groups that are the `same` on the other side by their keys alone."""
+        self._key, self._same = list(key), same
         self._ahead = self._worker.submit(self._read)
+
+    def _keys_of(self, group: int) -> list[str] | None:
+        return self._key if group in self._same else None
 
     def _read(self) -> Any:
         self._gone.clear()
         return next(self._source, None)
 
-    def take_next(self, key: Sequence[str]) -> None:
+    def take_next(self) -> None:
         """Add the next piece to the rows that wait; `ended` says that there is none after what was taken."""
-        if self.ended:
-            return
-        piece = self._ahead.result()
-        if piece is None:
-            self.ended = True
-            return
-        self._ahead = self._worker.submit(self._read)
-        if piece.num_rows == 0:
-            return
-        keys = without_dictionaries(piece.select(list(key)))
+        while not self.ended:
+            piece = self._ahead.result()
+            if piece is None:
+                self.ended = True
+                return
+            self._ahead = self._worker.submit(self._read)
+            if piece.num_rows and self._add(piece):
+                return
+
+    def _add(self, piece: Any) -> bool:
+        """Take a piece in; whether its rows are to be compared, because more than their keys was read."""
+        keys = without_dictionaries(piece.select(self._key))
         if any(column.null_count for column in keys.columns):
             raise ReadWhole
         lanes = _named(keys)
-        self._names.append(lanes[0])
         self._last = _risen(keys, self._last) if self.rises else _FELL
-        self.lanes = np.concatenate([self.lanes, lanes], axis=1)
-        self._places = np.concatenate([self._places, np.arange(self.seen, self.seen + piece.num_rows)])
-        self.pool = self.pool.with_table(piece)
+        self._names.append(_Steps.of(lanes[0]) if self.rises else lanes[0].copy())
+        begin = self.seen
         self.seen += piece.num_rows
+        if piece.num_columns < len(self.schema.names):
+            return False
+        self.lanes = np.concatenate([self.lanes, lanes], axis=1) if self.waiting else lanes
+        self._places = np.concatenate([self._places, np.arange(begin, self.seen)])
+        self.pool = self.pool.with_table(piece)
+        return True
 
     @property
     def rises(self) -> bool:
@@ -223,7 +264,9 @@ class _Side:
 
     def key_repeats(self) -> bool:
         """Whether two rows seen may have one name: not those of one column that only rises."""
-        return not self.rises and repeats(np.concatenate(self._names))
+        if self.rises:
+            return False
+        return repeats(np.concatenate([one.names() if isinstance(one, _Steps) else one for one in self._names]))
 
     def close(self) -> None:
         """Stop reading. What a piece nobody waits for complains of is nobody's concern."""

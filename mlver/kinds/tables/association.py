@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits, fixed, positions
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import Mask, Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from mlver.kinds.tables.late import pc
 
 _EXACT: Final = 2**53  # beyond it an integer compared with a float is not itself any more
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.arrays import fixed, no_value
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.lenient import MISSING_WORDS
 from mlver.kinds.tables.mixing import BLOCK
 from mlver.kinds.tables.values import refuse_twins

@@ -28,10 +28,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits, fixed, texts
 from mlver.kinds.tables.arrays import missing as where_null
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import BLOCK, U64, Lanes, Mask, key, mix
 from mlver.kinds.tables.strings import hash_strings
 

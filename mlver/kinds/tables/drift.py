@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.keypaths import both_leaves
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.profile import Floats, flat, numbers
 from mlver.kinds.tables.values import family, plain

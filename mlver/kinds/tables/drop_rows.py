@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.errors import UsageError
 from mlver.kinds.base import CannotEdit, Source, Spec, Unreadable, Value, read_all
@@ -19,6 +18,7 @@ from mlver.kinds.edits import Held
 from mlver.kinds.tables.edit import RowEdits
 from mlver.kinds.tables.edit_parquet import drop_parquet, without_unused
 from mlver.kinds.tables.edit_text import write_delimited, write_json, write_jsonlines
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.read import read_table
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked
 from mlver.kinds.tables.where import parse_where

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.base import Unreadable, Value, same
 from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.values import decoded, family
 
 _SAMPLE: Final = 64

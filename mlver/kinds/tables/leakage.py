@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits
 from mlver.kinds.tables.digest import column_digests, row_digests
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import U64, Mask
 from mlver.kinds.tables.profile import flat
 from mlver.kinds.tables.units import TableUnits

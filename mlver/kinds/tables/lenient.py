@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits, fixed, missing, no_value, texts
 from mlver.kinds.tables.digest import cell_digests, column_digests
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import Lanes, Mask
 from mlver.kinds.tables.values import decoded, family, logical
 

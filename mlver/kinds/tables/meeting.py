@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.tables.arrays import bits, missing, positions, present
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.lenient import cells_differ, readable_as
 from mlver.kinds.tables.mixing import Mask, Rows
 from mlver.kinds.tables.values import decoded, family, logical

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.folder import Part, PartTask
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty, positions
 from mlver.kinds.tables.keying import Keying, RowKeying
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import U64, Rows
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.partitions import as_texts, part_table, with_path

@@ -19,7 +19,7 @@ from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.bounds import Bounds, Condition
 from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
 from mlver.kinds.tables.jsonlines import read_json
-from mlver.kinds.tables.parquet_bounds import refuse_unfolding
+from mlver.kinds.tables.parquet_bounds import Unfolding
 from mlver.kinds.tables.read import checked, read_table, reasons, refuse_giants
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
 from mlver.kinds.tables.values import family
@@ -37,13 +37,21 @@ _SPELLED: Final = 4  # bytes of a text's length, where it is spelled out
 _FEW_WORDS: Final = 1 << 12  # bytes of words in a group however small
 Choose = Callable[[Any], tuple[Condition | None, Collection[str] | None]]
 
+Fewer = Callable[[int], Collection[str] | None]
+
 
 class CannotCut(Exception):
     """The text cannot be read in pieces as it would be read whole."""
 
 
 def pieces(
-    source: Source, options: Mapping[str, Value], choose: Choose, rows: int = _ROWS, *, worded: bool = False
+    source: Source,
+    options: Mapping[str, Value],
+    choose: Choose,
+    rows: int = _ROWS,
+    *,
+    worded: bool = False,
+    fewer: Fewer | None = None,
 ) -> Iterator[Any]:
     """Yield tables that together hold all rows a condition may hold for; rows it fails for may be among them.
 
@@ -58,7 +66,7 @@ def pieces(
         head = stream.read(16)
         stream.seek(0)
         if head.startswith(b"PAR1"):
-            yield from _parquet(stream, choose, rows, worded)
+            yield from _parquet(stream, choose, rows, worded, fewer)
             return
         if head.startswith(b"ARROW1"):
             arrow_bounds.refuse_unfolding(stream)
@@ -136,17 +144,17 @@ def _arrow_column(stream: BinaryIO, number: int) -> Any:
     return pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
 
 
-def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool) -> Iterator[Any]:
+def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool, fewer: Fewer | None) -> Iterator[Any]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.metadata.num_rows, file.metadata.num_columns, stream)
-    refuse_unfolding(file, stream)
+    unfolding = Unfolding(file, stream)
     none = checked(empty(file.schema_arrow))
     condition, wanted = choose(none.schema)
     known = file.schema_arrow.names
     names = [name for name in known if wanted is None or name in wanted]
     first = [name for name in known if condition is not None and name in condition.columns]
     if none.column_names != known:  # nameless columns were given names
-        names, first = known, known
+        names, first, fewer = known, known, None
     yield none.select([none.column_names[known.index(name)] for name in names])
     if as_words:
         words = _worded(file)
@@ -155,14 +163,19 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool) -> Ite
             source, metadata=file.metadata, read_dictionary=words, pre_buffer=False, buffer_size=_BUFFER
         )
     for group in range(file.metadata.num_row_groups):
-        if condition is not None:
-            if not condition.may(_bounds(file, group)).hold:
-                continue
-            # a look at these columns alone, before all are read
-            if len(first) < len(names) and not _any_row(file.read_row_group(group, columns=first), condition):
-                continue
+        if condition is not None and not condition.may(_bounds(file, group)).hold:
+            continue
+        some = fewer(group) if fewer is not None else None
+        unfolding.admit(group, some)
+        # a look at the columns of the condition alone, before all are read
+        look = condition if len(first) < len(names) else None
+        if look is not None and not _any_row(file.read_row_group(group, columns=first), look):
+            continue
         batches = file.iter_batches(
-            min(max(rows, 1), _MOST), row_groups=[group], columns=names, use_threads=not as_words
+            min(max(rows, 1), _MOST),
+            row_groups=[group],
+            columns=names if some is None else some,
+            use_threads=not as_words,
         )
         for batch in batches:
             yield checked(pa.Table.from_batches([batch]))

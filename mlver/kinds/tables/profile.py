@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.base import Units, Value
 from mlver.kinds.tables.arrays import as_array, fixed
 from mlver.kinds.tables.keypaths import leaves
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import decoded, family, plain, type_name

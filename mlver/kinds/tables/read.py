@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.tables import arrow_bounds
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.nesting import refuse_deep_type
 from mlver.kinds.tables.parquet_bounds import refuse_unfolding
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacked

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.kinds.tables.arrays import fixed
+from mlver.kinds.tables.late import pc
 
 _NAMES: Final = {
     "double": "float64",

@@ -23,11 +23,11 @@ from functools import reduce
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlver.errors import UsageError
 from mlver.kinds.tables.arrays import one
 from mlver.kinds.tables.bounds import Condition, Mask, between, compared, one_of, unknown, whether_null
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.values import family, logical
 
 _TOKEN: Final = re.compile(

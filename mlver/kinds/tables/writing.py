@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlver.errors import UsageError
 from mlver.kinds.tables.digest import row_digests
+from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import Rows
 from mlver.kinds.tables.values import family
 from mlver.storage.durable import NewFile
