@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "tests" / "warm_client.py"
 _LEFT_OUT = ("mlver.__main__", "mlver.demo", "mlver.testing", "mlver.repo.predictor")
 _WHAT = ""  # this process is warm for
+_WORLD = "mlver.demo.world"  # what pages lay projects out with
 _PREDICT = "predict"  # in place of a script: run the model in a folder, behind walls
 _PREDICTOR = "TESTS_PREDICTOR"  # names the words that do so to warm command lines
 _BESIDES = (
@@ -64,11 +65,13 @@ def mlver() -> tuple[str, ...]:
 def programs(folder: Path, mlver: Sequence[str] | None = None) -> Path:
     """Make `mlver` (started by these words, if given) and `python` callable by name, from `folder`; return it.
 
-    A script is run warm, with scikit-learn and pandas imported, unless `mlver run` watches it from its first import on.
+    A script is run warm, with scikit-learn and pandas imported, unless `mlver run` watches it from its first import
+    on; and so is what lays projects out.
     """
     folder.mkdir(parents=True)
     python = shlex.quote(sys.executable)
-    script = f'case "$PYTHONPATH:$1" in *observer*) ;; *.py) exec {shlex.join(_started("scripts"))} "$@" ;; esac\n'
+    warm = shlex.join(_started("scripts"))
+    script = f'case "$PYTHONPATH:$1:$2" in *observer*) ;; *.py:* | *:-m:{_WORLD}) exec {warm} "$@" ;; esac\n'
     texts = {"mlver": f'exec {shlex.join(mlver or _started("mlver"))} "$@"\n'}
     texts |= dict.fromkeys(("python", "python3"), f'{script}exec {python} "$@"\n')
     for name, text in texts.items():
@@ -224,6 +227,11 @@ def _run() -> None:
         from mlver.repo.predictor.child import main
 
         return main(sys.argv[1])
+    if sys.argv[0] == "-m":
+        sys.path[0] = os.getcwd()
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        return
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
 
@@ -235,6 +243,7 @@ def _asks_a_model() -> bool:
 def _import_what_scripts_use() -> None:
     for name in (
         "joblib",
+        "mlver.demo.patients",
         "pandas",
         "pyarrow",
         "sklearn.compose",

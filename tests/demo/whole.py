@@ -23,6 +23,16 @@ from tests import warm
 
 SEED = 46
 AT_THE_PAGE = f"{NIGHT}T03:07Z"
+_SERVE = """
+import sys
+sys.dont_write_bytecode = True  # a bundle stays as it is
+sys.path.insert(0, ".")
+import json
+import pandas as pd
+from triage import decide
+table = pd.read_csv(sys.argv[1])
+print(json.dumps(dict(zip(table.patient_id, map(int, decide(table))))))
+"""
 _BEFORE_ROLLBACK = "mlver rollback prod --dry-run"
 
 
@@ -39,7 +49,8 @@ class Recorder(Player):
 
     def _arguments(self, command: str) -> list[str]:
         program, *words = shlex.split(command)
-        return [*warm.mlver(), *words] if program == "mlver" else super()._arguments(command)
+        start = {"mlver": warm.mlver(), "python": (_python(),)}.get(program)
+        return [*start, *words] if start else super()._arguments(command)
 
     def _environment(self) -> dict[str, str]:
         return {**super()._environment(), "PATH": _path()}
@@ -94,13 +105,8 @@ class Whole:
         return self._referred[bundle]
 
     def _serve(self, bundle: Path) -> dict[str, int]:
-        code = (
-            "import sys, json, pandas as pd; sys.path.insert(0, '.'); from triage import decide;"
-            "t = pd.read_csv(sys.argv[1]); print(json.dumps(dict(zip(t.patient_id, map(int, decide(t))))))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", code, str(self.folder / LIVE3)], cwd=bundle, capture_output=True, text=True
-        )
+        words = [_python(), str(_programs() / "serve.py"), str(self.folder / LIVE3)]
+        done = subprocess.run(words, cwd=bundle, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         found: dict[str, int] = json.loads(done.stdout)
         return found
@@ -144,8 +150,17 @@ def git(folder: Path, *words: str) -> str:
 _SOMEBODY = {"NAME": "ana", "EMAIL": "ana@example.org", "DATE": "2024-02-01T00:00:00Z"}
 
 
-@functools.cache
 def _path() -> str:
     """Where `python` is: commands find the warm one, which has what the clinic's scripts import."""
-    programs = warm.programs(Path(tempfile.mkdtemp(prefix="programs-")) / "bin")
-    return os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return os.pathsep.join([str(_programs()), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _python() -> str:
+    return str(_programs() / "python")
+
+
+@functools.cache
+def _programs() -> Path:
+    folder = warm.programs(Path(tempfile.mkdtemp(prefix="programs-")) / "bin")
+    (folder / "serve.py").write_text(_SERVE)
+    return folder
