@@ -68,8 +68,8 @@ class SmallBlobs:
     def _send(self) -> None:
         items, self._items, self._held = self._items, {}, 0
         session = self._session
-        places = session.store.index.find_all(_BLOB, list(items)) if items else {}
-        new = [item for id, item in items.items() if not session.known(_BLOB, id, places.get(id, ()))]
+        absent = session.store.index.absent(items) if items else set()
+        new = [item for id, item in items.items() if id in absent or not session.known(_BLOB, id)]
         if new:
             self._made.append(session.pool.submit(make_frames, new))
         while len(self._made) > _AHEAD:
