@@ -294,9 +294,17 @@ def _newest_after(storage: Storage, number: int, id: OperationId, lost: bytes | 
     for key in storage.list("ops"):
         with contextlib.suppress(UsageError):
             candidate = OperationId.parse(key.rpartition("/")[2])
-            if names_still(lost, number + 1, candidate):
+            if names_still(lost, number + 1, candidate) and _may_follow(storage, candidate, id):
                 return candidate
     return _newest_descendant(storage, id)
+
+
+def _may_follow(storage: Storage, candidate: OperationId, id: OperationId) -> bool:
+    """Whether an operation follows `id`, or cannot be read."""
+    try:
+        return read_operation(storage, candidate).parent == id
+    except Damaged:
+        return True
 
 
 def _newest_descendant(storage: Storage, id: OperationId) -> OperationId:

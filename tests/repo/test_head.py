@@ -217,3 +217,13 @@ def test_a_slot_that_named_an_operation_which_is_damaged_too_leads_to_no_other(s
     _damage(storage, f"ops/{head.id}", b"spoilt")
     with pytest.raises(Damaged, match=head.id.short):
         read_head(storage)
+
+
+def test_what_is_left_of_a_slot_that_was_older_than_it_can_be_leads_nowhere(storage: MemoryStorage) -> None:
+    old = storage.read(SLOTS[1])
+    for n in range(4):
+        head = read_head(storage)
+        assert swap_head(storage, head, _operation(head, f"later {n}"))
+    newest = read_head(storage)
+    _damage(storage, SLOTS[1], old[:-10] + b"xxxxxxxxxx")
+    assert read_head(storage).id == newest.id, "of another operation than the one before and those that follow"

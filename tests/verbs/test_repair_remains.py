@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,3 +64,19 @@ def test_where_nothing_is_left_of_the_slot_fsck_and_repair_go_on_and_name_what_c
     (root / f".mlver/ops/{left}").unlink()
     with opened(root) as repo:
         assert repair(repo).ok and slot.read_bytes() == sound
+
+
+def test_a_dry_run_promises_nothing_that_waits_for_a_head(root: Path) -> None:
+    with opened(root) as repo:
+        newest = root / f".mlver/ops/{repo.state.id}"
+    for path in (newest, root / ".mlver/head.0", root / ".mlver/head.1"):
+        write(path, zero(0, 100))
+    write(packs(root)[-1], zero(200, 2000))
+    shutil.rmtree(root / ".mlver/releases")
+    with opened(root) as repo:
+        planned = repair(repo, dry_run=True)
+        assert planned.quarantine == () and planned.mended == ()
+        done = repair(repo)
+    assert done.quarantine == () and done.mended == () and not done.ok
+    for result in (planned, done):
+        assert {"head.0", "head.1", "what prod serves"} <= {one.what for one in result.left}
