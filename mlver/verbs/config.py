@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
 
+from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
 from mlver.repo.settings import KNOWN, Settings, about, parse_value, write_setting
 from mlver.repo.transaction import recorded
+
+_FILES: Final = ("signing.key", "signing.allowed_signers")  # which a relative path would name from wherever one stands
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,14 @@ def get_config(repo: Repository, name: str | None = None) -> ConfigResult:
 
 
 def set_config(repo: Repository, name: str, value: str | None) -> ConfigResult:
-    """Set a setting of this repository (None: back to the default) in `.mlver/config.toml`."""
+    """Set a setting of this repository (None: back to the default) in `.mlver/config.toml`.
+
+    Raises UsageError for a name that does not exist, and for a value that does not fit.
+    """
     path = repo.dot / "config.toml"
     repo.settings.get(name)  # raises when there is no such setting
+    if value is not None and name in _FILES and not Path(value).is_absolute():
+        raise UsageError(f"{name} must be an absolute path, not {value[:200]!r}", hint=f"mlver config {name} PATH")
     write_setting(path, name, None if value is None else parse_value(name, value))
     with recorded():
         repo.settings = repo.settings.reloaded(path)

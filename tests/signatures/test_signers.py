@@ -55,10 +55,9 @@ def test_the_users_own_list_comes_before_that_of_the_repository(clinic: Signed, 
     assert state(clinic)[0][0] == "untrusted" and verify(clinic.repo).signers == str(own)
     own.write_text(keys.line("ana"))
     assert state(clinic)[0][:2] == ("signed", "ana")
-    for wrong in ("relative", str(tmp_path / "gone")):
-        set_config(clinic.repo, "signing.allowed_signers", wrong)
-        with pytest.raises(UsageError, match=r"signing\.allowed_signers"):
-            verify(clinic.repo)
+    set_config(clinic.repo, "signing.allowed_signers", str(tmp_path / "gone"))
+    with pytest.raises(UsageError, match=r"signing\.allowed_signers"):
+        verify(clinic.repo)
 
 
 def test_without_any_list_a_sound_signature_is_untrusted(tmp_path: Path, keys: Keys) -> None:
