@@ -97,7 +97,8 @@ def _common(old: Lanes, new: Lanes) -> int:
     begin, step = 0, 1 << 10
     while begin < size:
         end = min(begin + step, size)
-        differs: Mask = (old[:, begin:end] != new[:, begin:end]).any(axis=0)
+        differs: Mask = old[0, begin:end] != new[0, begin:end]
+        differs |= old[1, begin:end] != new[1, begin:end]
         if differs.any():
             return begin + int(differs.argmax())
         begin, step = end, min(2 * step, 1 << 16)

@@ -93,3 +93,22 @@ def missing(array: Any) -> Mask:
     if not array.null_count:
         return np.zeros(len(array), dtype=bool)
     return bits(array.is_null())  # which has no nulls itself
+
+
+def same_bytes(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same by the look of their buffers; False says nothing."""
+    if len(a) != len(b) or a.offset or b.offset or a.type != b.type:
+        return False
+    return all(_alike(one, two) for one, two in zip(a.buffers(), b.buffers(), strict=True))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    return (a.address == b.address and a.size == b.size) or bool(a.equals(b))
+
+
+def within(indices: Any, size: int) -> bool:
+    """Whether all whole numbers of an array, also below its nulls, are from 0 to below `size`."""
+    values = fixed(indices, np.dtype(str(indices.type)))
+    return not len(values) or bool(values.min() >= 0 and values.max() < size)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlver.kinds.tables.arrays import bits, missing, positions, present
+from mlver.kinds.tables.arrays import bits, missing, positions, present, same_bytes
 from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.lenient import cells_differ, readable_as
 from mlver.kinds.tables.mixing import Mask, Rows
@@ -104,7 +104,7 @@ class Numbers:
     def of(self, dictionary: Any) -> Words:
         """Return the number of each text of a dictionary without nulls."""
         for known, found in self._known:
-            if _same_bytes(known, dictionary):
+            if same_bytes(known, dictionary):
                 return found
         if not len(dictionary):
             return np.zeros(0, dtype=np.int32)
@@ -121,14 +121,6 @@ class Numbers:
         numbers: Words = np.frombuffer(found.buffers()[1], np.int32, found.offset + len(found))[found.offset :]
         self._known = [*self._known[-3:], (dictionary, numbers)]
         return numbers
-
-
-def _same_bytes(a: Any, b: Any) -> bool:
-    """Whether two arrays of texts are the same by the look of their buffers."""
-    if len(a) != len(b) or a.offset or b.offset or a.type != b.type:
-        return False
-    pairs = zip(a.buffers(), b.buffers(), strict=True)
-    return all(one is two or (one is not None and two is not None and one.equals(two)) for one, two in pairs)
 
 
 class Meeting:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.tables import arrow_bounds
-from mlver.kinds.tables.arrays import empty
+from mlver.kinds.tables.arrays import empty, same_bytes, within
 from mlver.kinds.tables.bounds import Bounds, Condition
 from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
 from mlver.kinds.tables.jsonlines import read_json
@@ -117,7 +117,10 @@ def _of_column(stream: BinaryIO, number: int) -> tuple[Any, str]:
     file = pq.ParquetFile(pa.PythonFile(stream, mode="r"))
     field = file.schema_arrow.field(number)
     if words := [name for name in _worded(file) if name == field.name]:
-        file = pq.ParquetFile(pa.PythonFile(stream, mode="r"), metadata=file.metadata, read_dictionary=words)
+        source = pa.PythonFile(stream, mode="r")
+        file = pq.ParquetFile(
+            source, metadata=file.metadata, read_dictionary=words, pre_buffer=False, buffer_size=_BUFFER
+        )
     return file, field.name
 
 
@@ -156,11 +159,11 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool, fewer:
     if none.column_names != known:  # nameless columns were given names
         names, first, fewer = known, known, None
     yield none.select([none.column_names[known.index(name)] for name in names])
+    words = _Words()
     if as_words:
-        words = _worded(file)
-        source = pa.PythonFile(stream, mode="r")
+        source, known_words = pa.PythonFile(stream, mode="r"), _worded(file)
         file = pq.ParquetFile(
-            source, metadata=file.metadata, read_dictionary=words, pre_buffer=False, buffer_size=_BUFFER
+            source, metadata=file.metadata, read_dictionary=known_words, pre_buffer=False, buffer_size=_BUFFER
         )
     for group in range(file.metadata.num_row_groups):
         if condition is not None and not condition.may(_bounds(file, group)).hold:
@@ -178,7 +181,30 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool, fewer:
             use_threads=not as_words,
         )
         for batch in batches:
-            yield checked(pa.Table.from_batches([batch]))
+            yield words.checked(batch)
+
+
+class _Words:
+    """The dictionaries of columns of text: the same one comes with each batch, and is checked and kept once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def checked(self, batch: Any) -> Any:
+        """Return a batch as a table after a full check."""
+        columns, sound = list(batch.columns), []
+        for number, name in enumerate(batch.schema.names):
+            if not pa.types.is_dictionary(columns[number].type):
+                continue
+            known, words = self._known.get(name), columns[number].dictionary
+            if known is not None and same_bytes(known, words) and within(columns[number].indices, len(words)):
+                columns[number] = pa.DictionaryArray.from_arrays(
+                    columns[number].indices, known, ordered=columns[number].type.ordered, safe=False
+                )
+                sound.append(name)
+            else:
+                self._known[name] = words
+        return checked(pa.Table.from_arrays(columns, schema=batch.schema), sound)
 
 
 def _any_row(table: Any, condition: Condition) -> bool:
