@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -40,7 +40,12 @@ SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.n
 WHERE id = ? AND type = ? ORDER BY pack
 """
 _ASKED = 64
-_HELD = f"SELECT id FROM objects WHERE id IN ({', '.join('?' * _ASKED)})"  # noqa: S608  (only question marks)
+_MARKS = ", ".join("?" * _ASKED)
+_HELD = "SELECT id FROM objects WHERE id IN (MARKS)".replace("MARKS", _MARKS)
+_FIND_ALL = """
+SELECT id, packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.number = objects.pack
+WHERE id IN (MARKS) AND type = ? ORDER BY pack
+""".replace("MARKS", _MARKS)
 _RANGE = "SELECT DISTINCT id FROM objects WHERE type = ? AND id BETWEEN ? AND ? ORDER BY id"
 
 
@@ -68,6 +73,14 @@ class Locations:
         except sqlite3.Error:
             found = self._run(_select, _FIND, (id, type))
         return [Location(name, Row(bytes(id), type, *numbers)) for name, *numbers in found if _sane(name, numbers)]
+
+    def find_all(self, type: int, ids: Sequence[bytes]) -> dict[bytes, list[Location]]:
+        """Return the places of those of many objects that are known, as `find` does."""
+        found: dict[bytes, list[Location]] = {}
+        for id, name, *numbers in self._run(_each, type, ids):
+            if _sane(name, numbers):
+                found.setdefault(id, []).append(Location(name, Row(id, type, *numbers)))
+        return found
 
     def absent(self, ids: Iterable[bytes]) -> set[bytes]:
         """Return those of `ids` that no pack holds as far as is known, whatever their type. One query for all."""
@@ -150,11 +163,20 @@ def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -
 
 def _absent(db: sqlite3.Connection, ids: list[bytes]) -> set[bytes]:
     absent = set(ids)
-    for start in range(0, len(ids), _ASKED):
-        asked = ids[start : start + _ASKED]
-        asked += asked[:1] * (_ASKED - len(asked))  # one form of the question, which SQLite need not parse again
+    for asked in _groups(ids):
         absent.difference_update(id for (id,) in db.execute(_HELD, asked))
     return absent
+
+
+def _each(db: sqlite3.Connection, type: int, ids: Sequence[bytes]) -> list[tuple[Any, ...]]:
+    return [row for asked in _groups(ids) for row in db.execute(_FIND_ALL, (*asked, type))]
+
+
+def _groups(ids: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Cut into groups of one size: SQLite need not parse the same question in many forms."""
+    for start in range(0, len(ids), _ASKED):
+        asked = list(ids[start : start + _ASKED])
+        yield asked + asked[:1] * (_ASKED - len(asked))
 
 
 def _sane(name: object, numbers: list[object]) -> bool:

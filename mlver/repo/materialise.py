@@ -84,7 +84,7 @@ def _write_file(
 
     with file:
         try:
-            store.copy_blob(artifact.id, write)
+            store.copy_blob(artifact.id, write, behind=True)
         except Damaged as error:
             raise Damaged(f"{artifact.path}: {error.message}", hint=error.hint) from None
         file.commit(full, mode=modes[artifact.type == EXECUTABLE])

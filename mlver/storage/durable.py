@@ -37,6 +37,8 @@ _UMASK = os.umask(0o077)  # the system tells the mask only by setting it
 os.umask(_UMASK)
 _PUSH = 32 << 20  # bytes after which the disk is told to begin
 _STRAIGHT = 1 << 20  # bytes; whole blocks of that many at once go past the page cache
+_TRIED = 64 << 20  # bytes after which a disk is known to be slow
+_SLOW = 256e6  # bytes in a second
 _WAITS = 1000  # how often a busy write is tried again, a millisecond apart
 
 
@@ -59,7 +61,8 @@ class NewFile:
         self._temp = self._named(folder / self.temp_name)
         self._may_vanish = bool(name)
         self._length = self._pushed = 0
-        self._direct, self._may_direct = False, sync
+        self._direct, self._may_direct = False, True
+        self._waited, self._awaited = 0.0, 0  # seconds and bytes of what went past the page cache
         self._fd: int | None = None
         try:
             self._fd = os_calls.open(self._temp, _NEW, 0o600, dir_fd=at)
@@ -73,7 +76,7 @@ class NewFile:
     def write(self, data: Bytes) -> None:
         """Append bytes; LocalIO when the disk refuses them."""
         view = memoryview(data).cast("B")
-        waits = 0
+        waits, started, before = 0, time.perf_counter(), self._length
         self._steer(len(view) >= _STRAIGHT and not (len(view) | self._length) % BLOCK)
         while view:
             try:
@@ -96,6 +99,7 @@ class NewFile:
             view = view[done:]
         if self._direct:
             self._pushed = self._length
+            self._judge(self._length - before, time.perf_counter() - started)
         elif self._sync and self._length - self._pushed >= _PUSH:
             self._push()
 
@@ -111,6 +115,12 @@ class NewFile:
             self._may_direct = False
             if not direct:
                 raise local_io(OSError(*error.args), self._folder, "write in") from error
+
+    def _judge(self, length: int, seconds: float) -> None:
+        """Leave it to the page cache to absorb a file that need not be durable, if the disk turns out to be slow."""
+        self._waited, self._awaited = self._waited + seconds, self._awaited + length
+        if not self._sync and self._awaited >= _TRIED and self._awaited < _SLOW * self._waited:
+            self._may_direct = False
 
     def _push(self) -> None:
         """Let the disk begin with what is written: the fsync at the end then has less to wait for."""

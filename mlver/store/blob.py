@@ -90,12 +90,12 @@ class BlobReader(io.RawIOBase):
         self._held = (n, memoryview(data))
 
 
-def load_chunks(
+def each_chunk(
     chunks: Chunks, find: Callable[[bytes], list[Location]], load: Load, storage: Storage
 ) -> Iterator[Bytes]:
     """Yield the bytes of each chunk, verified against its id; those that lie behind each other are read at once."""
     for run in _runs(chunks, find):
-        yield from _pieces(run, storage, load, open_frame)
+        yield from _pieces(run, _read(run, storage), load, open_frame)
 
 
 def copy_chunks(
@@ -105,22 +105,43 @@ def copy_chunks(
     load: Load,
     storage: Storage,
     write: Callable[[Any], object],
+    *,
+    behind: bool = False,
 ) -> None:
     """Hand a blob to `write` in large pieces, and check its hash at the end; Damaged.
 
-    Chunks that lie behind each other are read at once and checked against their checksums only:
-    the hash of the whole says more than theirs. `load` returns a chunk that this way does not give.
+    Chunks that lie behind each other are read at once, ahead, and checked against their checksums only: the hash of
+    the whole says more than theirs. `load` returns a chunk that this way does not give. `find` is asked once for each
+    chunk, in their order. With `behind`, another thread may call `write`, and the memory it is given is used again.
     """
-    # below a few chunks, waking a second thread takes longer than hashing
-    whole = blake3(max_threads=2 if len(chunks) > _FEW else 1)
-    for run in _runs(chunks, find):
-        data = _read_run(run, storage, load)
-        whole.update(data)
-        write(data)
+    few = len(chunks) <= _FEW  # then waking other threads takes longer than they save
+    whole = blake3(max_threads=1 if few or behind else 2)
+    runs = _runs(chunks, find)
+    read = ((run, _read(run, storage)) for run in runs) if few else _read_ahead(runs, storage)
+    pieces = (_whole_pieces(run, data, load) for run, data in read)
+    if behind and not few:
+        _write_behind(pieces, whole, write)
+    else:
+        for each in pieces:
+            joined = b"".join(each)
+            whole.update(joined)
+            write(joined)
     if whole.digest() != id:
         for chunk, _ in chunks:
             load(chunk)  # raises and names the chunk that is to blame
         raise Damaged(f"the chunk list of blob {id} is wrong", hint="mlver fsck")
+
+
+def _write_behind(pieces: Iterable[Iterable[Bytes]], whole: blake3, write: Callable[[Any], object]) -> None:
+    from mlver.store.drain import Drain  # its threads are slow to load
+
+    drain = Drain(write, whole, 0)
+    try:
+        for each in pieces:
+            drain.put(each)
+        drain.finish()
+    finally:
+        drain.close()
 
 
 _Run = list[tuple[BlobId, int, Location | None]]
@@ -145,23 +166,41 @@ def _runs(chunks: Chunks, find: Callable[[bytes], list[Location]]) -> Iterator[_
         yield run
 
 
-def _read_run(run: _Run, storage: Storage, load: Load) -> bytes:
-    pieces = []
-    for (id, length, _), piece in zip(run, _pieces(run, storage, load, peel_frame), strict=True):
+def _read_ahead(runs: Iterable[_Run], storage: Storage) -> Iterator[tuple[_Run, memoryview]]:
+    """Yield each run with its bytes; a thread reads the next meanwhile."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    before: tuple[_Run, Future[memoryview]] | None = None
+    with ThreadPoolExecutor(1, "mlver-read") as thread:
+        for run in runs:
+            ahead = thread.submit(_read, run, storage)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = run, ahead
+        if before is not None:
+            yield before[0], before[1].result()
+
+
+def _read(run: _Run, storage: Storage) -> memoryview:
+    """Return the bytes of a run, frames and all; none when they are not to be had there."""
+    first, last = run[0][2], run[-1][2]
+    if first is not None and last is not None:
+        with suppress(KeyError, LocalIO):  # another copy may be to be had
+            start = first.row.offset
+            return memoryview(storage.read(pack_key(first.pack), start, last.row.end - start))
+    return memoryview(b"")
+
+
+def _whole_pieces(run: _Run, data: memoryview, load: Load) -> Iterator[Bytes]:
+    for (id, length, _), piece in zip(run, _pieces(run, data, load, peel_frame), strict=True):
         if len(piece) != length:
             raise Damaged(f"chunk {id} is not as long as its list says", hint="mlver fsck")
-        pieces.append(piece)
-    return b"".join(pieces)
+        yield piece
 
 
-def _pieces(run: _Run, storage: Storage, load: Load, unwrap: Callable[[memoryview, Row], Bytes]) -> Iterator[Bytes]:
-    """Yield the chunks of a run, read at once and taken out of their frames by `unwrap`, else by `load`."""
-    first, last = run[0][2], run[-1][2]
-    data, start = memoryview(b""), 0
-    if first is not None and last is not None:
-        start = first.row.offset
-        with suppress(KeyError, LocalIO):  # another copy may be to be had
-            data = memoryview(storage.read(pack_key(first.pack), start, last.row.end - start))
+def _pieces(run: _Run, data: memoryview, load: Load, unwrap: Callable[[memoryview, Row], Bytes]) -> Iterator[Bytes]:
+    """Yield the chunks of a run, taken out of their frames in `data` by `unwrap`, else by `load`."""
+    start = run[0][2].row.offset if run[0][2] is not None else 0
     for id, _, place in run:
         piece: Bytes | None = None
         if place is not None:

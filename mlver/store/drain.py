@@ -1,13 +1,12 @@
-"""The way of a pack to its disk: collected in large buffers, hashed, and written, each a step behind the other."""
+"""The way of many bytes to a disk: collected in large buffers, hashed, and written, each a step behind the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from blake3 import blake3
 
-from mlver.storage.base import Writer
 from mlver.storage.buffers import BLOCK, pages
 from mlver.store.frames import Bytes
 
@@ -16,16 +15,16 @@ _RING = 4  # one being filled, one hashed, two on their way to the disk
 
 
 class Drain:
-    """Appends bytes to `writer` and hashes them in `hasher`; one thread hashes, one writes.
+    """Gives bytes to `write`, which must not keep them, and hashes them in `hasher`; one thread hashes, one writes.
 
     Their calls are few and long: threads that ask for the interpreter all the time stop each other, so copying into
     the buffers is left to the caller. Pieces are written from buffers that begin at a page, at places that are
-    multiples of one: a storage may hand them to the disk without another copy. `start` is how many bytes the writer
-    has already.
+    multiples of one: a storage may hand them to the disk without another copy. `start` is how many bytes were written
+    before.
     """
 
-    def __init__(self, writer: Writer, hasher: blake3, start: int) -> None:
-        self._writer, self._hasher = writer, hasher
+    def __init__(self, write: Callable[[memoryview], object], hasher: blake3, start: int) -> None:
+        self._write, self._hasher = write, hasher
         self._hashing = ThreadPoolExecutor(1, "mlver-hash")
         self._writing = ThreadPoolExecutor(1, "mlver-disk")
         self._ring = [pages(_PIECE) for _ in range(_RING)]
@@ -58,12 +57,11 @@ class Drain:
         self._hash()
         self._await(self._turn)
 
-    def finish(self, tail: bytes) -> None:
-        """Write all that was put, and `tail` after it, which the hash does not cover; then the writer has it all."""
+    def finish(self) -> None:
+        """Hash and write all that was put."""
         self._send()
         for turn in range(_RING):
             self._await(turn)
-        self._writer.write(tail)
         self.close()
 
     def close(self) -> None:
@@ -80,7 +78,7 @@ class Drain:
         """Let the buffer at hand be hashed and written, and take the next, once it is."""
         self._hash()
         piece = self._ring[self._turn][self._start : self._end]
-        self._under_way[self._turn].append(self._writing.submit(self._writer.write, piece))
+        self._under_way[self._turn].append(self._writing.submit(self._write, piece))
         self._turn = (self._turn + 1) % _RING
         self._start = self._hashed = self._end = 0
         self._await(self._turn)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from mlver.errors import Damaged, LocalIO
@@ -13,7 +14,7 @@ from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.redaction import Tombstone
 from mlver.objects.tree import Tree
 from mlver.storage.base import Storage
-from mlver.store.blob import BlobReader, Chunks, copy_chunks, load_chunks
+from mlver.store.blob import BlobReader, Chunks, copy_chunks, each_chunk
 from mlver.store.frames import LIST, TYPES, Bytes, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
 from mlver.store.session import StoreSession as StoreSession
@@ -24,6 +25,7 @@ from mlver.store.verify import StoreReport as StoreReport
 _T = TypeVar("_T")
 _BLOB, _LIST = TYPES["blob"], TYPES[LIST]
 _REFRESHES = 20
+_LOOKED_UP = 512  # chunks
 _KEPT = 4096  # decoded objects kept in memory
 _NAMING_BLOBS = (Tree, Derivation)
 
@@ -33,6 +35,9 @@ class Index(Protocol):
 
     def find(self, type: int, id: bytes) -> list[Location]:
         """Return the places of an object, none when it is not known."""
+
+    def find_all(self, type: int, ids: Sequence[bytes]) -> dict[bytes, list[Location]]:
+        """Return the places of those of many objects that are known."""
 
     def absent(self, ids: Iterable[bytes]) -> set[bytes]:
         """Return those of these ids that are not known at all."""
@@ -138,13 +143,30 @@ class ObjectStore:
         """
         return BlobReader.open(self.chunks(id), self._chunk, self._many)
 
-    def copy_blob(self, id: BlobId, write: Callable[[bytes], object]) -> None:
+    def copy_blob(self, id: BlobId, write: Callable[[Any], object], *, behind: bool = False) -> None:
         """Hand the bytes of a blob to `write`, piece by piece; Damaged when they are not what `id` says.
 
-        The hash is known to be right only at the end, so write to a place that can be thrown away.
+        The hash is known to be right only at the end, so write to a place that can be thrown away. With `behind`,
+        another thread may call `write`, which must not keep what it is given: the memory is used again.
         """
         id = stand_in(self._redactions(False), id)
-        copy_chunks(id, self.chunks(id), lambda c: self.index.find(_BLOB, c), self._chunk, self.storage, write)
+        chunks = self.chunks(id)
+        copy_chunks(id, chunks, self._finder(chunks), self._chunk, self.storage, write, behind=behind)
+
+    def _finder(self, chunks: Chunks) -> Callable[[bytes], list[Location]]:
+        """Return what `copy_chunks` asks for places, in their order; the index is asked for many at once."""
+        known: dict[bytes, list[Location]] = {}
+        numbers = count()
+
+        def find(id: bytes) -> list[Location]:
+            number = next(numbers)
+            if number % _LOOKED_UP == 0:
+                known.clear()
+                asked = [bytes(chunk) for chunk, _ in chunks[number : number + _LOOKED_UP]]
+                known.update(self.index.find_all(_BLOB, asked))
+            return known.get(id, [])
+
+        return find
 
     def chunks(self, id: BlobId) -> list[tuple[BlobId, int]]:
         """Return (id, length) of the chunks of a blob, itself alone when it is one; Damaged when missing.
@@ -220,7 +242,7 @@ class ObjectStore:
         return self._read(_BLOB, id)
 
     def _many(self, chunks: Chunks) -> Iterable[Bytes]:
-        return load_chunks(chunks, lambda id: self.index.find(_BLOB, id), self._chunk, self.storage)
+        return each_chunk(chunks, lambda id: self.index.find(_BLOB, id), self._chunk, self.storage)
 
     def _read(self, type: int, id: bytes) -> bytes:
         """Return an object from any sound copy; Damaged."""

@@ -101,13 +101,19 @@ def parse_rows(table: bytes, table_at: int) -> list[Row]:
 
 def read_rows(storage: Storage, name: str) -> tuple[int, list[Row]]:
     """Return size and key table of a pack; Damaged when either cannot be believed, KeyError when absent."""
+    size, table_at, table = read_table(storage, name)
+    return size, parse_rows(table, table_at)
+
+
+def read_table(storage: Storage, name: str) -> tuple[int, int, bytes]:
+    """Return the size of a pack, and where its key table begins, and its bytes; Damaged and KeyError as `read_rows`."""
     key = pack_key(name)
     size = storage.size(key)
     table_at, count, table_check, _ = parse_footer(storage.read(key, max(0, size - FOOTER_BYTES)), size)
     table = storage.read(key, table_at, count * ROW.size)
     if len(table) != count * ROW.size or checksum(table) != table_check:
         raise Damaged("key table does not match its checksum")
-    return size, parse_rows(table, table_at)
+    return size, table_at, table
 
 
 def header_of(row: Row) -> Header:

@@ -92,9 +92,8 @@ class PackWriter:
         footer = FOOTER.pack(FOOTER_MAGIC, table_at, len(self._rows), checksum(table), bytes.fromhex(name))
         tail = footer + checksum(footer)
         if self._drain is not None:
-            self._drain.finish(tail)
-        else:
-            self._writer.write(tail)
+            self._drain.finish()
+        self._writer.write(tail)
         self._writer.commit(pack_key(name))
         return Packed(name, self.size + FOOTER_BYTES, self._rows)
 
@@ -126,7 +125,7 @@ class PackWriter:
         else:
             from mlver.store.drain import Drain  # its threads are slow to load
 
-            self._drain = Drain(self._writer, self._hash, self._writer.tell())
+            self._drain = Drain(self._writer.write, self._hash, self._writer.tell())
             self._drain.put(parts)
 
     def _pad(self, name: str) -> None:

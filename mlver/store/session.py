@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, overload
 
@@ -18,9 +18,10 @@ from mlver.storage.base import Storage
 from mlver.storage.memory import MemoryStorage
 from mlver.store.chunking import WHOLE, fill
 from mlver.store.frames import MAX_OBJECT, TYPES, Bytes, type_of
-from mlver.store.pack import FOLDER, pack_key
+from mlver.store.pack import FOLDER, Location, pack_key
 from mlver.store.packwriter import Frame, PackWriter, make_frame
 from mlver.store.stream import store_stream
+from mlver.store.vouched import Vouched
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,7 @@ class StoreSession:
         self.full = PACK_TARGET  # bytes after which a pack is closed and the next begun
         self._seen: set[tuple[int, bytes]] = set()
         self._relied: set[str] = set()  # packs that hold what was therefore not written
+        self._vouched = Vouched(store.storage)
         self._packs: list[str] = []
         self._writer: PackWriter | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -153,17 +155,20 @@ class StoreSession:
             self._reading = ThreadPoolExecutor(1, "mlver-read")
         return self._reading
 
-    def known(self, type: int, id: bytes) -> bool:
-        """Whether an object need not be written: put here already, or found in a pack just now."""
+    def known(self, type: int, id: bytes, places: Iterable[Location] | None = None) -> bool:
+        """Whether an object need not be written: put here already, or found in a pack just now.
+
+        `places` is what the index says of it, if that was asked already.
+        """
         key = (type, id)
         if key in self._seen:
             return True
-        place = self.store.locate(type, id)
-        if place is None:
-            return False
-        self._relied.add(place.pack)
-        self._seen.add(key)
-        return True
+        for place in self.store.index.find(type, id) if places is None else places:
+            if place.pack not in self.store.doomed and self._vouched.holds(place):
+                self._relied.add(place.pack)
+                self._seen.add(key)
+                return True
+        return False
 
     def append(self, frame: Frame) -> None:
         """Write a frame, unless its object was put here already."""

@@ -156,10 +156,10 @@ def _make(session: StoreSession, buffer: memoryview, cuts: list[tuple[int, int]]
     dull = 0  # how many chunks after one that did not compress are not tried
     # both hashes of a chunk while it is in the processor's cache
     hashed = [(blake3(chunk).digest(), checksum(chunk), chunk) for chunk in (buffer[at:end] for at, end in cuts)]
-    absent = session.store.index.absent([id for id, _, _ in hashed])  # one question for all
+    places = session.store.index.find_all(_BLOB, [id for id, _, _ in hashed])  # one question for all
     for id, check, chunk in hashed:
         frame = None
-        if id in absent or not session.known(_BLOB, id):
+        if not session.known(_BLOB, id, places.get(id, ())):
             frame = raw_frame(_BLOB, id, chunk, check) if dull else make_frame(_BLOB, id, chunk, check)
             dull = dull - 1 if dull else _DULL * (frame.row.codec == RAW)
         made.append((id, len(chunk), frame))

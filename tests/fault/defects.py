@@ -96,7 +96,7 @@ def index_before_pack(*, believed: bool = True) -> Iterator[None]:
         self._packs.append(packed.name)
         self.written += packed.size
 
-    def known(self: StoreSession, type: int, id: bytes) -> bool:
+    def known(self: StoreSession, type: int, id: bytes, *_: Any) -> bool:
         return (type, id) in self._seen or bool(self.store.index.find(type, id))
 
     with ExitStack() as stack:

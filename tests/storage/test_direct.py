@@ -62,14 +62,20 @@ def test_whole_blocks_go_past_the_cache_and_the_rest_through_it(tmp_path: Path, 
     assert (tmp_path / "a").read_bytes() == bytes(piece[:PIECE]) + bytes(piece) + b"tail" + bytes(piece)
 
 
-def test_what_is_small_or_not_fsynced_goes_through_the_cache(tmp_path: Path, watched: Watched) -> None:
-    with NewFile(tmp_path) as file:
-        file.write(filled(PIECE - BLOCK))
-        file.commit(tmp_path / "a")
-    with NewFile(tmp_path, sync=False) as file:
-        file.write(filled(PIECE))
-        file.commit(tmp_path / "b")
-    assert watched.writes == [(PIECE - BLOCK, False), (PIECE, False)]
+def test_what_is_small_goes_through_the_cache(tmp_path: Path, watched: Watched) -> None:
+    durable.write_file(tmp_path / "a", filled(PIECE - BLOCK))
+    assert watched.writes == [(PIECE - BLOCK, False)]
+
+
+@pytest.mark.parametrize(("sync", "left"), [(True, True), (False, False)])
+def test_a_slow_disk_is_left_to_the_cache_unless_all_must_be_on_it_at_the_end(
+    tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch, sync: bool, left: bool
+) -> None:
+    monkeypatch.setattr(durable, "_TRIED", 2 * PIECE)
+    monkeypatch.setattr(durable, "_SLOW", float("inf"))
+    durable.write_file(tmp_path / "a", [filled(PIECE)] * 4, sync=sync)
+    assert watched.writes == [(PIECE, True), (PIECE, True), (PIECE, left), (PIECE, left)]
+    assert (tmp_path / "a").stat().st_size == 4 * PIECE
 
 
 def test_the_file_system_itself_takes_it(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlver.errors import LocalIO
+from mlver.errors import Damaged, LocalIO
 from mlver.storage.buffers import BLOCK
 from mlver.storage.faulty import FaultyStorage
 from mlver.storage.local import LocalStorage
 from mlver.storage.memory import MemoryStorage
 from mlver.store import drain, packwriter, stream
 from mlver.store.drain import Drain
-from tests.store.kit import noise, open_store
+from tests.store.kit import noise, open_store, put
 
 LINES = b"".join(b"2024-04-22,%d,clinic-%d,ok\n" % (n, n % 7) for n in range(60_000))
 
@@ -45,7 +45,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_bytes_and_their_hash_do_not_depend_on_the_parts(batches: list[list[int]], start: int) -> None:
     data = noise(sum(map(sum, batches)))
     writer, hasher = Kept(), blake3()
-    draining = Drain(writer, hasher, start)  # type: ignore[arg-type]
+    draining = Drain(writer.write, hasher, start)
     at = 0
     for lengths in batches:
         part = bytearray(data[at : at + sum(lengths)])
@@ -55,9 +55,9 @@ def test_the_bytes_and_their_hash_do_not_depend_on_the_parts(batches: list[list[
         at += len(part)
         draining.digest()
         assert hasher.digest() == blake3(data[:at]).digest()
-    draining.finish(b"tail")
-    *pieces, last, tail = writer.pieces
-    assert b"".join([*pieces, last]) == data and tail == b"tail" and hasher.digest() == blake3(data).digest()
+    draining.finish()
+    *pieces, last = writer.pieces
+    assert b"".join([*pieces, last]) == data and hasher.digest() == blake3(data).digest()
     places = [start]
     for piece in pieces:
         places.append(places[-1] + len(piece))
@@ -66,11 +66,11 @@ def test_the_bytes_and_their_hash_do_not_depend_on_the_parts(batches: list[list[
 
 def test_a_disk_that_fails_behind_is_told_at_the_end_at_the_latest() -> None:
     for fail_at in range(4):
-        draining = Drain(Kept(fail_at), blake3(), 0)  # type: ignore[arg-type]
+        draining = Drain(Kept(fail_at).write, blake3(), 0)
         with pytest.raises(LocalIO, match="full"):
             for _ in range(8):
                 draining.put([noise(9000)])
-            draining.finish(b"")
+            draining.finish()
         draining.close()
 
 
@@ -85,7 +85,33 @@ def test_what_compresses_and_what_does_not_come_back_in_order(tmp_path: Path, or
             session.finish()
         assert size == len(data) and id == blake3(data).digest()
         assert store.get(id) == data and store.get(other) == data + b"x"
-        assert store.verify().ok
+        back = bytearray()
+        store.copy_blob(id, back.extend, behind=True)
+        assert back == data and store.verify().ok
+
+
+def test_a_damaged_chunk_stops_a_copy_that_is_written_behind(tmp_path: Path) -> None:
+    store = open_store(LocalStorage(tmp_path))
+    (id,) = put(store, noise(3_000_000))
+    (pack,) = (tmp_path / "packs").iterdir()
+    pack.chmod(0o644)
+    with pack.open("r+b") as file:
+        file.seek(2_000_000)
+        file.write(b"damage")
+    got = bytearray()
+    with pytest.raises(Damaged, match="is damaged"):
+        store.copy_blob(id, got.extend, behind=True)
+    assert noise(3_000_000).startswith(bytes(got))
+
+
+def test_a_writer_that_fails_behind_is_told() -> None:
+    def full(_: object) -> None:
+        raise LocalIO("the disk is full")
+
+    store = open_store()
+    (id,) = put(store, noise(3_000_000))
+    with pytest.raises(LocalIO, match="full"):
+        store.copy_blob(id, full, behind=True)
 
 
 def test_a_file_that_grows_behind_its_end_is_what_it_was_there() -> None:

@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 from mlver.errors import Conflict, Damaged, LocalIO, MlverError, Refused
+from mlver.index.locations import Locations
 from mlver.objects.ids import BlobId
 from mlver.objects.tree import Tree
 from mlver.storage.faulty import FaultyStorage
 from mlver.storage.local import LocalStorage
 from mlver.storage.memory import MemoryStorage
 from mlver.store import codec, session
+from mlver.store.object_store import ObjectStore
+from mlver.store.pack import read_rows
 from mlver.testing import Killed, faulty_calls
-from tests.store.kit import noise, open_store, packs, put
+from tests.store.kit import noise, open_store, packs, put, replace
 
 BIG = noise(700_000, 1)
 
@@ -201,3 +204,36 @@ def test_sessions_at_the_same_time(tmp_path: Path) -> None:
     assert store.verify().ok
     assert all(store.get(BlobId.of(b"%d %d" % (n, k))) for n in range(4) for k in range(5))
     store.close()
+
+
+def test_many_objects_of_a_pack_are_looked_up_in_its_own_key_table(tmp_path: Path) -> None:
+    blobs = [b"blob %d" % n for n in range(200)]
+    store = open_store(LocalStorage(tmp_path))
+    put(store, *blobs)
+    with faulty_calls(only=("pread",)) as rig, store.session() as writing:
+        for blob in blobs:
+            writing.put_bytes(blob)
+        assert writing.finish() == ()
+    assert len(rig.log) < 40
+
+
+@pytest.mark.parametrize("table", ["right", "damaged"])
+def test_an_index_that_lies_of_many_objects_never_stops_data_from_being_written(tmp_path: Path, table: str) -> None:
+    blobs = [b"blob %d" % n for n in range(200)]
+    store = open_store(LocalStorage(tmp_path))
+    put(store, *blobs[:100])
+    (key,) = packs(store.storage)
+    name = key[6:-5]
+    size, rows = read_rows(store.storage, name)
+    if table == "damaged":
+        data = bytearray(store.storage.read(key))
+        data[-200] ^= 1
+        replace(store.storage, key, bytes(data))
+    lies = [row._replace(id=BlobId.of(blob)) for row, blob in zip(rows, blobs[100:], strict=True)]
+    index = Locations(None, store.storage)
+    index.add_pack(name, size, [*rows, *lies])
+    store = ObjectStore(LocalStorage(tmp_path), index)
+    with store.session() as writing:
+        ids = [writing.put_bytes(blob) for blob in blobs]
+        assert len(writing.finish()) == 1 and writing.objects == 100
+    assert [open_store(LocalStorage(tmp_path)).get(id) for id in ids] == blobs
