@@ -242,7 +242,7 @@ class ObjectStore:
         return self._read(_BLOB, id)
 
     def _many(self, chunks: Chunks) -> Iterable[Bytes]:
-        return each_chunk(chunks, lambda id: self.index.find(_BLOB, id), self._chunk, self.storage)
+        return each_chunk(chunks, self._finder(chunks), self._chunk, self.storage)
 
     def _read(self, type: int, id: bytes) -> bytes:
         """Return an object from any sound copy; Damaged."""
