@@ -57,6 +57,15 @@ class Settled:
     problems: tuple[tuple[Slot, MlverError], ...] = ()
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A stage that serves something else than it should, or of which that cannot be told: `read` is False then."""
+
+    slot: Slot
+    why: str
+    read: bool = True
+
+
 def link_path(repo: Repository, stage: str, scope: str) -> Path:
     """Return the link that a stage serves a scope from. Whoever reads several files resolves it once: `pinned`."""
     return repo.dot / "releases" / stage / (scope or _ALL) / _LINK
@@ -145,34 +154,34 @@ def settle_after(repo: Repository, *, only: Slot | None = None, progress: Progre
         ) from error
 
 
-def damaged_releases(repo: Repository) -> list[tuple[Slot, str]]:
-    """Read every file that is served now; return the stages and scopes that serve something else than they should.
+def damaged_releases(repo: Repository) -> list[Doubt]:
+    """Read every file that is served now; return what is wrong, or cannot be compared, by stage and scope.
 
     A move that is being made looks like one that a crash cut short, so a link is looked at again.
     """
-    found = {slot: why for slot in _wanted(repo, repo.view) if (why := _damage(repo, slot))}
+    found = [doubt for slot in sorted(_wanted(repo, repo.view)) if (doubt := _doubt(repo, slot))]
     for _ in range(_LOOKS):
-        if _ASTRAY not in found.values():
+        if all(doubt.why != _ASTRAY for doubt in found):
             break
         time.sleep(_PAUSE)
         with contextlib.suppress(Damaged):  # of a head that was damaged all along
             repo.refresh()
-        again = {slot: _damage(repo, slot) for slot, why in found.items() if why == _ASTRAY}
-        found = {slot: why for slot in found if (why := again.get(slot, found[slot]))}
-    return sorted(found.items())
+        again = [_doubt(repo, doubt.slot) if doubt.why == _ASTRAY else doubt for doubt in found]
+        found = [doubt for doubt in again if doubt]
+    return found
 
 
-def _damage(repo: Repository, slot: Slot) -> str | None:
+def _doubt(repo: Repository, slot: Slot) -> Doubt | None:
     live = _wanted(repo, repo.view).get(slot)
     if live is None:
         return None
     if linked(repo, *slot) != live.release:
-        return _ASTRAY
+        return Doubt(slot, _ASTRAY)
     try:
         if not files_match(repo, _release(repo, slot[0], live)):
-            return f"the files of release {live.release} are not those of commit {live.commit.short}"
+            return Doubt(slot, f"the files of release {live.release} are not those of commit {live.commit.short}")
     except MlverError as error:
-        return f"cannot be compared with its commit: {error.message}"
+        return Doubt(slot, f"cannot be compared with its commit: {error.message}", read=False)
     return None
 
 

@@ -141,8 +141,8 @@ def fsck_result(repo: Repository, found: Examination) -> FsckResult:
     if unfinished(repo):
         problems.append(Problem("a redaction", "was cut short, and bytes may still be there", repairable=True))
     problems += [
-        Problem(f"what {slot_name(*slot)} serves", what, (slot_name(*slot),), repairable=True)
-        for slot, what in damaged_releases(repo)
+        Problem(f"what {(name := slot_name(*doubt.slot))} serves", doubt.why, (name,), repairable=True)
+        for doubt in damaged_releases(repo)
     ]
     harm = found.harm
     stages = [

@@ -60,6 +60,7 @@ class _Repair:
         self.repo, self.there, self.dry_run, self.progress = repo, there, dry_run, progress
         self.patience = Patience()
         self.mended: list[Mended] = []
+        self.unread: set[str] = set()  # what a dry run cannot compare with its commit yet
         self.packs: list[str] = []
         self.quarantine: list[str] = []
         self.operation: OperationId | None = None
@@ -181,13 +182,16 @@ class _Repair:
     # -- what is derived -----------------------------------------------------------------------
 
     def _mend_releases(self) -> None:
-        for slot, _ in [] if self.stuck else damaged_releases(self.repo):
+        for doubt in [] if self.stuck else damaged_releases(self.repo):
+            if self.dry_run and not doubt.read:  # once its commit is mended it may turn out to be sound
+                self.unread.add(f"what {slot_name(*doubt.slot)} serves")
+                continue
             try:
                 if not self.dry_run:
-                    mend_release(self.repo, slot)
+                    mend_release(self.repo, doubt.slot)
             except MlverError:
                 continue  # fsck says why
-            self._say(f"what {slot_name(*slot)} serves", "written anew from its commit")
+            self._say(f"what {slot_name(*doubt.slot)} serves", "written anew from its commit")
 
     def _mend_caches(self) -> None:
         for path in sorted((self.repo.dot / "cache").glob("*.db")):
@@ -200,7 +204,7 @@ class _Repair:
 
     def _would_be_left(self, log: LogRepair, seen: tuple[Examination, StoreRepair | None]) -> tuple[Problem, ...]:
         found, mending = seen
-        said = {one.what for one in self.mended}
+        said = {one.what for one in self.mended} | self.unread
         left = [
             problem
             for problem in fsck_result(self.repo, found).problems
