@@ -10,7 +10,7 @@ from tests.bench.peers import Mlver
 from tests.bench.workloads import Bench, put
 
 
-def commits_by_files(bench: Bench, sizes: tuple[int, ...] = (1_000, 10_000, 100_000)) -> None:
+def commits_by_files(bench: Bench, sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)) -> None:
     """Commit 10 changed files among more and more."""
     for files in sizes:
         _commits_among(bench, files)
