@@ -26,15 +26,26 @@ def tables_of(artifacts: Mapping[str, Artifact], project: Project) -> dict[str, 
     """Return the folders that are one table, by path with a `/` at the end, and the paths of their parts."""
     declared = declared_tables(project)
     found: dict[str, list[str]] = {}
-    for path, artifact in artifacts.items():
-        if artifact.kind != "data":
-            continue
-        folder = next((folder for folder in declared if path.startswith(folder)), None)
-        if folder is None and (folder := table_root(path)) is not None:
-            folder = None if project.spec(folder).options.get("partitioned") is False else folder
-        if folder is not None and is_part(path[len(folder) :]):
-            found.setdefault(folder, []).append(path)
+    for artifact in artifacts.values():
+        if (folder := _table_of(artifact, project, declared)) is not None:
+            found.setdefault(folder, []).append(artifact.path)
     return {folder: tuple(paths) for folder, paths in found.items()}
+
+
+def table_holding(snapshot: Snapshot, path: str) -> str | None:
+    """Return the folder that is one table and of which the file is a part, if it is; reads no other folder."""
+    artifact = snapshot.artifacts.get(path)
+    return _table_of(artifact, snapshot.project, declared_tables(snapshot.project)) if artifact is not None else None
+
+
+def _table_of(artifact: Artifact, project: Project, declared: tuple[str, ...]) -> str | None:
+    path = artifact.path
+    if artifact.kind != "data":
+        return None
+    folder = next((folder for folder in declared if path.startswith(folder)), None)
+    if folder is None and (folder := table_root(path)) is not None:
+        folder = None if project.spec(folder).options.get("partitioned") is False else folder
+    return folder if folder is not None and is_part(path[len(folder) :]) else None
 
 
 def declared_tables(project: Project) -> tuple[str, ...]:

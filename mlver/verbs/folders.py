@@ -7,6 +7,7 @@ from typing import Final
 
 from mlver.kinds import registry
 from mlver.kinds.recognise import role
+from mlver.repo.folders import table_holding
 from mlver.repo.project import matches
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
@@ -27,14 +28,13 @@ def artifact_changes(old: Snapshot, new: Snapshot, targets: Collection[str]) -> 
     """
     changes = raw_changes(old, new)
     whole: set[str] = set()
-    for side in (old, new):
-        for folder, paths in side.tables.items():
-            if targets and not any(target == "" or matches(folder, target) for target in targets):
-                continue
-            if touched := changes.keys() & set(paths):
-                whole.add(folder)
-                for path in touched:
-                    del changes[path]
+    for path in list(changes):
+        tables = {folder for side in (old, new) if (folder := table_holding(side, path)) is not None}
+        if targets:
+            tables = {folder for folder in tables if any(t == "" or matches(folder, t) for t in targets)}
+        if tables:
+            whole |= tables
+            del changes[path]
     folders = (_folder_change(folder, old, new) for folder in sorted(whole))
     return [*with_renames(changes), *folders]
 
