@@ -20,8 +20,11 @@ from blake3 import blake3
 from mlver.index.cache_file import CacheFile
 from mlver.objects.ids import ID_BYTES, BlobId
 
-# A file changed again within one tick of its clock can keep its stat data; such entries are re-read.
-RACY_NS = 1_000_000_000
+# A file changed again within one tick of its clock can keep its stat data; such entries are re-read. File systems count
+# in two seconds (FAT), in one, or in nanoseconds, which the kernel brings up to date every ten milliseconds at least.
+RACY_NS = 2_000_000_000
+FINE_NS = 100_000_000
+_FINEST_OF_COARSE = 1_000_000  # of those that count in milliseconds
 _SCHEMA = """
 CREATE TABLE folders (
     path BLOB PRIMARY KEY, rules BLOB, listing BLOB, marks BLOB, stats BLOB, tree BLOB, stored BLOB, kinds TEXT,
@@ -51,7 +54,8 @@ class Stat(NamedTuple):
 
     def settled(self) -> bool:
         """Whether a file that still has these stat data must still hold the same bytes."""
-        return max(self.mtime, self.ctime) + RACY_NS < self.seen
+        tick = min(RACY_NS, FINE_NS) if self.ctime % _FINEST_OF_COARSE else RACY_NS
+        return max(self.mtime, self.ctime) + tick < self.seen
 
 
 class FolderRow(NamedTuple):

@@ -108,6 +108,8 @@ def test_a_file_seen_within_the_tick_of_its_clock_proves_nothing_until_it_is_rea
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _touch(tmp_path, "a", "b")
+    monkeypatch.setattr(stats, "RACY_NS", 10**11)
+    monkeypatch.setattr(stats, "FINE_NS", 10**11)
     future = time.time_ns() + 10**12
     os.utime(tmp_path / "b", ns=(future, future))
     tree = WorkTree(tmp_path, StatCache(tmp_path / ".mlver/stats.db"))
@@ -115,6 +117,22 @@ def test_a_file_seen_within_the_tick_of_its_clock_proves_nothing_until_it_is_rea
     monkeypatch.setattr(stats, "RACY_NS", 0)
     assert _look(tree) == ["a", "b"]
     assert _look(tree) == ["b"], "its time lies in the future still"
+
+
+@pytest.mark.parametrize(
+    ("ctime", "seen", "settled"),
+    [
+        (5_123_456_789, 5_223_456_789, False),
+        (5_123_456_789, 5_223_456_790, True),  # a clock of nanoseconds ticks in less than a tenth of a second
+        (5_120_000_000, 7_120_000_000, False),
+        (5_000_000_000, 7_000_000_001, True),  # one that may count in two seconds
+    ],
+)
+def test_how_long_stat_data_prove_nothing_follows_the_clock_of_the_file_system(
+    ctime: int, seen: int, settled: bool
+) -> None:
+    assert stats.Stat(1, ctime - 7, ctime, 3, seen, b"").settled() is settled
+    assert not stats.Stat(1, seen, ctime, 3, seen, b"").settled(), "its time was set, and lies ahead"
 
 
 @pytest.mark.parametrize(
