@@ -97,6 +97,11 @@ class StatCache:
     def __init__(self, path: Path | None) -> None:
         self._file = CacheFile(path, _SCHEMA, _VERSION, "stat data")
 
+    @property
+    def lasts(self) -> bool:
+        """Whether what is saved is there for the next command."""
+        return self._file.path is not None
+
     def load(self, path: str) -> FolderRow | None:
         """Return what is known of a folder."""
         key = os.fsencode(path)

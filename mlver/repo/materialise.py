@@ -17,6 +17,7 @@ from mlver.storage.beneath import Beneath
 from mlver.store.object_store import ObjectStore
 
 Progress = Callable[[int, int, str], None]
+Wrote = Callable[[Artifact, int], None]  # what was written, and the time it was given, in ns
 WORK_MODES = (0o644, 0o755)
 RELEASE_MODES = (0o444, 0o555)
 _LINK_LIMIT = 4096  # bytes; no system takes a longer link
@@ -30,13 +31,15 @@ def write_artifacts(
     modes: tuple[int, int] = WORK_MODES,
     sync: bool = False,
     progress: Progress | None = None,
+    wrote: Wrote | None = None,
 ) -> int:
     """Write `artifacts` below `folder` (which must exist) and return how many bytes that were.
 
     Each file is streamed from the store, its hash checked as a whole before it appears under its
     name; what stood there before is replaced. `modes` are those of plain and of executable files.
-    Parents are made, none is reached through a link. Raises Damaged naming what is missing or
-    broken in the store, Refused for names that may not reach a disk, LocalIO.
+    `wrote` is told of each file that is no link. Parents are made, none is reached through a link.
+    Raises Damaged naming what is missing or broken in the store, Refused for names that may not
+    reach a disk, LocalIO.
     """
     total, done = sum(artifact.size for artifact in artifacts), 0
     with Beneath(folder, sync=sync) as root:
@@ -47,7 +50,7 @@ def write_artifacts(
             if artifact.type == LINK:
                 root.link(artifact.path, link_target(store, artifact))
             else:
-                _write_file(store, artifact, root, modes, _ticker(progress, done, total, artifact.path))
+                _write_file(store, artifact, root, modes, _ticker(progress, done, total, artifact.path), wrote)
             done += artifact.size
             if progress:
                 progress(done, total, artifact.path)
@@ -73,7 +76,12 @@ def _ticker(progress: Progress | None, base: int, total: int, path: str) -> Call
 
 
 def _write_file(
-    store: ObjectStore, artifact: Artifact, root: Beneath, modes: tuple[int, int], tick: Callable[[int], None] | None
+    store: ObjectStore,
+    artifact: Artifact,
+    root: Beneath,
+    modes: tuple[int, int],
+    tick: Callable[[int], None] | None,
+    wrote: Wrote | None,
 ) -> None:
     file, full = root.new_file(artifact.path)
 
@@ -87,7 +95,10 @@ def _write_file(
             store.copy_blob(artifact.id, write, behind=True)
         except Damaged as error:
             raise Damaged(f"{artifact.path}: {error.message}", hint=error.hint) from None
+        stamp = file.stamp() if wrote else 0
         file.commit(full, mode=modes[artifact.type == EXECUTABLE])
+    if wrote:
+        wrote(artifact, stamp)
 
 
 def link_target(store: ObjectStore, artifact: Artifact) -> str:

@@ -151,13 +151,16 @@ def refuse_overwriting(plan: Plan, *, force: bool, blocked: Sequence[str], hint:
 
 
 def carry_out(
-    store: ObjectStore, folder: Path, steps: Sequence[Step], *, progress: Progress | None = None
+    store: ObjectStore, worktree: WorkTree, steps: Sequence[Step], *, progress: Progress | None = None
 ) -> tuple[Artifact, ...]:
-    """Write and remove. New content comes first, so that a full disk or a broken object costs no file.
+    """Write and remove in the root of `worktree`, which is told what its files hold then.
+
+    New content comes first, so that a full disk or a broken object costs no file.
 
     Returns what was left out, because it was redacted; what is there instead goes, as it would have been replaced.
     Damaged, before anything is touched, when an object is missing.
     """
+    folder = worktree.root
     out = tuple(step.new for step in steps if step.new and is_gone(store, step.new))
     steps = [replace(step, new=None) if step.new in out else step for step in steps]
     steps = [step for step in steps if step.new or step.old_id]
@@ -169,8 +172,14 @@ def carry_out(
     if early:
         remove_paths(folder, early)
     _drop_empty_folders(folder, new)
-    write_artifacts(store, new, folder, progress=progress)
+    written: dict[str, tuple[BlobId, int]] = {}
+
+    def note(artifact: Artifact, stamp: int) -> None:
+        written[artifact.path] = artifact.id, stamp
+
+    write_artifacts(store, new, folder, progress=progress, wrote=note)
     remove_paths(folder, set(gone).difference(early))
+    worktree.wrote(written)
     return out
 
 

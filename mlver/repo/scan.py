@@ -212,12 +212,13 @@ def scan(
     symlinks: str = "refuse",
     load: Load = lambda _: None,
     tops: Sequence[str] = ("",),
+    deep: bool = True,
 ) -> Scan:
-    """Walk the work tree, or only the folders `tops`, without following links in it.
+    """Walk the work tree, or only the folders `tops` (not below them unless `deep`), without following links in it.
 
     `symlinks` is `refuse`, `store` (their text) or `skip`. `load` gives what is known of a folder.
     """
-    found = Scan(tops)
+    found = Scan(tops if deep else ())  # else of nothing below can be said that it is gone
     judge = _Judge(ignore, symlinks, found.odd)
     top = os.path.join(root, "")
     pending = [(path, path.count("/")) for path in tops]
@@ -232,7 +233,7 @@ def scan(
             folder = judge.folder(path, depth, entries)
             _recognise(folder, row)
         found.folders[path] = folder
-        if _FOLDER in folder.marks:
+        if deep and _FOLDER in folder.marks:
             pending += [(f"{path}{name}/", depth + 1) for name in folder.below]
     found.odd.sort()
     return found

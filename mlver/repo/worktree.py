@@ -31,6 +31,7 @@ _BUFFER = 8 << 20
 _SMALL = 256 << 10
 _ATTEMPTS = 3
 _AT_ONCE = 50_000  # files
+_PROVEN = 1 << 63  # ns: so much later than any time of a file that its times need not be doubted
 Read = Callable[[str, FileStat], tuple[BlobId, Stat | None]]
 Ahead = Callable[[dict[str, FileStat]], Mapping[str, Identified]]
 
@@ -187,6 +188,31 @@ class WorkTree:
             stat, id = rows[folder].get(name, (None, None))
             found[path] = id if id is not None and stat == info else self.hash(path, info)[0]
         return found
+
+    def wrote(self, files: Mapping[str, tuple[BlobId, int]]) -> None:
+        """Take in what was just written, with the time each file was given by `NewFile.stamp`.
+
+        It need not be read again, save where somebody has touched it since: that has another time.
+        """
+        tops = {path[: path.rfind("/") + 1] for path in files} if self._cache.lasts else set()
+        try:
+            found = scan(
+                self.root,
+                Ignore.load(self.root),
+                symlinks=self._symlinks,
+                load=self._cache.load,
+                tops=sorted(tops),
+                deep=False,
+            )
+        except LocalIO:  # it was written all the same; the next look says what is wrong
+            return
+        for path, folder in found.folders.items():
+            for index, (name, info, _) in enumerate(folder.files()):
+                blob, stamp = files.get(path + name, (None, 0))
+                if blob is not None and stamp == info.mtime:
+                    stat = Stat(info.size, info.mtime, info.ctime, info.ino, _PROVEN, bytes(blob))
+                    folder.put(index, blob, stat)
+        self.keep(found)
 
     def hash(self, path: str, info: FileStat) -> tuple[BlobId, Stat | None]:
         """Read one file only to learn its id."""

@@ -32,6 +32,7 @@ class OsCalls:
     fsync = staticmethod(_fsync)
     fstat = staticmethod(os.fstat)
     fchmod = staticmethod(os.fchmod)
+    utime = staticmethod(os.utime)
     lstat = staticmethod(os.lstat)
     stat = staticmethod(os.stat)
     readlink = staticmethod(os.readlink)

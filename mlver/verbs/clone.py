@@ -183,5 +183,5 @@ def _check_out(repo: Repository, progress: Progress | None) -> tuple[int, tuple[
     if repo.view.head is None:
         return 0, ()
     artifacts = repo.snapshot(repo.view.head).artifacts
-    left_out = left_out_of(carry_out(repo.store, repo.root, work_steps(repo, {}, artifacts), progress=progress))
+    left_out = left_out_of(carry_out(repo.store, repo.worktree, work_steps(repo, {}, artifacts), progress=progress))
     return len(artifacts) - len(left_out), left_out

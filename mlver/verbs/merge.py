@@ -107,7 +107,7 @@ def _forward(
     result = replace(result, outcome="fast-forward", commit=target, changes=file_steps(steps))
     if result.dry_run:
         return result
-    carry_out(repo.store, repo.root, steps, progress=progress)
+    carry_out(repo.store, repo.worktree, steps, progress=progress)
 
     def change(now: View) -> View:
         if (now.branch, now.head, now.merging) != (view.branch, view.head, view.merging):

@@ -68,7 +68,7 @@ def lay(
     made = _commit(repo, view, merging, plan) if commit else None
     signed = wants_signature(repo, None, COMMITS)
     seals = [sign_commit(repo, made, repo.commit(made))] if made is not None and signed else []
-    carry_out(repo.store, repo.root, steps, progress=progress)
+    carry_out(repo.store, repo.worktree, steps, progress=progress)
     if made is not None:
         _record(repo, view, merging, made, seals)
         derivations = repo.commit(made).derivations

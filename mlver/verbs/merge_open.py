@@ -91,7 +91,7 @@ def resolve(repo: Repository, *, ours: Sequence[str] = (), theirs: Sequence[str]
         for data in blobs:
             session.put_bytes(data)
         session.finish()
-    carry_out(repo.store, repo.root, steps)
+    carry_out(repo.store, repo.worktree, steps)
     taken = {(choice.path, choice.unit): choice.side for choice in choices}
 
     def change(now: View) -> View:
@@ -157,7 +157,7 @@ def abort_merge(repo: Repository, *, progress: Progress | None = None) -> MergeR
     wishes = {path: Wish(_left(repo, merging, path, ours), ours.get(path)) for path in paths}
     plan = make_plan(repo.root, wishes, repo.worktree)
     steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
-    carry_out(repo.store, repo.root, steps, progress=progress)
+    carry_out(repo.store, repo.worktree, steps, progress=progress)
 
     def change(now: View) -> View:
         if now.merging != merging:

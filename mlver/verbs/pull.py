@@ -76,7 +76,7 @@ def pull(
 def _begin(repo: Repository, result: PullResult, target: CommitId, progress: Progress | None) -> PullResult:
     """The first commit of a branch that has none yet; files first, as in a switch."""
     steps = work_steps(repo, {}, repo.snapshot(target).artifacts)
-    carry_out(repo.store, repo.root, steps, progress=progress)
+    carry_out(repo.store, repo.worktree, steps, progress=progress)
 
     def change(now: View) -> View:
         if (now.branch, now.head, now.merging) != (result.branch, None, None):

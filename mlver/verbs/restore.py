@@ -64,10 +64,11 @@ def restore(
         plan = make_plan(repo.root, wishes.paths, repo.worktree, wishes.seen)
         known = repo.redactions()  # such bytes are to go, and are nobody's work
         unsaved = [s.path for s, id in plan.blocked if id not in known and not is_committed(repo, s.path, id)]
-        folder = repo.root
+        folder, tree = repo.root, repo.worktree
         mixed = () if choice.whole else partners(repo, snapshot, choice, wishes.folders)
     else:
-        plan = _plan_elsewhere(repo, snapshot, choice, to)
+        tree = WorkTree(to, StatCache(None))
+        plan = _plan_elsewhere(repo, snapshot, choice, tree)
         unsaved = [step.path for step, _ in plan.blocked]
         folder, mixed = to, ()
     refuse_overwriting(plan, force=force, blocked=unsaved, hint="mlver commit keeps it, -f overwrites it")
@@ -77,7 +78,7 @@ def restore(
     if not dry_run:
         if folder is not repo.root:
             durable.make_dirs(folder, sync=False)
-        carry_out(repo.store, folder, steps, progress=progress)
+        carry_out(repo.store, tree, steps, progress=progress)
     made = [step for step in steps if step.path not in left_out]
     return RestoreResult(commit, str(folder), file_steps(made), written, mixed, dry_run, left_out)
 
@@ -100,16 +101,13 @@ def _left_out(repo: Repository, snapshot: Snapshot, choice: Choice) -> tuple[str
     return left_out
 
 
-def _plan_elsewhere(repo: Repository, snapshot: Snapshot, choice: Choice, to: Path) -> Plan:
+def _plan_elsewhere(repo: Repository, snapshot: Snapshot, choice: Choice, tree: WorkTree) -> Plan:
+    to = tree.root
     if to == repo.dot or repo.dot in to.parents:
         raise UsageError(f"{durable.show(to)} belongs to mlver itself", hint="choose a folder outside of .mlver")
     if to.exists() and not to.is_dir():
         raise UsageError(f"{durable.show(to)} is not a folder")
-    return make_plan(
-        to,
-        {path: Wish(None, snapshot[path]) for path in choice.of_all(snapshot.artifacts)},
-        WorkTree(to, StatCache(None)),
-    )
+    return make_plan(to, {path: Wish(None, snapshot[path]) for path in choice.of_all(snapshot.artifacts)}, tree)
 
 
 def file_steps(steps: Sequence[Step]) -> tuple[FileChange, ...]:

@@ -52,7 +52,7 @@ def switch(
     # new one: the same command, given again, finds them right and goes on. The other way round,
     # files of the old branch would lie under the new HEAD and pass for work done on it, and the
     # next commit would quietly take the new branch back.
-    left_out = left_out_of(carry_out(repo.store, repo.root, steps, progress=progress))
+    left_out = left_out_of(carry_out(repo.store, repo.worktree, steps, progress=progress))
 
     def change(now: View) -> View:
         if (now.head, now.merging) != (view.head, view.merging) or (not detach and now.branches.get(name) != target):

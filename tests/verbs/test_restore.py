@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from mlver.errors import Damaged, Refused, UnknownRevision, UsageError
+from mlver.errors import Damaged, LocalIO, Refused, UnknownRevision, UsageError
+from mlver.index.stats import StatCache
 from mlver.objects.commit import Derivation, Used
+from mlver.objects.ids import BlobId
+from mlver.repo import worktree
 from mlver.repo.transaction import transact
+from mlver.repo.worktree import WorkTree
 from mlver.verbs.restore import restore
 from mlver.verbs.status import status
 from tests.kit import Bench
@@ -267,6 +272,38 @@ def test_the_stat_cache_believes_nothing_of_files_just_written(bench: Bench) -> 
     # a file of the same length, put in place within the same tick, is seen too
     restore(bench.repo, ["models"], rev="HEAD~1")
     assert "models/triage.joblib" in {change.path for change in status(bench.reopen()).changes}
+
+
+def test_what_was_restored_is_not_read_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    restore(bench.repo, rev="HEAD~1")
+    read: list[str] = []
+    monkeypatch.setattr(worktree, "read_stable", lambda _, path, __: read.append(path))
+    assert status(bench.reopen()).changes and not read
+
+
+def test_what_somebody_wrote_into_a_file_just_restored_is_seen(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrote = worktree.WorkTree.wrote
+
+    def meddled(self: worktree.WorkTree, files: Mapping[str, tuple[BlobId, int]]) -> None:
+        bench.write("models/triage.joblib", b"model 1.5")  # as long as what was restored, within the same tick
+        wrote(self, files)
+
+    monkeypatch.setattr(worktree.WorkTree, "wrote", meddled)
+    restore(bench.repo, rev="HEAD~1")
+    assert bench.repo.work_snapshot()["models/triage.joblib"].id == BlobId.of(b"model 1.5")
+
+
+def test_a_folder_that_cannot_be_listed_after_it_was_written_is_looked_at_next_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise LocalIO("cannot read folder")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worktree, "scan", failing)
+        WorkTree(bench.root, StatCache(bench.root / ".mlver/cache/stats.db")).wrote({"a": (BlobId.of(b""), 1)})
+    restore(bench.repo, rev="HEAD~1")
+    assert files(bench.root)["models/triage.joblib"] == b"model one"
 
 
 def test_looking_at_some_paths_does_not_make_the_cache_forget_the_others(bench: Bench) -> None:
