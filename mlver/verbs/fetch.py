@@ -120,10 +120,11 @@ def _fetch(
             return next_operation(repo, here, f"fetch {there.name}", view, reason=reason, joined=joined.moves)
 
         repo.state = record(repo.store, build)
-    followed = unsettled(repo) if result.changed and not dry_run else ()
-    if followed:
+    followed: tuple[str, ...] = ()
+    if result.changed and not dry_run:
         with recorded():
-            settle_after(repo, progress=progress)
+            if followed := unsettled(repo):
+                settle_after(repo, progress=progress)
     return replace(result, followed=followed)
 
 

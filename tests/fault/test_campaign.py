@@ -55,6 +55,14 @@ def test_a_read_that_fails_gives_the_same_answer_or_none(on: Stage) -> None:
             _clean([scene.play(_spread(scene, place), ERRNOS[(place + 4) % 9])])
 
 
+def test_a_fetch_that_cannot_see_what_is_served_says_that_it_was_recorded(on: Stage) -> None:
+    scene = on.scene("fetch", WRITES["fetch"])
+    last = max(at for at, (name, path) in enumerate(scene.calls, 1) if name == "readlink" and "/releases/" in path)
+    made = scene.play(last, errno.EIO)
+    _clean([made])
+    assert made.state == "new"
+
+
 def test_what_is_read_or_written_in_pieces_is_whole(on: Stage) -> None:
     for name in ("commit", "push"):
         scene = on.scene(name, WRITES[name])
