@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from blake3 import blake3
 
-from mlver.errors import LocalIO, NegativeAnswer, Refused, UsageError
+from mlver.errors import LocalIO, MlverError, NegativeAnswer, Refused, UsageError
 from mlver.index.stats import Stat, StatCache
 from mlver.objects.ids import BlobId
 from mlver.objects.tree import LINK
@@ -204,7 +204,7 @@ class WorkTree:
                 tops=sorted(tops),
                 deep=False,
             )
-        except LocalIO:  # it was written all the same; the next look says what is wrong
+        except (MlverError, OSError):  # it was written all the same; the next look says what is wrong
             return
         for path, folder in found.folders.items():
             for index, (name, info, _) in enumerate(folder.files()):

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from mlver.errors import Damaged, LocalIO, Refused, UnknownRevision, UsageError
-from mlver.index.stats import StatCache
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId
 from mlver.repo import worktree
 from mlver.repo.transaction import transact
-from mlver.repo.worktree import WorkTree
 from mlver.verbs.restore import restore
 from mlver.verbs.status import status
 from tests.kit import Bench
@@ -293,17 +291,22 @@ def test_what_somebody_wrote_into_a_file_just_restored_is_seen(bench: Bench, mon
     assert bench.repo.work_snapshot()["models/triage.joblib"].id == BlobId.of(b"model 1.5")
 
 
-def test_a_folder_that_cannot_be_listed_after_it_was_written_is_looked_at_next_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [LocalIO("cannot read folder"), PermissionError("stat")])
+def test_a_folder_that_cannot_be_looked_at_after_it_was_written_is_no_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise LocalIO("cannot read folder")
+    real = worktree.scan
+
+    def failing(*given: object, **how: object) -> object:
+        if how.get("deep") is False:
+            raise error
+        return real(*given, **how)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(worktree, "scan", failing)
-        WorkTree(bench.root, StatCache(bench.root / ".mlver/cache/stats.db")).wrote({"a": (BlobId.of(b""), 1)})
-    restore(bench.repo, rev="HEAD~1")
+        restore(bench.repo, rev="HEAD~1")
     assert files(bench.root)["models/triage.joblib"] == b"model one"
+    assert "models/triage.joblib" in {change.path for change in status(bench.reopen()).changes}
 
 
 def test_looking_at_some_paths_does_not_make_the_cache_forget_the_others(bench: Bench) -> None:
