@@ -41,6 +41,7 @@ CREATE TABLE said (
 _NODE: Final = "SELECT number, id, chain, place, rank, generation, links, parents, checksum FROM node"
 _INSERT: Final = "INSERT INTO node VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LINKS: Final = "SELECT * FROM link WHERE chain = ? AND place <= ?"
+_CHAIN: Final = "SELECT id FROM node WHERE chain = ? AND place <= ?"
 _SIGNED: Final = 1 << 63
 _WIDTH: Final = 32  # bytes of an id
 _AT_ONCE: Final = 500
@@ -141,13 +142,13 @@ class Graph:
 
         return self.attempt(work)
 
-    def members(self, reach: Reach) -> list[bytes]:
-        """Return the ids of all commits in reach, in no order."""
+    def members(self, reach: Callable[[], Reach]) -> list[bytes]:
+        """Return the ids of all commits in reach, in no order. It is asked for again when the table was made anew."""
 
-        def work(db: sqlite3.Connection) -> list[bytes]:
+        def work(_: sqlite3.Connection) -> list[bytes]:
             found: list[bytes] = []
-            for chain, (place, _) in reach.items():
-                ids = db.execute("SELECT id FROM node WHERE chain = ? AND place <= ?", (chain, place)).fetchall()
+            for chain, (place, _links) in reach().items():
+                ids = self.file.db.execute(_CHAIN, (chain, place)).fetchall()
                 if len(ids) != place + 1:
                     raise Unsound("a chain has holes")
                 found.extend(id for (id,) in ids)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from mlver.index.facts import micros
 from mlver.index.graph import Graph, Node, Reach, Said, count, reaches
@@ -12,6 +12,7 @@ from mlver.objects.ids import CommitId
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+_T = TypeVar("_T")
 FILE = "graph.db"
 NAMED = ("alert", "ticket")  # trailers by which commits are looked up
 
@@ -59,7 +60,7 @@ class Reached:
         return self._reach
 
     def __len__(self) -> int:
-        return count(self.reach)
+        return self._steady(lambda: count(self.reach))
 
     def __contains__(self, id: CommitId) -> bool:
         return bool(self.among([id]))
@@ -70,18 +71,32 @@ class Reached:
 
     def beyond(self, other: Reached) -> int:
         """Return how many commits it has that `other` has not."""
-        return count(self.reach, other.reach)
+        return self._steady(lambda: count(self.reach, other.reach))
 
     def among(self, ids: Iterable[CommitId]) -> list[CommitId]:
         """Return those of some commits that are in it, newest first, children before their parents."""
-        nodes = [node for node in self._graph.table.nodes(set(ids)) if self.holds(node)]
-        return [CommitId(node.id) for node in sorted(nodes, key=lambda node: node.order)]
+        wanted = set(ids)
+        return self._mine(lambda: self._graph.table.nodes(wanted))
 
     def naming(self, trailer: str, text: str) -> list[CommitId]:
         """Return those of them with a trailer, one of `NAMED`, that says just this; newest first."""
-        nodes = [node for node in self._graph.table.saying(trailer, text) if self.holds(node)]
-        return [CommitId(node.id) for node in sorted(nodes, key=lambda node: node.order)]
+        return self._mine(lambda: self._graph.table.saying(trailer, text))
 
     def members(self) -> set[CommitId]:
         """Return all of them."""
-        return set(map(CommitId, self._graph.table.members(self.reach)))
+        return set(map(CommitId, self._graph.table.members(lambda: self.reach)))
+
+    def _mine(self, ask: Callable[[], Iterable[Node]]) -> list[CommitId]:
+        def work() -> list[Node]:
+            ends = self.reach  # first: a table that was lost holds what was asked for since
+            return [node for node in ask() if reaches(ends, node)]
+
+        return [CommitId(node.id) for node in sorted(self._steady(work), key=lambda node: node.order)]
+
+    def _steady(self, work: Callable[[], _T]) -> _T:
+        """Return what `work` returns, all of it by one numbering of the chains."""
+        while True:
+            epoch = self._graph.table.epoch
+            found = work()
+            if epoch == self._graph.table.epoch:
+                return found

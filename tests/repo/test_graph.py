@@ -194,6 +194,36 @@ def test_a_table_held_by_another_process_changes_no_answer(long: Bench, monkeypa
     assert held == _answers(long) != told
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_a_table_that_is_lost_between_two_questions_is_asked_again(
+    long: Bench, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    graph, head = long.repo.graph, long.reopen().view.head
+    assert head is not None
+    every = sorted(ancestors(long.repo, [head]))
+
+    def ask() -> list[object]:
+        reached, older = graph.reach([head]), graph.reach([every[7]])
+        return [
+            sorted(reached.members()),
+            len(reached),
+            reached.beyond(older),
+            older.among(every),
+            reached.among(every),
+        ]
+
+    graph.table.close()
+    told, real, left = ask(), graph.table.attempt, iter(range(100))
+
+    def losing(work: Callable[[sqlite3.Connection], object]) -> object:
+        if next(left) == at:
+            graph.table.file.give_up(damaged=False)
+        return real(work)
+
+    monkeypatch.setattr(graph.table, "attempt", losing)
+    assert told[0] == every and ask() == told
+
+
 def test_a_commit_too_wide_to_be_listed_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path)
     monkeypatch.setattr(paths, "WIDEST", 1)
