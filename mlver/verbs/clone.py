@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from mlver.errors import Damaged, Refused, UsageError
+from mlver.errors import Damaged, LocalIO, OutcomeUnknown, Refused, UsageError
 from mlver.index.locations import Locations
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -73,20 +75,21 @@ def clone(
     """
     dot = _ground(source, target, bare)
     with open_remote(source) as there:
-        storage = LocalStorage(dot)
-        store = ObjectStore(storage, Locations.open(dot / "cache" / "objects.db", storage))
-        head, moved = again(lambda: _bring(there, store, progress))
-        with there.reading():
-            count = _copy_log(there, head, storage)
-        store.close()
-        write_setting(dot / "config.toml", "releases.write", ASKED)
-        author = actor or Settings.load(dot / "config.toml", user_config).get("author") or login_name()
-        _plant(storage, head, _first(there, head, author, clock))
-        repo = Repository(target, actor=actor, clock=clock, user_config=user_config, bare=bare)
-        add_remote_setting(repo, DEFAULT, source)
-        files, left_out = (0, ()) if bare else _check_out(repo, progress)
-        if not bare:
-            durable.write_file(dot / ".gitignore", b"*\n")
+        with _unborn():
+            storage = LocalStorage(dot)
+            store = ObjectStore(storage, Locations.open(dot / "cache" / "objects.db", storage))
+            head, moved = again(lambda: _bring(there, store, progress))
+            with there.reading():
+                count = _copy_log(there, head, storage)
+            store.close()
+            write_setting(dot / "config.toml", "releases.write", ASKED)
+            author = actor or Settings.load(dot / "config.toml", user_config).get("author") or login_name()
+            _plant(storage, head, _first(there, head, author, clock))
+            repo = Repository(target, actor=actor, clock=clock, user_config=user_config, bare=bare)
+            add_remote_setting(repo, DEFAULT, source)
+            files, left_out = (0, ()) if bare else _check_out(repo, progress)
+            if not bare:
+                durable.write_file(dot / ".gitignore", b"*\n")
         durable.write_file(dot / "format", FORMAT)  # from here on it is a repository
         if repo.redactions():  # the packs there may hold bytes that only wait to be removed
             from mlver.verbs.redact import finish_redactions
@@ -108,6 +111,15 @@ def clone(
         operations=count,
         delivery=Delivery(bytes=moved.bytes, commits=moved.objects.get("commit", 0), objects=moved.objects),
     )
+
+
+@contextlib.contextmanager
+def _unborn() -> Iterator[None]:
+    """What is done within makes no repository yet: where its outcome is unknown, nothing is done. Raises LocalIO."""
+    try:
+        yield
+    except OutcomeUnknown as error:
+        raise LocalIO(error.message, hint="the same command, given again, goes on") from error
 
 
 def _bring(there: Remote, store: ObjectStore, progress: Progress | None) -> tuple[Head, Moved]:
