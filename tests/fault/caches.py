@@ -24,7 +24,7 @@ from unittest.mock import patch
 from tests.fault.rig import Round, Scene, Stage, stage
 from tests.fault.words import READS, WRITES, Act
 
-FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db")
+FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db", "derived.db", "moves.db")
 _MOST = 40
 _REAL = sqlite3.connect
 
