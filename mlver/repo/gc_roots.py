@@ -6,7 +6,7 @@ docs/design/gc.md says why these. A root is an object and the name that keeps it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -71,6 +71,13 @@ def parse_keep(text: str) -> Keep:
 def parse_grace(text: str) -> timedelta:
     """Return a length of time, which may be 0; UsageError when it is none."""
     return timedelta() if re.fullmatch(r"\s*0+\s*[smhdw]?\s*", text) else parse_span(text)
+
+
+GC_SETTINGS: Mapping[str, Callable[[str], object]] = {
+    "gc.keep": parse_keep,
+    "gc.retention": parse_grace,
+    "gc.trash": parse_grace,
+}  # how the value of each is read
 
 
 def view_roots(view: View) -> list[Root]:

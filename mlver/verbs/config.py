@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from mlver.errors import UsageError
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
+from mlver.repo.gc_roots import GC_SETTINGS
 from mlver.repo.repository import Repository
 from mlver.repo.settings import KNOWN, Settings, about, parse_value, write_setting
 from mlver.repo.transaction import recorded
@@ -47,12 +48,22 @@ def set_config(repo: Repository, name: str, value: str | None) -> ConfigResult:
     """
     path = repo.dot / "config.toml"
     repo.settings.get(name)  # raises when there is no such setting
-    if value is not None and name in _FILES and not Path(value).is_absolute():
-        raise UsageError(f"{name} must be an absolute path, not {value[:200]!r}", hint=f"mlver config {name} PATH")
+    if value is not None:
+        _check(name, value)
     write_setting(path, name, None if value is None else parse_value(name, value))
     with recorded():
         repo.settings = repo.settings.reloaded(path)
     return ConfigResult((_setting(repo.settings, name),))
+
+
+def _check(name: str, value: str) -> None:
+    if name in _FILES and not Path(value).is_absolute():
+        raise UsageError(f"{name} must be an absolute path, not {value[:200]!r}", hint=f"mlver config {name} PATH")
+    if name in GC_SETTINGS:
+        try:
+            GC_SETTINGS[name](value)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _setting(settings: Settings, name: str) -> Setting:
