@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mlver.errors import Damaged, Refused
 from mlver.objects.ids import BlobId
-from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.materialise import Progress, remove_paths, write_artifacts
 from mlver.repo.names import check_path
+from mlver.repo.scan import type_of
 from mlver.repo.snapshot import Artifact
 from mlver.repo.worktree import FileStat, Scan, WorkTree
 from mlver.storage.beneath import Beneath
@@ -110,13 +110,9 @@ def _look(folder: Path, paths: Mapping[str, Wish]) -> dict[str, tuple[str, FileS
 
 
 def _file_stat(info: os.stat_result) -> FileStat | None:
-    if statmod.S_ISLNK(info.st_mode):
-        type_ = LINK
-    elif statmod.S_ISREG(info.st_mode):
-        type_ = EXECUTABLE if info.st_mode & 0o100 else BLOB
-    else:
+    if not (statmod.S_ISLNK(info.st_mode) or statmod.S_ISREG(info.st_mode)):
         return None
-    return FileStat(type_, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+    return FileStat(type_of(info.st_mode), info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
 
 
 def _stuck(folder: Path, obstacles: Sequence[tuple[str, str]], steps: Sequence[Step]) -> list[tuple[str, str]]:
