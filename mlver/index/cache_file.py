@@ -156,6 +156,8 @@ def delete(path: Path) -> bool:
 
 def is_sound(path: Path) -> bool:
     """Whether SQLite finds nothing wrong with a file, or another process is at it just now. Reads all of it."""
+    if not is_plain(path):
+        return False
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
         try:
