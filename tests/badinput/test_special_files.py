@@ -20,6 +20,7 @@ from mlver.verbs.cat import cat
 from mlver.verbs.config import set_config
 from mlver.verbs.diff import diff
 from mlver.verbs.fsck import fsck
+from mlver.verbs.repair import repair
 from mlver.verbs.restore import restore
 from mlver.verbs.status import status
 from tests.badinput.kit import mlver, refused, small, unchanged
@@ -301,3 +302,12 @@ def test_a_folder_that_may_not_be_read_is_named(bench: Bench) -> None:
             bench.commit("x")
     finally:
         (bench.root / "data").chmod(0o755)
+
+
+def test_a_pipe_in_place_of_a_cache_is_taken_away_and_not_waited_for(bench: Bench) -> None:
+    path = bench.root / ".mlver/cache/objects.db"
+    bench.repo.close()
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    assert "cache/objects.db" in [one.what for one in repair(bench.reopen()).mended]
+    assert not path.is_fifo()

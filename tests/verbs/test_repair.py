@@ -251,15 +251,6 @@ def test_a_release_that_rotted_on_disk_is_written_again(root: Path) -> None:
     assert served.read_bytes() == noise(1)
 
 
-def test_a_pipe_in_place_of_a_cache_is_taken_away_and_not_waited_for(root: Path) -> None:
-    path = root / ".mlver/cache/objects.db"
-    path.unlink(missing_ok=True)
-    os.mkfifo(path)
-    with Repository.open(root) as repo:
-        assert "cache/objects.db" in [one.what for one in repair(repo).mended]
-    assert not path.is_fifo()
-
-
 def test_a_damaged_cache_is_made_anew(root: Path) -> None:
     with opened(root) as repo:
         assert repo.head_snapshot().source("models/m.bin").open().read()
