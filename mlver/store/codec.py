@@ -39,9 +39,14 @@ def compress(data: Bytes, check: bytes | None = None) -> tuple[int, Bytes]:
     packed = zstd.compress(data)
     if not pays(len(packed), length):
         return RAW, data
-    if checksum(decompress(packed, length)) != (check or checksum(data)):
-        raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
+    check_back(decompress(packed, length), check or checksum(data))
     return ZSTD, packed
+
+
+def check_back(data: Bytes, check: bytes) -> None:
+    """Raise Damaged when what was decompressed again is not what had this XXH3 before."""
+    if checksum(data) != check:
+        raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
 
 
 def decode(codec: int, payload: Bytes, raw: int) -> Bytes:

@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from mlver.storage.base import Storage
 from mlver.store import codec
-from mlver.store.frames import FRAME_BYTES, LIST, RAW, TYPES, Bytes, checksum, pack_header
+from mlver.store.frames import FRAME_BYTES, LIST, RAW, TYPES, ZSTD, Bytes, checksum, pack_header
 from mlver.store.pack import FOLDER, FOOTER, FOOTER_BYTES, FOOTER_MAGIC, PACK_HEADER, ROW, Row, pack_key
 
 if TYPE_CHECKING:
@@ -41,9 +41,14 @@ def make_frame(type: int, id: bytes, data: Bytes, check: bytes | None = None) ->
     how, payload = codec.compress(data, check) if type != TYPES[LIST] else (RAW, data)
     if how == RAW:
         return raw_frame(type, id, data, check)
-    stored, raw = len(payload), len(data)
-    header = pack_header(type, how, stored, raw, id)
-    return Frame(Row(id, type, how, 0, stored, raw), header, payload, checksum(payload))
+    return zstd_frame(type, id, len(data), payload)
+
+
+def zstd_frame(type: int, id: bytes, raw: int, payload: Bytes) -> Frame:
+    """Return the object `id` of `raw` bytes as a frame of what zstd made of them."""
+    stored = len(payload)
+    header = pack_header(type, ZSTD, stored, raw, id)
+    return Frame(Row(id, type, ZSTD, 0, stored, raw), header, payload, checksum(payload))
 
 
 def raw_frame(type: int, id: bytes, data: Bytes, check: bytes) -> Frame:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
-from mlver.errors import Damaged
 from mlver.objects.ids import BlobId
 from mlver.store import codec
-from mlver.store.frames import FRAME_BYTES, TYPES, ZSTD, checksum, pack_header
-from mlver.store.pack import Row
-from mlver.store.packwriter import Frame, make_frame, raw_frame
+from mlver.store.frames import FRAME_BYTES, TYPES, checksum
+from mlver.store.packwriter import Frame, make_frame, raw_frame, zstd_frame
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -100,9 +98,7 @@ def make_frames(items: list[_Item]) -> list[Frame]:
 def _frame(item: _Item, payload: bytes | None) -> Frame:
     if payload is None:
         return raw_frame(_BLOB, item.id, item.data, item.check)
-    raw, stored = len(item.data), len(payload)
-    header = pack_header(_BLOB, ZSTD, stored, raw, item.id)
-    return Frame(Row(item.id, _BLOB, ZSTD, 0, stored, raw), header, payload, checksum(payload))
+    return zstd_frame(_BLOB, item.id, len(item.data), payload)
 
 
 def _check(shrunk: dict[BlobId, bytes], items: list[_Item]) -> None:
@@ -113,5 +109,4 @@ def _check(shrunk: dict[BlobId, bytes], items: list[_Item]) -> None:
     zstd = codec.decompressor()
     found = zstd.multi_decompress_to_buffer([shrunk[item.id] for item in items], decompressed_sizes=sizes, threads=1)
     for number, item in enumerate(items):
-        if checksum(found[number].tobytes()) != item.check:
-            raise Damaged("compressed bytes do not decompress to what they were made of: memory or library fault")
+        codec.check_back(found[number].tobytes(), item.check)
