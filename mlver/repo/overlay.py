@@ -66,11 +66,12 @@ class Plan:
         return sum(step.new.size for step in self.steps if step.new)
 
 
-def make_plan(folder: Path, wishes: Mapping[str, Wish], worktree: WorkTree, seen: Scan | None = None) -> Plan:
-    """Compare `wishes` with what is in `folder` (the root of `worktree`). Reads, writes nothing.
+def make_plan(wishes: Mapping[str, Wish], worktree: WorkTree, seen: Scan | None = None) -> Plan:
+    """Compare `wishes` with what is in the work tree. Reads, writes nothing.
 
     What was just `seen` there need not be read again.
     """
+    folder = worktree.root
     found = _look(folder, wishes)
     files = {path: info for path, (at, info) in found.items() if at == path and info is not None}
     ids = worktree.hashes(files, seen)

@@ -42,7 +42,7 @@ def partners(
         if any(path in chosen for path in group):
             wanted |= group
     wishes = {path: Wish(None, snapshot[path]) for path in sorted(wanted) if path not in chosen}
-    plan = make_plan(repo.root, wishes, repo.worktree)
+    plan = make_plan(wishes, repo.worktree)
     return tuple(sorted([step.path for step in plan.steps] + [step.path for step, _ in plan.blocked]))
 
 

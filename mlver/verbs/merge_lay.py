@@ -41,7 +41,7 @@ def work_steps(
     """
     paths = {path for path in old.keys() | new.keys() if _other(old.get(path), new.get(path))}
     wishes = {path: Wish(old.get(path), new.get(path)) for path in sorted(paths.union(also))}
-    plan = make_plan(repo.root, wishes, repo.worktree)
+    plan = make_plan(wishes, repo.worktree)
     blocked = [step.path for step, _ in plan.blocked]
     refuse_overwriting(plan, force=False, blocked=blocked, hint="mlver commit keeps it, mlver restore -f drops it")
     return plan.steps

@@ -155,7 +155,7 @@ def abort_merge(repo: Repository, *, progress: Progress | None = None) -> MergeR
     ours = repo.snapshot(merging.ours).artifacts
     paths = sorted({*merging.files, *(clash.path for clash in merging.clashes)})
     wishes = {path: Wish(_left(repo, merging, path, ours), ours.get(path)) for path in paths}
-    plan = make_plan(repo.root, wishes, repo.worktree)
+    plan = make_plan(wishes, repo.worktree)
     steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
     carry_out(repo.store, repo.worktree, steps, progress=progress)
 

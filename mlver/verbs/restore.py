@@ -61,26 +61,26 @@ def restore(
     choice = _chosen(repo, snapshot, paths)
     if to is None or to == repo.root:
         wishes = wishes_for(repo, snapshot, choice)
-        plan = make_plan(repo.root, wishes.paths, repo.worktree, wishes.seen)
+        tree = repo.worktree
+        plan = make_plan(wishes.paths, tree, wishes.seen)
         known = repo.redactions()  # such bytes are to go, and are nobody's work
         unsaved = [s.path for s, id in plan.blocked if id not in known and not is_committed(repo, s.path, id)]
-        folder, tree = repo.root, repo.worktree
         mixed = () if choice.whole else partners(repo, snapshot, choice, wishes.folders)
     else:
         tree = WorkTree(to, StatCache(None))
         plan = _plan_elsewhere(repo, snapshot, choice, tree)
         unsaved = [step.path for step, _ in plan.blocked]
-        folder, mixed = to, ()
+        mixed = ()
     refuse_overwriting(plan, force=force, blocked=unsaved, hint="mlver commit keeps it, -f overwrites it")
     steps = sorted([*plan.steps, *(step for step, _ in plan.blocked)], key=lambda step: step.path)
     written = sum(step.new.size for step in steps if step.new and not is_gone(repo.store, step.new))
     left_out = _left_out(repo, snapshot, choice) if repo.redactions() else ()
     if not dry_run:
-        if folder is not repo.root:
-            durable.make_dirs(folder, sync=False)
+        if tree.root != repo.root:
+            durable.make_dirs(tree.root, sync=False)
         carry_out(repo.store, tree, steps, progress=progress)
     made = [step for step in steps if step.path not in left_out]
-    return RestoreResult(commit, str(folder), file_steps(made), written, mixed, dry_run, left_out)
+    return RestoreResult(commit, str(tree.root), file_steps(made), written, mixed, dry_run, left_out)
 
 
 def _chosen(repo: Repository, snapshot: Snapshot, paths: Sequence[str]) -> Choice:
@@ -107,7 +107,7 @@ def _plan_elsewhere(repo: Repository, snapshot: Snapshot, choice: Choice, tree: 
         raise UsageError(f"{durable.show(to)} belongs to mlver itself", hint="choose a folder outside of .mlver")
     if to.exists() and not to.is_dir():
         raise UsageError(f"{durable.show(to)} is not a folder")
-    return make_plan(to, {path: Wish(None, snapshot[path]) for path in choice.of_all(snapshot.artifacts)}, tree)
+    return make_plan({path: Wish(None, snapshot[path]) for path in choice.of_all(snapshot.artifacts)}, tree)
 
 
 def file_steps(steps: Sequence[Step]) -> tuple[FileChange, ...]:

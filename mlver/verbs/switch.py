@@ -96,7 +96,7 @@ def _plan(repo: Repository, old: CommitId | None, new: CommitId) -> tuple[Step, 
         path: Wish(_artifact(path, before), _artifact(path, after))
         for path, before, after in sorted(changed_paths(repo.store, *trees), key=lambda change: change[0])
     }
-    plan = make_plan(repo.root, wishes, repo.worktree)
+    plan = make_plan(wishes, repo.worktree)
     known = repo.redactions()  # such bytes are to go, and are nobody's work
     blocked = [step.path for step, id in plan.blocked if id not in known]
     refuse_overwriting(plan, force=False, blocked=blocked, hint="mlver commit keeps it, mlver restore -f drops it")

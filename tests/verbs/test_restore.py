@@ -13,7 +13,9 @@ from mlver.errors import Damaged, LocalIO, Refused, UnknownRevision, UsageError
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId
 from mlver.repo import worktree
+from mlver.repo.repository import Repository
 from mlver.repo.transaction import transact
+from mlver.verbs.clone import clone
 from mlver.verbs.restore import restore
 from mlver.verbs.status import status
 from tests.kit import Bench
@@ -325,3 +327,10 @@ def test_what_a_crash_left_half_written_is_neither_committed_nor_kept(bench: Ben
     assert status(bench.repo).clean
     restore(bench.repo, ["models"], rev="HEAD~1")
     assert not old.exists() and young.exists()
+
+
+def test_a_bare_repository_writes_a_snapshot_elsewhere(bench: Bench, tmp_path: Path) -> None:
+    clone(bench.root, tmp_path / "bare", bare=True, actor="ben")
+    with Repository.open(tmp_path / "bare") as repo:
+        restore(repo, to=tmp_path / "out")
+    assert files(tmp_path / "out") == files(bench.root)
