@@ -60,16 +60,15 @@ def alone(repo: Repository) -> Iterator[None]:
 def condemn(
     repo: Repository,
     packs: tuple[str, ...],
-    command: str,
-    follow: Callable[[Head], None] = lambda head: None,
-    *,
-    reason: str | None = None,
+    follow: Callable[[Head], str],
 ) -> OperationId:
-    """Record that packs are given up: from this operation on nobody relies on them. `follow` may object to a head."""
+    """Record that packs are given up: from this operation on nobody relies on them.
+
+    `follow` sees the head that the operation will follow, again when another is faster, and returns what it is called.
+    """
 
     def build(head: Head) -> Operation:
-        follow(head)
-        operation = next_operation(repo, head, command, head.operation.view, reason=reason)
+        operation = next_operation(repo, head, follow(head), head.operation.view)
         return replace(operation, condemned=packs, collected=None)
 
     repo.state = record(repo.store, build)
@@ -86,16 +85,17 @@ def set_aside(repo: Repository, packs: Mapping[str, list[str]], command: str) ->
     settle_condemned(repo)
     storage, noted = repo.storage, list[str]()
 
-    def note(head: Head) -> None:
+    def note(head: Head) -> str:
         _forget(repo, noted)
         number = head.operation.number + 1
         for name, why in sorted(packs.items()):
             words = {"was": pack_key(name), "at": format_time(repo.now()), "by": repo.actor, "why": why}
             noted.append(note_key(number, name))
             storage.create(noted[-1], dump_canonical(words) + b"\n")
+        return command
 
     try:
-        condemn(repo, tuple(sorted(packs)), command, note)
+        condemn(repo, tuple(sorted(packs)), note)
     except Conflict:
         _forget(repo, noted)
         raise

@@ -139,11 +139,11 @@ class NewFile:
             return 0
         return now
 
-    def commit(self, path: Path, *, mode: int = 0o644, replace: bool = True) -> bool:
+    def commit(self, path: Path, *, mode: int = 0o644, replace: bool = True, final: bool = False) -> bool:
         """Make the file appear whole as `path`, in the folder it was begun in.
 
         False when `replace` is not wanted and `path` exists already: it is left as it is; and when others took
-        the file away. LocalIO when it failed; OutcomeUnknown when a replaced file may not survive a power cut.
+        the file away. LocalIO when it failed; OutcomeUnknown when one that is `final`, or replaced, may not survive.
         """
         try:
             self._settle(mode)
@@ -158,7 +158,7 @@ class NewFile:
             try:
                 sync_folder(self._folder) if self._at is None else os_calls.fsync(self._at)
             except OSError as error:
-                if replace:
+                if replace or final:
                     raise unsure(error, path) from error
                 raise local_io(error, self._folder, "fsync") from error
         return new

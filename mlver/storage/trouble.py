@@ -42,6 +42,6 @@ def local_io(error: OSError, path: str | os.PathLike[str], doing: str) -> LocalI
 
 
 def unsure(error: OSError, path: Path) -> OutcomeUnknown:
-    """Return the OutcomeUnknown of a file that was replaced, and whose folder could not be fsynced."""
+    """Return the OutcomeUnknown of a file that stands, new or replaced, and whose folder could not be fsynced."""
     reason = _REASONS.get(error.errno or 0, error.strerror)
-    return OutcomeUnknown(f"{show(path)} was replaced, but the disk did not confirm it: {reason}", hint="mlver status")
+    return OutcomeUnknown(f"{show(path)} was written, but the disk did not confirm it: {reason}", hint="mlver status")

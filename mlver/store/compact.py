@@ -90,6 +90,11 @@ def plan_without(packs: Iterable[Pack], live: set[Key]) -> Plan:
     return _plan(replaced, live, {(row.type, row.id) for pack in packs if pack.name not in names for row in pack.rows})
 
 
+def plan_besides(plan: Plan, wanted: set[Key]) -> Plan:
+    """Of the packs that `plan` replaces copy what is `wanted`, and nothing else."""
+    return _plan(list(plan.replaced), wanted, set())
+
+
 def _wasteful(pack: Pack, live: set[Key], homes: Mapping[Key, str], share: float, full: bool) -> bool:
     whole = needed = 0
     for row in pack.rows:
@@ -112,9 +117,13 @@ def _plan(replaced: list[Pack], live: set[Key], stay: set[Key]) -> Plan:
 
 
 def carry_out(
-    store: ObjectStore, plan: Plan, progress: Callable[[int], None], full: int = FULL_PACK
+    store: ObjectStore,
+    plan: Plan,
+    progress: Callable[[int], None],
+    full: int = FULL_PACK,
+    avoid: frozenset[str] = frozenset(),
 ) -> tuple[tuple[str, ...], int]:
-    """Write the new packs, durably, every object checked; return their names and size in bytes.
+    """Write the new packs, durably, every object checked; return their names, none in `avoid`, and size in bytes.
 
     Spoiled, and nothing to be thrown away, when a needed object is damaged where it would be taken from, or in the
     pack that stays.
@@ -128,7 +137,7 @@ def carry_out(
     try:
         for pack in plan.replaced:
             for row in sorted(plan.copied[pack.name], key=lambda row: row.offset):
-                writer = writer or PackWriter(store.storage, taken=store.doomed)
+                writer = writer or PackWriter(store.storage, taken=store.doomed | avoid)
                 writer.append(_frame(store.storage, pack.name, row))
                 progress(FRAME_BYTES + row.stored)
                 if writer.size >= full:

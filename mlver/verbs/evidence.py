@@ -48,7 +48,7 @@ def write_evidence(
             digest.update(piece)
             file.write(piece)
         size = file.tell()
-        new = file.commit(target, replace=False)
+        new = file.commit(target, replace=False, final=True)
     if not new and _sha256_of_file(target) != digest.hexdigest():
         raise Refused(f"{target} is there already, and is another file", hint="name a file that is not there")
     return EvidenceResult(

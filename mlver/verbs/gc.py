@@ -7,26 +7,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from mlver.errors import Conflict, UsageError
+from mlver.errors import UsageError
 from mlver.repo.condemning import alone, condemn, move_pack, settle_condemned
 from mlver.repo.gc_roots import effective_times, parse_grace, parse_keep
 from mlver.repo.generation import TRASH, in_trash, trash_key
 from mlver.repo.head import Head
 from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded
-from mlver.store.compact import Key, Plan, Spoiled, carry_out, make_plan
+from mlver.store.compact import Key, Plan, Spoiled, carry_out, make_plan, plan_besides
 from mlver.store.pack import pack_key, stored_bytes
 from mlver.verbs.common import Progress
 from mlver.verbs.gc_result import GcResult, RestoreTrashResult
 from mlver.verbs.gc_survey import FRESH, Survey, Terms, all_rows
 
 _T = TypeVar("_T")
-_ATTEMPTS = 8
 _SHARE = 0.3  # of a pack that must be dead before it is written anew
-
-
-class _Again(Exception):
-    """Somebody named meanwhile what was about to be dropped."""
 
 
 def gc(
@@ -77,7 +72,7 @@ def restore_trash(repo: Repository) -> RestoreTrashResult:
         found = list(in_trash(repo.storage))
         if not found:
             return RestoreTrashResult(0, 0, ())
-        condemn(repo, (), "gc --restore")
+        condemn(repo, (), lambda _: "gc --restore")
         size = 0
         with recorded():
             for number, name in found:
@@ -98,6 +93,9 @@ class _Run:
         self.spoiled: set[str] = set()
         self.survey: Survey
         self.plan: Plan
+        self.made: list[str] = []  # new packs, and their bytes
+        self.size = 0
+        self.back: set[Key] = set()  # what got a name again since we looked
 
     def imagine(self) -> GcResult:
         """Return what would happen."""
@@ -108,21 +106,17 @@ class _Run:
     def carry_out(self) -> GcResult:
         """Do it."""
         settle_condemned(self.repo)
-        for _ in range(_ATTEMPTS):
+        while True:
             try:
                 self._look()
-                made, size = carry_out(self.repo.store, self.plan, self._tick()) if self.plan.replaced else ((), 0)
-                result = self._result(size, len(made))
-                doomed = tuple(sorted({pack.name for pack in self.plan.replaced} - set(made)))
-                operation = condemn(self.repo, doomed, _command(result), self._follow) if doomed else None
+                self._copy(self.plan)
+                doomed = self._replaced() - set(self.made)
+                operation = condemn(self.repo, tuple(sorted(doomed)), self._follow) if doomed else None
                 break
-            except Spoiled as found:
+            except Spoiled as found:  # which is left alone from now on
                 self.spoiled.add(found.name)
-            except _Again:
-                continue
-        else:
-            raise Conflict("others keep using what gc is about to drop", hint="try again later")
         with recorded():
+            result = self._result(self.size, len(self.made))
             settle_condemned(self.repo)
             emptied = self._empty()
             trash = _trash_bytes(self.repo)
@@ -134,18 +128,35 @@ class _Run:
         self.survey = survey = Survey(self.repo, self.terms, self.spoiled)
         marks = survey.marks
         self.plan = make_plan(survey.packs, marks.live, marks.keep_below, share=_SHARE, full=self.terms.full)
+        self.made, self.size, self.back = [], 0, set()
+
+    def _copy(self, plan: Plan, avoid: frozenset[str] = frozenset()) -> None:
+        if any(plan.copied.values()) or plan.doubles:
+            made, size = carry_out(self.repo.store, plan, self._tick(), avoid=avoid)
+            self.made += made
+            self.size += size
+
+    def _replaced(self) -> frozenset[str]:
+        return frozenset(pack.name for pack in self.plan.replaced)
 
     def _gone(self) -> dict[Key, int]:
         """What the plan drops, with its bytes."""
-        names = {pack.name for pack in self.plan.replaced}
-        stays = all_rows(pack for pack in self.survey.packs if pack.name not in names)
-        copied = {(row.type, row.id) for rows in self.plan.copied.values() for row in rows}
-        return {k: size for k, size in all_rows(self.plan.replaced).items() if k not in stays and k not in copied}
+        names = self._replaced()
+        stays = all_rows(pack for pack in self.survey.packs if pack.name not in names).keys() | self.back
+        stays |= {(row.type, row.id) for rows in self.plan.copied.values() for row in rows}
+        return {key: size for key, size in all_rows(self.plan.replaced).items() if key not in stays}
 
-    def _follow(self, head: Head) -> None:
-        """Make sure of a head that moved since we looked that it names nothing that goes."""
-        if head.id != self.survey.head.id and self.survey.follow(head) & self._gone().keys():
-            raise _Again
+    def _follow(self, head: Head) -> str:
+        """Keep what a head that moved since we looked names of what was to go; return what the operation is called."""
+        if head.id != self.survey.head.id:
+            back = self.survey.follow(head) & self._gone().keys()
+            self._copy(plan_besides(self.plan, back), self._replaced())
+            self.back |= back
+        count, freed = len(self.survey.lost(self._gone())), self._freed(self.size)
+        return f"gc: {count} commit{'s' * (count != 1)}, {freed} bytes dropped" if count else "gc"
+
+    def _freed(self, size: int) -> int:
+        return sum(pack.size for pack in self.plan.replaced) - size
 
     def _tick(self) -> Callable[[int], None]:
         done = 0
@@ -162,7 +173,7 @@ class _Run:
         packs, replaced = self.survey.packs, self.plan.replaced
         before = sum(pack.size for pack in packs)
         dropped, _ = self.survey.dropped(self._gone())
-        freed = sum(pack.size for pack in replaced) - size
+        freed = self._freed(size)
         return GcResult(
             dry_run=dry_run,
             commits=len(self.survey.commits) - len(dropped),
@@ -200,12 +211,6 @@ class _Run:
             removed += self.repo.storage.size(key)
             self.repo.storage.delete(key)
         return removed
-
-
-def _command(result: GcResult) -> str:
-    """How the operation log names it."""
-    what = f"{len(result.dropped)} commit{'s' * (len(result.dropped) != 1)}, {result.freed} bytes dropped"
-    return f"gc: {what}" if result.dropped else "gc"
 
 
 def _trash_bytes(repo: Repository) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -122,11 +122,15 @@ class Survey:
         self.head = head
         return self.marks.live - before
 
+    def lost(self, gone: Container[Key]) -> list[CommitId]:
+        """Return the commits that go when the objects `gone` do."""
+        return [id for id in self.commits if (_COMMIT, bytes(id)) in gone and _readable(self.repo, id)]
+
     def dropped(self, gone: dict[Key, int]) -> tuple[tuple[Dropped, ...], int]:
         """Return the commits that go when the objects `gone` (with their bytes) do, and the bytes of no commit."""
         left = dict(gone)
         found: list[Dropped] = []
-        lost = [id for id in self.commits if (_COMMIT, bytes(id)) in gone and _readable(self.repo, id)]
+        lost = self.lost(gone)
         names = _branches(self.repo, self.log, set(lost))
         for commit, id in sorted(((self.repo.commit(id), id) for id in lost), key=lambda pair: (pair[0].time, pair[1])):
             paths = self._paths(commit, left)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlver.errors import Damaged
 from mlver.repo.repository import Repository
+from mlver.storage.local import LocalStorage
 from mlver.verbs.branch import set_ref
 from mlver.verbs.fsck import fsck
 from mlver.verbs.gc import gc
 from mlver.verbs.note import add_note
 from tests.gc import beside
 from tests.gc.between import ALL, CHANGES, between
-from tests.gc.world import drop, experiment, noise, sound
+from tests.gc.world import drop, experiment, noise, pack_bytes, sound
 from tests.kit import Bench
 
 
@@ -93,6 +95,32 @@ def test_a_branch_made_just_before_the_swap_keeps_its_commit(bench: Bench) -> No
         assert gc(bench.repo, grace="0").dropped == ()
     assert rig.fired and sound(bench.root)
     assert bench.reopen().snapshot(bench.repo.resolve("y")).source("models/m.bin").open().read() == noise(1)
+
+
+def test_gc_ends_though_something_is_named_again_before_each_of_its_swaps(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"e{number}" for number in range(12)]
+    lost = {name: experiment(bench, name, 100 + number) for number, name in enumerate(names)}
+    drop(bench, "x", *names)
+    swap, back, inside = LocalStorage.compare_and_swap, names[:10], list[str]()
+
+    def name_one_first(self: LocalStorage, *args: Any, **words: Any) -> bool:
+        if back and not inside:
+            inside.append(back.pop())
+            with Repository.open(bench.root, actor="ben", clock=bench.clock) as ben:
+                set_ref(ben, "branch", f"{inside[0]}-again", lost[inside[0]].hex())
+            inside.clear()
+        return swap(self, *args, **words)
+
+    monkeypatch.setattr(LocalStorage, "compare_and_swap", name_one_first)
+    result = gc(bench.repo, grace="0", full=True)
+    assert [one.branch for one in result.dropped] == ["x", *names[10:]]
+    assert result.operation and result.bytes_after == pack_bytes(bench.repo) and sound(bench.root)
+    assert bench.reopen().operation(result.operation).command == f"gc: 3 commits, {result.freed} bytes dropped"
+    for number, name in enumerate(names[:10]):
+        with bench.repo.snapshot(bench.repo.resolve(f"{name}-again")).source("models/m.bin").open() as stream:
+            assert stream.read() == noise(100 + number)
 
 
 def test_what_is_needed_and_lies_only_in_the_trash_stops_gc(bench: Bench) -> None:

@@ -62,7 +62,7 @@ def test_a_clone_where_gc_ran_fetches_and_is_pushed_commits_whose_files_are_gone
     add_remote(bench.repo, "hub", tmp_path / "hub")
     for name in ("c", "hub"):
         with Repository.open(tmp_path / name, actor="ben", clock=bench.clock) as there:
-            condemn(there, (), "gc")
+            condemn(there, (), lambda _: "gc")
     bench.write("t.csv", b"id,v\n1,2\n7," + SECRET + b"\n")
     bench.commit("two")
     redact(bench.repo, ["t.csv"], "leak", rows="id = 7" if rows else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -17,7 +18,8 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlver.errors import Damaged, Refused, UnknownRevision, UsageError
+from mlver.errors import Damaged, OutcomeUnknown, Refused, UnknownRevision, UsageError
+from mlver.testing import faulty_calls
 from mlver.verbs.alerts import add_alert
 from mlver.verbs.clone import clone
 from mlver.verbs.evidence import verify_evidence, write_evidence
@@ -276,6 +278,15 @@ def test_a_folder_that_holds_itself_many_times_does_not_take_for_ever(night: Nig
 
 def run_script(script: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-I", "-S", str(script), *words], capture_output=True, text=True, cwd="/")
+
+
+def test_a_file_that_stands_and_may_not_last_is_not_called_a_failure(night: Night) -> None:
+    written(night, "whole.tar")
+    with faulty_calls(only=("fsync",)) as rig:
+        written(night, "counted.tar")
+    with faulty_calls(len(rig.log), errno.EIO, only=("fsync",)) as rig, pytest.raises(OutcomeUnknown, match="written"):
+        written(night, "e.tar")
+    assert rig.fired and members(night.root.parent / "e.tar") == members(night.root.parent / "whole.tar")
 
 
 def test_the_script_inside_needs_nothing_but_python(night: Night, tmp_path: Path) -> None:
