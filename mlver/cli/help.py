@@ -6,10 +6,11 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from mlver.frozen import frozen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Help:
     """The help of one command. `sections` are titles with (what to type, what it does)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ import typer
 from mlver.cli import complete
 from mlver.cli.session import Session
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 
 _PANEL = "Behaviour: only with --predict, which runs both versions"
 
@@ -59,7 +59,7 @@ Timeout = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Predicting:
     """What was said of predicting."""
 

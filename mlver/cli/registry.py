@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mlver.frozen import frozen
 
 RECORD = "Record"
 LOOK = "Look and compare"
@@ -13,7 +13,7 @@ SHARE = "Share with others"
 HOUSE = "Housekeeping"
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A command: its name, the line that sums it up, and the panel of `mlver --help` it stands in."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
 from mlver.errors import UsageError, one_line
+from mlver.frozen import frozen
 from mlver.objects.result import jsonable
 
 Value = Any  # JSON-like: None, bool, int, float (NaN is a value), str, list, dict
@@ -71,7 +72,7 @@ def read_all(source: Source, limit: int) -> bytes:
         return stream.read(limit + 1)
 
 
-@dataclass(frozen=True)
+@frozen
 class Spec:
     """What mlver.toml or the command line says of one artifact.
 
@@ -83,7 +84,7 @@ class Spec:
     options: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Delta:
     """The difference of two unit maps, by key, in the order people should read it."""
 
@@ -169,7 +170,7 @@ def same(a: Value, b: Value) -> bool:
     return bool(a == b) or (a != a and b != b)
 
 
-@dataclass(frozen=True)
+@frozen
 class Detail:
     """A small table a kind adds to a diff: schema changes, drift per column, arrays that moved.
 
@@ -181,7 +182,7 @@ class Detail:
     rows: tuple[tuple[Value, ...], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Comparison:
     """What a kind says of two versions beyond the changed units.
 
@@ -198,7 +199,7 @@ class Comparison:
     nameless: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Selection:
     """Rows of a table, as dicts by `columns`; `count` is their number, if counted.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Units, Value
 from mlver.kinds.directions import direction
 from mlver.kinds.documents import join_path, split_path
@@ -16,7 +16,7 @@ _STEP = re.compile(rf"({'|'.join(STEPS)})=(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)", re.I
 HEAD = ("metric", "last", "now", "best", "best now", "at", "since best", "verdict")
 
 
-@dataclass(frozen=True)
+@frozen
 class Curve:
     """One metric over the steps of a run; `best` is (step, value) by the metric's direction, None without one."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, CannotEdit, Kind, Source, Spec, Unreadable, Value, same
 
 
-@dataclass(frozen=True)
+@frozen
 class Held:
     """The bytes of a file, in memory."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeAlias
 from urllib.parse import unquote
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Comparison, Delta, Source, Spec, Units, Unreadable, Value, count_line
 
 _LEVEL: Final = re.compile(r"([A-Za-z_][\w.-]*)=(.+)")
@@ -19,7 +19,7 @@ Identity: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
 _NOTHING: Final = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and Arrow write for null
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """One file of a folder: its path below the folder, the hex id of its bytes, the bytes."""
 
@@ -33,7 +33,7 @@ class Part:
         return self.id, tuple(path_values(self.path).items())
 
 
-@dataclass(frozen=True)
+@frozen
 class FolderSource:
     """The files below `path`, which ends in `/`.
 
@@ -54,7 +54,7 @@ class FolderSource:
         raise Unreadable("a folder")
 
 
-@dataclass(frozen=True)
+@frozen
 class PartTask:
     """A question about the part that stands at one path in one version, or in both; `words` are plain values."""
 

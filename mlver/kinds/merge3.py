@@ -9,12 +9,12 @@ a conflict.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
+from mlver.frozen import frozen
 from mlver.kinds.alignment import align
 
 
-@dataclass(frozen=True)
+@frozen
 class Chunk:
     """A stretch of the three versions, as half-open ranges. `state`: `stable`, `ours`, `theirs`, `both`, `conflict`.
 

@@ -7,9 +7,9 @@ annotations of Prometheus.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 
 _OWNER: Final = ("owner", "maintainer", "team")
@@ -20,7 +20,7 @@ _PATCHES: Final = ("patches", "patches_model", "for_model")
 _INNER: Final = ("meta", "annotations", "labels", "config")
 
 
-@dataclass(frozen=True)
+@frozen
 class About:
     """What a rule says about itself; None where it does not. `patches` is the model version it mends."""
 

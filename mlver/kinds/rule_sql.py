@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.documents import read_text
 from mlver.kinds.documents.reading import MIB, line_at
@@ -34,7 +34,7 @@ _CREATES = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Statement:
     text: str
     line: int

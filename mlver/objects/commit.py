@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, TreeId
 
 
-@dataclass(frozen=True)
+@frozen
 class Environment:
     """Where something ran: interpreter, platform and installed packages (name -> version)."""
 
@@ -20,7 +21,7 @@ class Environment:
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class GitState:
     """The git work tree around a commit: its commit id, branch, and the uncommitted patch as a blob."""
 
@@ -29,7 +30,7 @@ class GitState:
     patch: BlobId | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Used:
     """An artifact by content: its path, the id of its bytes and its kind."""
 
@@ -38,7 +39,7 @@ class Used:
     kind: str = "file"
 
 
-@dataclass(frozen=True)
+@frozen
 class Derivation:
     """How `outputs` were made from `inputs`.
 
@@ -61,7 +62,7 @@ class Derivation:
     git: GitState | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Commit:
     """A snapshot of all artifacts together.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId
 
 
-@dataclass(frozen=True)
+@frozen
 class Tombstone:
     """Who removed a blob, when and why; `paths` and `kind` are what it was, `size` its length in bytes.
 

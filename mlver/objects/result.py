@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import ObjectId
 from mlver.objects.time import format_time
 
 
-@dataclasses.dataclass(frozen=True)
+@frozen
 class Result:
     """What a verb returns. `schema` names the JSON document, such as `mlver.log/v1`."""
 

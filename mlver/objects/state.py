@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, OperationId
 
 EVERYONE = ""  # the scope of a stage that serves all
 
 
-@dataclass(frozen=True)
+@frozen
 class Live:
     """One commit made live: who moved it, when, why and by which action (`promote`, `rollback`).
 
@@ -30,7 +31,7 @@ class Live:
     percent: int = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class Clash:
     """One conflict of a merge that is open: a unit, or (`unit` None) a whole artifact.
 
@@ -47,7 +48,7 @@ class Clash:
         return self.path if self.unit is None else f"{self.path}#{self.unit}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Merging:
     """A merge or revert (`action`) that waits for its commit.
 
@@ -68,7 +69,7 @@ class Merging:
     clashes: tuple[Clash, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Move:
     """One move of a stage that another repository recorded: from `time` on, `live` served `scope` (None: nothing did).
 
@@ -84,7 +85,7 @@ class Move:
     undo: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Tracked:
     """Another repository as it was last seen: number and id of its newest operation, and its branches."""
 
@@ -93,7 +94,7 @@ class Tracked:
     branches: Mapping[str, CommitId]
 
 
-@dataclass(frozen=True)
+@frozen
 class View:
     """All that can change, at one operation.
 
@@ -119,7 +120,7 @@ class View:
         return self.detached if self.branch is None else self.branches.get(self.branch)
 
 
-@dataclass(frozen=True)
+@frozen
 class Operation:
     """One change of the state. `number` counts from 0; `undoes` is set by `mlver undo`.
 
@@ -143,7 +144,7 @@ class Operation:
     twin: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Fact:
     """Something learned about a subject after it was made.
 
@@ -160,7 +161,7 @@ class Fact:
     by: str
 
 
-@dataclass(frozen=True)
+@frozen
 class FactBatch:
     """One link of the fact log: some facts, and the links that were the log's heads before."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
 
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, TreeId
 
 BLOB, EXECUTABLE, LINK, TREE = "blob", "exec", "link", "tree"
@@ -42,7 +43,7 @@ class Entry:
         return cls(name, type_, kind, BlobId.parse(text), size)
 
 
-@dataclass(frozen=True)
+@frozen
 class Tree:
     """One folder. Entries are sorted, names unique and each passed by the path gate."""
 

@@ -6,9 +6,9 @@ What is to be said is put together once, as a list of blocks; each way of writin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Span = str | tuple[str, str]
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Heading:
     """A title; `level` 1 is the document's."""
 
@@ -28,14 +28,14 @@ class Heading:
     level: int = 2
 
 
-@dataclass(frozen=True)
+@frozen
 class Paragraph:
     """One paragraph of spans: plain text, or (text, tone)."""
 
     spans: Line
 
 
-@dataclass(frozen=True)
+@frozen
 class Items:
     """A list, one line each; `nested` lines below each."""
 
@@ -43,7 +43,7 @@ class Items:
     nested: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Grid:
     """A table. `right` are columns of numbers, `wrap` those that may break in a terminal."""
 
@@ -53,7 +53,7 @@ class Grid:
     wrap: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Figure:
     """A drawing for HTML alone: `svg` was made by us, all text in it escaped. Elsewhere it is left out."""
 
@@ -62,14 +62,14 @@ class Figure:
     title: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Figures:
     """Small drawings side by side, each with its title; for HTML alone."""
 
     figures: tuple[Figure, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Tiles:
     """A few large values side by side: (value, label, tone)."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from mlver.frozen import frozen
 from mlver.kinds.base import same
 from mlver.render.lines import Columns, Part, line
 from mlver.render.values import brief, briefs
@@ -28,7 +28,7 @@ _FEW = 5  # units with the same new value that are told one by one
 _DIGEST = re.compile(r"[0-9a-f]{16}(#\d+)?")
 
 
-@dataclass(frozen=True)
+@frozen
 class Alike:
     """Many units that all became the same: told in one line."""
 

@@ -17,10 +17,11 @@ was measured on, and the body
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId, FactId
 from mlver.objects.state import Fact
@@ -36,7 +37,7 @@ NOT_REMOVABLE: Final = "not removable"
 SAYS_NOTHING: Final = "says nothing"
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricChange:
     """One metric with and without a rule; `verdict` (without it) is `better`, `worse`, `changed` or `gone`."""
 
@@ -47,7 +48,7 @@ class MetricChange:
     verdict: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """What came of switching some rules `off` together. `hits` is None when nobody can tell where they fire."""
 
@@ -58,7 +59,7 @@ class Answer:
     changes: tuple[MetricChange, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Ablation:
     """One question asked of one bundle on one version of some data, and its answers."""
 

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Fact
@@ -38,7 +39,7 @@ UNRESOLVED = (OPEN, ACKED)
 CRITICAL = frozenset({"page", "critical", "error", "fatal", "emergency"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """What somebody did about an alert: `outcome` is `acted`, `acked`, `false-positive`, `ignored` or `resolved`.
 
@@ -56,7 +57,7 @@ class Action:
     automatic: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Alert:
     """One alert. `live` is the commit that was live on `stage` (and `scope`) when it fired.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.alerts import parse_alerts
 from mlver.kinds.base import Source, Value
 from mlver.objects.result import jsonable
@@ -26,7 +27,7 @@ _NOT_YET = frozenset(["firing", "fired", "open", "triggered", "active", "alertin
 _TAKEN = {"id", "type", "at", "severity", "outcome", "by", "action", "ticket", "stage", "scope", "events"}
 
 
-@dataclass(frozen=True)
+@frozen
 class ActionDraft:
     """What a file says was done about an alert; `by` is None when it does not say who."""
 
@@ -38,7 +39,7 @@ class ActionDraft:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertDraft:
     """One alert of a file. `stage` and `scope` are None when the file does not name them."""
 

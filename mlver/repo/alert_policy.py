@@ -12,11 +12,12 @@ An alert that wakes people is never ignored by itself: it stays open until someb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlver.errors import LocalIO, UsageError
+from mlver.frozen import frozen
 from mlver.objects.time import parse_span
 from mlver.repo.project import Project
 from mlver.repo.section import Section
@@ -30,7 +31,7 @@ _IGNORED_AFTER = "ignored_after"
 _TWO_WEEKS = timedelta(days=14)
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertPolicy:
     """How long an alert of each type waits for somebody; None for ever."""
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import isclose, isfinite
 from typing import Final
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId
 from mlver.repo.comparable import obstacle
 from mlver.repo.intervals import newcombe, wilson
@@ -52,7 +52,7 @@ _SLACK = 1e-12  # so that 0.958 - 0.01 is 0.948
 _HINT = "write recall{clinic=C} >= 0.9, or accuracy >= baseline - 0.01 on data/val.csv n >= 30"
 
 
-@dataclass(frozen=True)
+@frozen
 class Condition:
     """A parsed condition. `slice` may hold `*`; `end` is `low`, `high` or empty.
 
@@ -84,7 +84,7 @@ class Condition:
         return _matches(self.slice, value.slice)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """What came of one condition for one slice and dataset: `met`, `broken` or `unknown`, and why.
 

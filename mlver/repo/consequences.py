@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.past import Past
@@ -14,7 +14,7 @@ from mlver.repo.snapshot import changed_paths
 from mlver.repo.steps import ASSUMED, MADE_KINDS, METRICS, MODEL, must_be_assumed, recorded
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """An artifact made from what was asked about, `steps` steps on; first held by `commit`."""
 

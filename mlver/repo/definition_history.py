@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import MlverError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId
 from mlver.repo.history import all_heads, walk
 from mlver.repo.metric_policy import DefinitionId, MetricPolicy, metric_policy
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-@dataclass(frozen=True)
+@frozen
 class Definition:
     """What a metric meant on a slice, and the first commit that said so (None: not committed yet)."""
 

@@ -12,10 +12,10 @@ A fact of type `drill` has the subject `{commit, path, stage}`, the path being t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.state import Fact
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DRILL = "drill"
 
 
-@dataclass(frozen=True)
+@frozen
 class Drill:
     """One drill: what the fallback was worth, on which data, when and by whom."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import Conflict, Damaged, MlverError
+from mlver.frozen import frozen
 from mlver.index import cache_file
 from mlver.objects.encoding import dump_canonical, load_plain
 from mlver.objects.ids import BlobId, FactBatchId, OperationId
@@ -41,7 +42,7 @@ _SWEPT = ("packs", "ops", "cache", TRASH, QUARANTINE, FOLDER, "")
 _ATTEMPTS = 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Leftovers:
     """What may hold removed bytes beside the packs: its files, and their size in bytes."""
 
@@ -51,7 +52,7 @@ class Leftovers:
     bytes: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Erased:
     """What was written and removed: packs that were replaced, by how many, and how many bytes of them are gone."""
 

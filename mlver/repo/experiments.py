@@ -8,10 +8,10 @@ its branch. What it is compared with is the commit of the main line it started f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit
 from mlver.objects.ids import CommitId
 from mlver.repo.history import all_heads, ancestors, walk
@@ -29,7 +29,7 @@ _STAGE = "prod"
 _BROUGHT = frozenset({"model", "metrics"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Experiment:
     """One experiment. `branch` is where it was made, `base` what it is compared with (None: it started from nothing).
 

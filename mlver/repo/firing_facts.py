@@ -15,10 +15,11 @@ and the body
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.state import Fact
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 FIRING = "firing"
 
 
-@dataclass(frozen=True)
+@frozen
 class Firing:
     """One file of rules tested on one version of some data: what came of every rule, by its id."""
 
@@ -81,7 +82,7 @@ def firings(repo: Repository, as_of: datetime | None = None) -> Iterator[Firing]
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class FiredSoFar:
     """What is known of how often a rule fired.
 

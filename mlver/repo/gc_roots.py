@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.directions import direction
 from mlver.objects.encoding import dump_canonical, to_plain
 from mlver.objects.ids import BlobId, CommitId, DerivationId, FactBatchId, ObjectId, OperationId
@@ -35,7 +35,7 @@ ALWAYS = ("promoted", "tagged", "noted")  # kept whatever is asked
 _ID = re.compile(rb'"([0-9a-f]{64})"')
 
 
-@dataclass(frozen=True)
+@frozen
 class Keep:
     """What is kept beyond what has a name: commits younger than `days`, and the `best` by a metric."""
 

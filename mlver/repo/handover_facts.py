@@ -11,10 +11,10 @@ A fact of type `handover` has an empty subject and the body
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.state import Fact
 from mlver.objects.time import format_time, parse_time
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HANDOVER = "handover"
 
 
-@dataclass(frozen=True)
+@frozen
 class Handover:
     """One handover: what it told of began at `since`, it was made at `at`, by whom, to whom, with which words."""
 

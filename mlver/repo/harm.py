@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from mlver.errors import Damaged, Redacted
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit, Derivation, Environment, GitState
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId, FactBatchId, ObjectId, TreeId
 from mlver.objects.state import FactBatch, View
@@ -21,7 +21,7 @@ _BLOB, _LIST, _COMMIT = TYPES["blob"], TYPES[LIST], TYPES["commit"]
 MISSING = "is missing"
 
 
-@dataclass(frozen=True)
+@frozen
 class HurtArtifact:
     """A file, or a folder (its path ends in `/`), of a commit that cannot be read whole. `id` is what it should be."""
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from xxhash import xxh3_64_hexdigest
 
 from mlver.errors import Conflict, Damaged, LocalIO, MlverError, RemoteError, UsageError
+from mlver.frozen import frozen
 from mlver.objects.encoding import decode, dump_canonical, encode, load_plain
 from mlver.objects.ids import OperationId
 from mlver.objects.state import Operation
@@ -33,7 +34,7 @@ _ON_DISK = {"head": 1 << 20, "ops": 1 << 26}  # bytes; no slot and no operation 
 _PACK = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Head:
     """The newest operation, and the raw slots it was read from. `recovered` names a damaged slot."""
 

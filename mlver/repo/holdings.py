@@ -6,10 +6,10 @@ Nothing is read in place of anything else here: this is about the bytes as they 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import Damaged
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit, Derivation
 from mlver.objects.encoding import decode
 from mlver.objects.ids import BlobId, CommitId, FactBatchId, TreeId
@@ -28,7 +28,7 @@ _TREE, _COMMIT, _DERIVATION = (TYPES[name] for name in ("tree", "commit", "deriv
 HELD = (TYPES["blob"], TYPES[LIST])
 
 
-@dataclass(frozen=True)
+@frozen
 class Held:
     """A blob at a path of a commit, as its tree has it."""
 

@@ -17,10 +17,11 @@ each left out when there is none. An incident opened again after it was closed i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Fact
@@ -35,7 +36,7 @@ CLOSED = "closed"
 ALERT, COMMIT, CAUSE, TICKET, FOLLOW_UP, AFFECTED = "alert", "commit", "cause", "ticket", "follow-up", "affected"
 
 
-@dataclass(frozen=True)
+@frozen
 class Happened:
     """One event of an incident. `about` is what a link is to: `alert`, `commit` and so on, else empty."""
 
@@ -53,7 +54,7 @@ class Happened:
     affected: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class FollowUp:
     """Something that is to be done because of an incident. `number` counts from 1; `done` when and by whom it was."""
 
@@ -65,7 +66,7 @@ class FollowUp:
     done_by: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Incident:
     """One incident as its events tell it. `state` is `open` or `closed`; `events` are in the order they happened."""
 

@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mlver.errors import LocalIO, MlverError, UsageError
+from mlver.frozen import frozen
 from mlver.repo.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def started() -> bool:
     return os.getpid() in _started
 
 
-@dataclass(frozen=True)
+@frozen
 class Jobs:
     """So many workers at a time, of a backend; `least` bytes of work are worth their while."""
 

@@ -8,10 +8,11 @@ ended at the same commit, somebody has to choose. docs/design/sharing.md says wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.state import Live, Move, View
 from mlver.objects.time import format_time
 from mlver.repo.moves import Slot, identity, put_live
@@ -20,7 +21,7 @@ OURS, THEIRS = "ours", "theirs"
 Lines = Mapping[Slot, Sequence[Move]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Choice:
     """Which side's release a slot keeps, said by `actor` at `time`."""
 
@@ -30,7 +31,7 @@ class Choice:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SlotConflict:
     """A slot that was moved on both sides: the last move of each, and the commits they made live (None: nothing)."""
 
@@ -40,7 +41,7 @@ class SlotConflict:
     theirs: Move
 
 
-@dataclass(frozen=True)
+@frozen
 class Joined:
     """What joining gives: the stages to go into the view, the moves that are new to it, and what is not settled."""
 

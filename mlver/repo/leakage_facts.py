@@ -14,10 +14,11 @@ and the body
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.state import Fact
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 LEAKAGE = "leakage"
 
 
-@dataclass(frozen=True)
+@frozen
 class Leakage:
     """One comparison of two versions of data; `found` is empty when nothing leaked."""
 

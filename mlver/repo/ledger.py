@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.move_log import recorded_moves
 from mlver.repo.moves import Slot, slot_of
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-@dataclass(frozen=True)
+@frozen
 class LedgerEntry:
     """`live` served `scope` of `stage` from `since` until `until` (None: still does); `move` made it so."""
 

@@ -8,11 +8,11 @@ commit, diff, switch and restore look into those folders only in which something
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Protocol
 
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, TreeId
 from mlver.objects.tree import TREE
 from mlver.repo.scan import Folder, Scan
@@ -104,7 +104,7 @@ class TreeNode:
         """What is stored knows its id already."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Work:
     """The work tree as it was found, and how to learn the kind of a file."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mlver.errors import NegativeAnswer, UsageError, one_line
+from mlver.frozen import frozen
 from mlver.kinds.base import Value, short_json
 from mlver.objects.encoding import Plain
 from mlver.objects.result import jsonable
@@ -24,7 +24,7 @@ class CommandFailed(NegativeAnswer):
     code = "command-failed"
 
 
-@dataclass(frozen=True)
+@frozen
 class Measured:
     """What one run of the command said: value and sample size by metric name and slice."""
 

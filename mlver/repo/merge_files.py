@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from mlver.errors import Refused
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, CannotEdit, Kind, Spec, Units, Unreadable, Value, same
 from mlver.kinds.code_edit import edit_lines
@@ -30,7 +31,7 @@ Artifacts = dict[str, Artifact]
 Wanted = Callable[[str], Sequence[str] | None]
 
 
-@dataclass(frozen=True)
+@frozen
 class FileConflict:
     """An artifact with units in conflict; with none of them, all of it is, and `reason` says why."""
 
@@ -43,7 +44,7 @@ class FileConflict:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class MergePlan:
     """The merged artifacts by path, where there is conflict with what ours says, and the blobs that are new.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, Delta, Units, Unreadable, Value
 from mlver.kinds.merge3 import Chunk, merge3
 
 OURS, THEIRS = "ours", "theirs"
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitConflict:
     """One unit that both sides changed, each in its own way. A value is MISSING where the unit is absent.
 
@@ -25,7 +26,7 @@ class UnitConflict:
     theirs: Value
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitMerge:
     """What has to be done to our units: `changes` (key -> value, MISSING to remove), and what is in conflict."""
 

@@ -21,11 +21,12 @@ A fact of type `metric` has the subject `{commit}` and the body
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId, FactId
@@ -40,7 +41,7 @@ METRIC = "metric"
 _EVERYTHING = ("", "*", "all")
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricValue:
     """One value: of which commit, metric and slice, on which dataset version, of how many samples.
 
@@ -70,7 +71,7 @@ class MetricValue:
     served: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricName:
     """A metric and a slice of it; `slice` None means every slice."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlver.frozen import frozen
 from mlver.index.facts import micros
 from mlver.objects.ids import BlobId, CommitId, FactId, TreeId
 from mlver.repo.facts import row_fact
@@ -37,7 +37,7 @@ FROM fact WHERE batch IN reach AND type = :type AND "commit" IS NOT NULL AND kno
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class DatasetVersion:
     """One version of a dataset: `number` counts from 1 in the order in which versions appeared.
 

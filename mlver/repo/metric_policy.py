@@ -19,8 +19,9 @@ definition, which every value carries. The rest may change without making values
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import dump_canonical
 from mlver.objects.ids import ObjectId
 from mlver.repo.project import Project
@@ -38,7 +39,7 @@ class DefinitionId(ObjectId):
     context = "mlver 1 metric definition"
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricDefinition:
     """One metric as mlver.toml defines it; `where` is the file, line and header that do.
 
@@ -56,7 +57,7 @@ class MetricDefinition:
     where: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class SliceDefinition:
     """One slice by name, and the predicate on columns that its rows fulfil."""
 
@@ -67,7 +68,7 @@ class SliceDefinition:
     where: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricPolicy:
     """All metrics and slices that are defined, by name."""
 

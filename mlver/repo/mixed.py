@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import Refused, UnknownRevision
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.objects.commit import Commit, Derivation
 from mlver.objects.ids import CommitId, DerivationId
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-@dataclass(frozen=True)
+@frozen
 class Mix:
     """The artifacts of commit `base` with those of one kind taken from commit `other`.
 

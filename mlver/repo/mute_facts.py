@@ -15,10 +15,11 @@ what waits for somebody leave it out, and say how many they left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.ids import FactId
 from mlver.objects.state import EVERYONE, Fact
 from mlver.objects.time import format_time, parse_time
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MUTE, UNMUTE = "mute", "unmute"
 
 
-@dataclass(frozen=True)
+@frozen
 class Mute:
     """One mute, by whom and why. It holds from `since` to before `end`.
 

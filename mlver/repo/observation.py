@@ -11,10 +11,10 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from os import fsdecode, pathsep
 from pathlib import Path
 
+from mlver.frozen import frozen
 from mlver.objects.commit import Environment
 from mlver.repo.context import canonical_name
 from mlver.repo.opens import Opens, watch_opens
@@ -23,7 +23,7 @@ from mlver.storage import durable
 _OBSERVER = Path(__file__).parent / "observer"
 
 
-@dataclass(frozen=True)
+@frozen
 class Seen:
     """What was seen of a command: tree paths it read before anybody wrote them, and its environment if it is Python."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.errors import Redacted
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.objects.ids import BlobId, CommitId
@@ -23,7 +23,7 @@ _NAMED = 3  # units of one file
 _READ = ("config", "rules")  # kinds whose changed units are few and worth naming
 
 
-@dataclass(frozen=True)
+@frozen
 class Moved:
     """One part that an answer rests on and that is another now.
 

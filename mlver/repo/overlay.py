@@ -10,10 +10,11 @@ import os
 import stat as statmod
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlver.errors import Damaged, Refused
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId
 from mlver.repo.materialise import Progress, remove_paths, write_artifacts
 from mlver.repo.names import check_path
@@ -29,7 +30,7 @@ _SHOWN = 5
 _SWEEP_AFTER = 3600.0  # seconds; a younger temporary file may be somebody's who is at it
 
 
-@dataclass(frozen=True)
+@frozen
 class Wish:
     """What one path should hold (`new` None: nothing), and what it holds if nobody worked on it (`base`)."""
 
@@ -37,7 +38,7 @@ class Wish:
     new: Artifact | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One file to write or remove; `old_id`, `old_size` are what is there now (None: nothing)."""
 
@@ -48,7 +49,7 @@ class Step:
     old_size: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """Steps that bring a folder to where it should be, and the paths whose own content forbids it.
 

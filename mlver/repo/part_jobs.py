@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from mlver.errors import MlverError, NegativeAnswer
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import Spec, Value
 from mlver.kinds.folder import Ask, ByParts, Part, PartTask
@@ -28,7 +28,7 @@ from mlver.store.object_store import ObjectStore
 Address = tuple[str, str, str, int, bool]  # path in the folder, in the tree; hex id; bytes; whether in the work tree
 
 
-@dataclass(frozen=True)
+@frozen
 class Errand:
     """A task of plain values, for a worker: who asks, which kind is to answer, and what."""
 

@@ -9,10 +9,10 @@ A name matches however it is written, in any case: `Dana <dana@clinic.example>`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.repo.persons import same_person
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _KNOWN = ("left", "aliases", "mail", "role", "team")
 
 
-@dataclass(frozen=True)
+@frozen
 class Person:
     """Somebody: their name, the other ways it is written, and when they left (None: they are here)."""
 
@@ -34,7 +34,7 @@ class Person:
         return any(same_person(text, name) for name in (self.name, *self.aliases))
 
 
-@dataclass(frozen=True)
+@frozen
 class People:
     """Everybody in mlver.toml."""
 

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlver.errors import UsageError, one_line
+from mlver.frozen import frozen
 from mlver.storage.temporary import new_file
 
 OUTPUT_LIMIT = 64 << 20  # bytes of a program's answer
@@ -22,7 +22,7 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _GRACE = 2.0  # seconds in which a program that is told to end may do so by itself
 
 
-@dataclass(frozen=True)
+@frozen
 class Ran:
     """One program that ran: exit status (128 + n when signal n ended it), seconds, what it said.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Spec, Unreadable
 from mlver.repo.section import Section, place, section, sections
 
@@ -20,7 +21,7 @@ _POLICY = "policy"
 _TOP = {"artifact", "lineage", _POLICY, *_SECTIONS}
 
 
-@dataclass(frozen=True)
+@frozen
 class ArtifactRule:
     """One `[[artifact]]`: a path pattern, and the kind, key columns and options of what it matches."""
 
@@ -29,7 +30,7 @@ class ArtifactRule:
     spec: Spec
 
 
-@dataclass(frozen=True)
+@frozen
 class Lineage:
     """One `[lineage."PATH"]`: what the artifact is made from (path patterns), and by which command."""
 
@@ -37,7 +38,7 @@ class Lineage:
     command: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Project:
     """A parsed mlver.toml; an empty one when there is no such file.
 

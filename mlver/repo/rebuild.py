@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import NegativeAnswer
+from mlver.frozen import frozen
 from mlver.objects.commit import Derivation
 from mlver.objects.ids import BlobId, DerivationId
 from mlver.repo.programs import Ran
@@ -24,7 +24,7 @@ class NotRebuilt(NegativeAnswer):
     code = "not-rebuilt"
 
 
-@dataclass(frozen=True)
+@frozen
 class Rebuilt:
     """One step that was run again."""
 

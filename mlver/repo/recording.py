@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.commit import Derivation, Environment, GitState, Used
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, DerivationId
@@ -31,7 +32,7 @@ _OWN_FILES = (PROJECT_FILE, IGNORE_FILE)
 _COMMAND_SHOWN = 200
 
 
-@dataclass(frozen=True)
+@frozen
 class Before:
     """The work tree at one moment: its files and their blob ids; `started` by the repository's clock."""
 

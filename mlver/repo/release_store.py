@@ -12,12 +12,12 @@ import contextlib
 import os
 import stat as statmod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlver.errors import Damaged, LocalIO, MlverError, OutcomeUnknown, UsageError
+from mlver.frozen import frozen
 from mlver.objects.encoding import dump_canonical, load_plain
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.redaction import Tombstone
@@ -43,7 +43,7 @@ class ReleaseId(ObjectId):
     context = "mlver 1 release"
 
 
-@dataclass(frozen=True)
+@frozen
 class Release:
     """What a stage serves of a commit, sorted by path.
 

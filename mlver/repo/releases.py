@@ -12,12 +12,12 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import Conflict, Damaged, MlverError, OutcomeUnknown, UsageError
+from mlver.frozen import frozen
 from mlver.objects.state import EVERYONE, Live, View
 from mlver.repo.materialise import Progress
 from mlver.repo.release_store import (
@@ -49,7 +49,7 @@ _IN_WORK = 3600.0  # seconds a release that no operation names may be somebody's
 Slot = tuple[str, str]  # stage and scope
 
 
-@dataclass(frozen=True)
+@frozen
 class Settled:
     """The stages whose link was moved, and what kept others from it."""
 
@@ -57,7 +57,7 @@ class Settled:
     problems: tuple[tuple[Slot, MlverError], ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Doubt:
     """A stage that serves something else than it should, or of which that cannot be told: `read` is False then."""
 

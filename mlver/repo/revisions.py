@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlver.errors import MlverError, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE
 from mlver.objects.time import parse_when
@@ -27,7 +27,7 @@ _LONGEST = 500  # characters of a revision
 _DIGITS = 9  # of a number in one
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """A part of a commit: revision, path and unit, each None when not named."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Kind, Unreadable, Value
 from mlver.kinds.rule_lines import rule_line
 from mlver.objects.ids import BlobId
@@ -16,7 +16,7 @@ RULES_KIND = "rules"
 BESIDE = "@"  # units that stand beside the rules of a file begin so
 
 
-@dataclass(frozen=True)
+@frozen
 class RuleFile:
     """One file of rules: its path, content id, and its rules by id, in its order."""
 

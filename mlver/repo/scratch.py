@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.repo.materialise import remove_paths, write_artifacts
 from mlver.repo.programs import OUTPUT_LIMIT, Ran, ending_all, run_program
 from mlver.repo.snapshot import Artifact
@@ -28,7 +29,7 @@ OUT = "out.json"  # what `{out}` stands for in a command
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Scratch:
     """A folder with artifacts laid out (`folder`), and beside it `notes`, where programs' answers go."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.time import parse_time
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
     """What stands under one header. `where` names file, line and header: `mlver.toml:12: slo.triage`.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.documents.load import load
 from mlver.repo.snapshot import Snapshot
@@ -15,7 +15,7 @@ _PINNED = re.compile(r"===?\s*(?P<version>[^\s;,]+)")
 _NAME = re.compile(r"[-_.]+")
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """One package: the version the model was trained with, and the one that serves."""
 

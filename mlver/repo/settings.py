@@ -6,15 +6,15 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.storage import durable
 
 
-@dataclass(frozen=True)
+@frozen
 class Known:
     """A setting that exists: its default, the values allowed (empty: any), and what it is for.
 

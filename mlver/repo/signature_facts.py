@@ -14,10 +14,10 @@ What is signed: of a commit its canonical bytes; of a promotion those of a `Stat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain, encode
 from mlver.objects.ids import BlobId, CommitId, OperationId
 from mlver.objects.state import Fact, Live
@@ -27,7 +27,7 @@ SIGNATURE = "signature"
 COMMIT, PROMOTION = "mlver-commit", "mlver-promotion"  # the namespaces: one can never pass for the other
 
 
-@dataclass(frozen=True)
+@frozen
 class Statement:
     """What whoever moves a stage signs: that `live` serves `scope` of `stage` from now on, after operation `on`."""
 
@@ -42,7 +42,7 @@ class Statement:
         return encode(self)
 
 
-@dataclass(frozen=True)
+@frozen
 class Signature:
     """A signature as it was recorded. Nothing of it is believed before it was checked."""
 

@@ -15,11 +15,11 @@ it is signed by somebody on the list as it was before. The first list is taken a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.tree import FILE_TYPES, LINK
 from mlver.repo.project import PROJECT_FILE, Project, parse_project
@@ -37,7 +37,7 @@ _LARGEST = 1 << 20  # bytes of a list
 Vouched = Callable[[CommitId, bytes], bool]
 
 
-@dataclass(frozen=True)
+@frozen
 class Signers:
     """A list that counts: its bytes (None: there is none), where it stands, and what is to be said of it.
 

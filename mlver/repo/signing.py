@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from mlver.errors import Damaged, MlverError, UsageError
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit
 from mlver.objects.encoding import encode
 from mlver.objects.ids import CommitId, OperationId
@@ -43,7 +43,7 @@ _SINGLY = 30  # moves whose signatures are looked up one by one
 _MOST = 20  # signatures of one thing that are looked at
 
 
-@dataclass(frozen=True)
+@frozen
 class Seal:
     """What a signature is worth.
 

@@ -10,8 +10,7 @@ description = "what the clinics were promised"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mlver.frozen import frozen
 from mlver.repo.conditions import Condition, parse_condition
 from mlver.repo.project import Project
 from mlver.repo.section import Section
@@ -20,7 +19,7 @@ _ENTRIES = ("require", "stage", "scope", "on", "owner", "description")
 STAGE = "prod"
 
 
-@dataclass(frozen=True)
+@frozen
 class Objective:
     """One objective: every condition of `require` holds for what is live on `stage` (`scope` None: for all scopes).
 

@@ -9,10 +9,11 @@ what a release would have done, unless whoever ran it says that the release did 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE
 from mlver.repo.conditions import BROKEN, UNKNOWN, Condition, Verdict, judge, overall
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-@dataclass(frozen=True)
+@frozen
 class SloTenure:
     """One objective and one commit that was live from `since` until `until` (None: still is).
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
 from mlver.errors import Damaged, Redacted, Refused, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import Kind, Source, Spec, Units, Unreadable
 from mlver.objects.ids import BlobId, CommitId, TreeId
@@ -36,7 +37,7 @@ class Artifact:
     size: int
 
 
-@dataclass(frozen=True)
+@frozen
 class BlobSource:
     """The bytes of an artifact, opened on demand."""
 

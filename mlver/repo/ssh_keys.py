@@ -12,11 +12,11 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlver.errors import LocalIO, UsageError
+from mlver.frozen import frozen
 from mlver.storage import durable
 from mlver.storage.temporary import new_file, temporary_folder
 
@@ -30,7 +30,7 @@ _PATTERN = frozenset("*?!")
 _MOST_NAMES, _LONGEST_NAME = 20, 1000  # of one key that are tried
 
 
-@dataclass(frozen=True)
+@frozen
 class Checked:
     """What came of checking a signature.
 

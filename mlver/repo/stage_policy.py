@@ -20,8 +20,7 @@ models = "plain data"       # of what verdict models may be; both this and `prom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mlver.frozen import frozen
 from mlver.repo.conditions import Condition, parse_condition
 from mlver.repo.project import PROJECT_FILE, Project
 from mlver.repo.section import Section
@@ -34,7 +33,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class StagePolicy:
     """What one stage asks for; of a stage nobody wrote about, nothing. `where` names the section."""
 

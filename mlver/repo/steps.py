@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mlver.frozen import frozen
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.history import ancestors
@@ -16,7 +15,7 @@ MODEL, METRICS = "model", "metrics"
 MADE_KINDS = (MODEL, METRICS)  # nobody writes these by hand
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One way in which an artifact came to be. `commit` is where its bytes first appeared.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from blake3 import blake3
 
 from mlver.errors import Damaged, LocalIO, RemoteError
+from mlver.frozen import frozen
 from mlver.objects.ids import ID_TYPES, BlobId, ObjectId
 from mlver.repo.harm import Harm
 from mlver.repo.whole import children
@@ -23,7 +23,7 @@ _BLOB, _LIST = TYPES["blob"], TYPES[LIST]
 _GONE = (Damaged, KeyError, LocalIO, RemoteError)  # what reading one copy may end with: there may be others
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """Another place that holds objects. `name` is for people."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.state import EVERYONE, Live, Move
 from mlver.repo.alert_book import open_critical
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROLLBACK, PROMOTE, UNDO = "rollback", "promote", "undo"
 
 
-@dataclass(frozen=True)
+@frozen
 class Tenure:
     """`live` served from `since` on, until `next` took over by the action `ended` (None: serves now)."""
 
@@ -98,7 +98,7 @@ class Health:
         return f"alert {alerts[0].id} ({alerts[0].severity}) is open{more}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Choice:
     """The commit to go back to, None when there is none, and why newer ones were passed over, a line each."""
 

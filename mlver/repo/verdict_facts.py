@@ -10,10 +10,10 @@ Of several about one commit the one with the newest `known` counts, before anyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Fact
@@ -27,7 +27,7 @@ WON, LOST, ABANDONED = "won", "lost", "abandoned"
 VERDICTS = (WON, LOST, ABANDONED)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """What somebody said of an experiment."""
 

@@ -7,8 +7,7 @@ promote = "plain data"                     # no other model goes live anywhere; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mlver.frozen import frozen
 from mlver.kinds.verdicts import PLAIN, VERDICTS
 from mlver.repo.project import Project
 from mlver.repo.section import Section
@@ -18,7 +17,7 @@ PROMOTE = "promote"
 _KNOWN = (SIGNERS, PROMOTE)
 
 
-@dataclass(frozen=True)
+@frozen
 class WholePolicy:
     """What `[policy]` says: the path of the list of signers; the verdicts of models that go live (empty: all)."""
 

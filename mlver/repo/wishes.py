@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from glob import escape
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.repo.listing import Listing, Node, changes, differing, node_at
 from mlver.repo.overlay import Wish
 from mlver.repo.project import matches
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 
-@dataclass(frozen=True)
+@frozen
 class Choice:
     """The artifacts that files, folders or globs name, all if there are none. The name of an artifact is no glob."""
 
@@ -48,7 +49,7 @@ class Choice:
         return [path for path in artifacts if path in self]
 
 
-@dataclass(frozen=True)
+@frozen
 class Wishes:
     """What paths should hold; what was seen of the work tree to know that, and the folders that were compared."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mlver.errors import Damaged
+from mlver.frozen import frozen
 from mlver.storage.base import Storage
 from mlver.store.frames import CHECKSUM_BYTES, FRAME_BYTES, HEADER_BYTES, TYPES
 from mlver.store.object_store import ObjectStore
@@ -24,7 +24,7 @@ FULL_PACK = 1 << 30
 _BLOB = TYPES["blob"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pack:
     """A pack and what is in it. One that is to be left `alone` is damaged, or so new that a command may need it."""
 
@@ -34,7 +34,7 @@ class Pack:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """`replaced` packs, and `copied`, the rows of them that somebody needs, by pack."""
 

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from blake3 import blake3
 
 from mlver.errors import Collected, Damaged
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.arrival import Arrival
@@ -45,7 +46,7 @@ _NEW_PACK = 256 << 20  # bytes; what is lost at most when a transfer is cut shor
 _BLOB, _LIST = TYPES["blob"], TYPES[LIST]
 
 
-@dataclass(frozen=True)
+@frozen
 class Moved:
     """What was moved: objects by type (`blob` counts chunks too), and bytes as they lie in packs."""
 

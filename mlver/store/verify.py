@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from blake3 import blake3
 
 from mlver.errors import Damaged, LocalIO
+from mlver.frozen import frozen
 from mlver.objects.ids import ID_TYPES, BlobId, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.blob import copy_chunks
@@ -36,7 +37,7 @@ _LIST = TYPES[LIST]
 _BLOB = TYPES["blob"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """One thing that is wrong in the packs.
 
@@ -55,7 +56,7 @@ class Problem:
     unread: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class StoreReport:
     """What `verify` found: numbers of packs, of sound objects (chunks and lists among them) and of bytes read.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value, same
 from mlver.kinds.directions import direction
 from mlver.objects.ids import BlobId, CommitId
@@ -19,7 +19,7 @@ BETTER, WORSE, CHANGED, GONE = "better", "worse", "changed", "gone"
 _SIGNS = "<>=!"
 
 
-@dataclass(frozen=True)
+@frozen
 class Asked:
     """What a verdict rests on: conditions (`recall{clinic=C} >= 0.9`), and metrics by name; all, if there are none."""
 
@@ -47,7 +47,7 @@ class Asked:
         return tuple(one.name if one.slice is None else f"{one.name}{{{one.slice}}}" for one in self.names)
 
 
-@dataclass(frozen=True)
+@frozen
 class Bundle:
     """What was measured: a commit, on one version of some data, at a moment."""
 

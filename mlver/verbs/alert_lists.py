@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.result import Result
 from mlver.repo.alert_book import AlertBook
 from mlver.repo.alert_facts import ACTED, OPEN, OUTCOMES, Action, Alert, AlertRecord, to_alert
@@ -20,7 +21,7 @@ from mlver.repo.repository import Repository
 _AT_ONCE = 500  # alerts read together
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertsResult(Result):
     """Alerts, newest first; `added` counts those that were not known before (import).
 
@@ -34,7 +35,7 @@ class AlertsResult(Result):
     unread: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class PastAction:
     """Something that was done about an alert. `type_fired` and `type_acted` say how rare that is for its type."""
 
@@ -46,7 +47,7 @@ class PastAction:
     type_acted: int
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertHistoryResult(Result):
     """What was done about alerts, newest first. `more` is true when the limit cut the list."""
 

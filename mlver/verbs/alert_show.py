@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
@@ -20,7 +20,7 @@ from mlver.verbs.alert_outcomes import known_alerts
 FIRED = "fired"
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertEvent:
     """Something that happened to an alert. `what` is `fired` or an outcome.
 
@@ -40,7 +40,7 @@ class AlertEvent:
     recorded_by: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertStory:
     """One alert, its history oldest first, and the mute it fired under, if any."""
 
@@ -50,7 +50,7 @@ class AlertStory:
     mute: Mute | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertShowResult(Result):
     """Alerts with their histories, in the order they were asked for."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.index.alerts import AlertRow
 from mlver.index.facts import moment
 from mlver.objects.result import Result
@@ -23,7 +23,7 @@ from mlver.verbs.alert_truth import Truth, TypeTruth
 BY = ("stage", "severity")
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertTypeStats:
     """How one type of alert has behaved: `low`/`high` bound the share acted on (Wilson, 95 %).
 
@@ -55,7 +55,7 @@ class AlertTypeStats:
     against: TypeTruth | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertStatsResult(Result):
     """Types most worth looking at first. `against` is what a drop was taken to be, if that was asked."""
 

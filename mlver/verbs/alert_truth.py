@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.index.alerts import AlertRow
 from mlver.index.facts import micros, moment
 from mlver.repo.alert_facts import FALSE
@@ -35,7 +36,7 @@ from mlver.repo.slo_state import SloTenure, slo_tenures
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
-@dataclass(frozen=True)
+@frozen
 class TypeTruth:
     """How often a type of alert was right. `by_action` and `by_metric` say on what evidence (both may hold).
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlver.frozen import frozen
 from mlver.index.facts import moment
 from mlver.repo.repository import Repository
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONG = timedelta(days=7)
 
 
-@dataclass(frozen=True)
+@frozen
 class OldAlert:
     """An alert that has been open for a week or longer: waiting it out is what people do when nobody asks."""
 
@@ -26,7 +26,7 @@ class OldAlert:
     days: int
 
 
-@dataclass(frozen=True)
+@frozen
 class WaitingAlerts:
     """Ids of open alerts that nobody muted, newest first; the `old` of them, oldest first; and the `muted` ones."""
 

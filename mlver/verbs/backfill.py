@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import LocalIO, MlverError, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -35,7 +36,7 @@ _LARGEST = 1 << 30  # bytes of a file that only the work tree has
 Tell = Callable[[int, int, str], None]  # commits done, commits to do, what is being done
 
 
-@dataclass(frozen=True)
+@frozen
 class BackfillRow:
     """One commit: `state` is `recorded`, `done before`, `failed` (`why`) or, of a dry run, `to do`.
 
@@ -51,7 +52,7 @@ class BackfillRow:
     why: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class BackfillResult(Result):
     """What was measured (or would be: `dry_run`), on which version of which dataset, by which command.
 
@@ -78,7 +79,7 @@ class BackfillResult(Result):
         return any(row.state == FAILED for row in self.rows)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Laid:
     """A file laid over each commit."""
 
@@ -87,7 +88,7 @@ class _Laid:
     content: Artifact | bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class _Plan:
     """What is to be measured, and how."""
 

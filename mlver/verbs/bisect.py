@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer, UsageError
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable, Value
 from mlver.objects.ids import CommitId
@@ -29,7 +29,7 @@ _UNTRIED = {  # what to do when no commit could be tried, by mode
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Trial:
     """One commit that was tried: `good`, `bad` or `skip`, the value that decided, why, and the steps run again."""
 
@@ -42,7 +42,7 @@ class Trial:
     rebuilt: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class FirstBad:
     """The commit that turned it bad: who, when, why, and a line for each artifact it changed."""
 
@@ -54,7 +54,7 @@ class FirstBad:
     changes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class BisectResult(Result):
     """What was asked and what came out.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 
 
-@dataclass(frozen=True)
+@frozen
 class BlamedUnit:
     """One part and the commit that last changed it (or, for a history, one of its changes).
 
@@ -37,7 +37,7 @@ class BlamedUnit:
     count: int = 1
 
 
-@dataclass(frozen=True)
+@frozen
 class BlameResult(Result):
     """`units` newest change first for one unit (its whole history), in file order for an artifact.
 

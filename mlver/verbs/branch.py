@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Conflict, Refused, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
@@ -19,7 +20,7 @@ from mlver.verbs.switch import SwitchResult, switch
 __all__ = ["RefInfo", "RefMoved", "RefsResult", "SwitchResult", "delete_ref", "list_refs", "set_ref", "switch"]
 
 
-@dataclass(frozen=True)
+@frozen
 class RefInfo:
     """One branch or tag. `current` is true for the branch HEAD is on."""
 
@@ -31,7 +32,7 @@ class RefInfo:
     current: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class RefsResult(Result):
     """Branches or tags, sorted by name; `type` is `branch` or `tag`."""
 
@@ -40,7 +41,7 @@ class RefsResult(Result):
     refs: tuple[RefInfo, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class RefMoved(Result):
     """One ref made, moved or deleted (`new` None)."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mlver.errors import LocalIO, NegativeAnswer, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
 from mlver.objects.result import Result
 from mlver.repo.folders import is_folder
@@ -17,7 +17,7 @@ from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import value_of
 
 
-@dataclass(frozen=True)
+@frozen
 class CatResult(Result):
     """One unit's value, or the first `limit` rows of a table (`rows`, with `more` when cut), or their number.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import EVERYONE
@@ -18,7 +18,7 @@ from mlver.repo.stage_policy import stage_policy
 from mlver.verbs.gate import Asked, GateRow, gate, live_now
 
 
-@dataclass(frozen=True)
+@frozen
 class Used:
     """How often values measured on one version of a dataset decided a promotion: each time tells a little about it."""
 
@@ -26,7 +26,7 @@ class Used:
     times: int
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckResult(Result):
     """What a stage asks for and whether a commit has it. `state` is `met`, `broken` or `unknown`.
 

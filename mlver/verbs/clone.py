@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from mlver.errors import Damaged, LocalIO, OutcomeUnknown, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.index.locations import Locations
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -35,7 +36,7 @@ from mlver.verbs.sharing import Delivery, run_transfer
 _OWN = frozenset({"packs", "ops", "cache", "head.0", "head.1", "lock", "config.toml", ".gitignore"})
 
 
-@dataclass(frozen=True)
+@frozen
 class CloneResult(Result):
     """The new repository: its folder, the branch it is on, and what was copied. `operations` came with it.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Conflict, MlverError, NegativeAnswer, Redacted, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.index.stats import Stat
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
@@ -40,7 +41,7 @@ from mlver.verbs.message import describe, oddities
 _MANY = 8  # files from which on they are stored in batches
 
 
-@dataclass(frozen=True)
+@frozen
 class CommitResult(Result):
     """The new commit. `bytes_read` were new or changed, `bytes_stored` is what the store grew by.
 

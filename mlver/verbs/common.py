@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
@@ -15,7 +16,7 @@ from mlver.repo.repository import Repository
 Progress = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
+@frozen
 class CommitInfo:
     """One commit as lists show it. `refs` are the branches, tags and stages that name it."""
 
@@ -33,7 +34,7 @@ class CommitInfo:
         return self.message.split("\n", 1)[0]
 
 
-@dataclass(frozen=True)
+@frozen
 class FileChange:
     """One artifact that differs. `change` is `added`, `removed`, `modified` or `renamed` (`was` = old path)."""
 
@@ -47,7 +48,7 @@ class FileChange:
     was: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricDelta:
     """One metric on both sides.
 

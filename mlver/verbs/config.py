@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.gc_roots import GC_SETTINGS
@@ -17,7 +17,7 @@ from mlver.repo.transaction import recorded
 _FILES: Final = ("signing.key", "signing.allowed_signers")  # which a relative path would name from wherever one stands
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """One setting; `origin` is `default`, `user`, `repository` or `mlver.toml`."""
 
@@ -27,7 +27,7 @@ class Setting:
     about: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ConfigResult(Result):
     """Settings by name."""
 

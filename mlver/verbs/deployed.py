@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer, UnknownRevision
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -21,7 +21,7 @@ from mlver.repo.signing import Judge, Moves, Seal
 _CHECKED = 30  # signatures of a long ledger: each takes some hundredths of a second
 
 
-@dataclass(frozen=True)
+@frozen
 class DeployedResult(Result):
     """What one stage serves one scope at one time. `until` None means it still does.
 
@@ -47,7 +47,7 @@ class DeployedResult(Result):
     signed: Seal | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class LedgerResult(Result):
     """The ledger of one stage, or what all stages serve now; newest first."""
 

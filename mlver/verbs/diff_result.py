@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Detail, Value
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.verbs.common import MetricDelta
 
 
-@dataclass(frozen=True)
+@frozen
 class Side:
     """One side of a diff: a commit, or the work tree (`commit` None). `name` is what was asked for."""
 
@@ -23,7 +24,7 @@ class Side:
     subject: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitChange:
     """One unit that differs: `change` is `added`, `removed` or `changed`.
 
@@ -39,7 +40,7 @@ class UnitChange:
     text_new: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitCounts:
     """How many units were added, removed, changed: exact, whatever the list below is cut to."""
 
@@ -48,7 +49,7 @@ class UnitCounts:
     changed: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class ArtifactDiff:
     """One artifact that differs.
 
@@ -77,7 +78,7 @@ class ArtifactDiff:
     nameless: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class FiredAlert:
     """One alert that fired while the newer commit was live. `state` is `open` or what became of it."""
 
@@ -89,7 +90,7 @@ class FiredAlert:
     summary: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class DiffResult(Result):
     """What changed from `old` to `new`, most telling kinds first.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -18,7 +18,7 @@ from mlver.verbs.diff import diff_snapshots
 from mlver.verbs.diff_result import ArtifactDiff
 
 
-@dataclass(frozen=True)
+@frozen
 class SideDistance:
     """One of two branches: the commits only it has, newest first."""
 
@@ -27,7 +27,7 @@ class SideDistance:
     commits: tuple[CommitInfo, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class KindDistance:
     """What changed in one kind on each side since they parted: files, and units added, removed or changed in them.
 
@@ -42,7 +42,7 @@ class KindDistance:
     both: int
 
 
-@dataclass(frozen=True)
+@frozen
 class DivergenceResult(Result):
     """How far `a` and `b` have gone from `base`, their newest common commit (None: they have none)."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.commit import Derivation
 from mlver.objects.encoding import dump_canonical, encode, to_plain
@@ -24,7 +24,7 @@ from mlver.verbs.evidence_script import verify_script
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """One member: its name, size, SHA-256 and bytes, read when asked for."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.result import Result
@@ -13,7 +13,7 @@ from mlver.objects.state import Fact, Live
 from mlver.repo.snapshot import Artifact
 
 
-@dataclass(frozen=True)
+@frozen
 class Moved:
     """A recorded move of a stage. `held_in` is the operation of this repository that says so: `operation` itself, or
     the one that brought it here from another repository."""
@@ -25,7 +25,7 @@ class Moved:
     actor: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Tenure:
     """The commit was live on a stage for a scope from `began` on, until `ended` (None: it still was)."""
 
@@ -36,7 +36,7 @@ class Tenure:
     ended: Moved | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Dossier:
     """All that goes into evidence: what was asked, and what was known of it at the moment `at`."""
 
@@ -51,7 +51,7 @@ class Dossier:
     with_files: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class EvidenceResult(Result):
     """Evidence that was written. `sha256` is the digest of the archive, `size` its bytes; `new` is false when the very
     same bytes stood there already."""
@@ -70,7 +70,7 @@ class EvidenceResult(Result):
     new: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Wrong:
     """A member of the archive and what is wrong with it."""
 
@@ -78,7 +78,7 @@ class Wrong:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class VerifyResult(Result):
     """Whether evidence holds together: what was checked, what was not, what is wrong. `sha256` is the archive's."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import comb
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.repository import Repository
@@ -21,7 +21,7 @@ _SHARE = 10  # without a number, the top tenth is the top
 _LEAST, _MOST = 3, 20
 
 
-@dataclass(frozen=True)
+@frozen
 class BestExperiment:
     """One of the best. `varied` says in one line what it varied."""
 
@@ -34,7 +34,7 @@ class BestExperiment:
     outcome: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Trait:
     """A value of a setting that the top has more often than the rest: in `top` of its `of_top`, `rest` of `of_rest`.
 
@@ -51,7 +51,7 @@ class Trait:
     chance: float
 
 
-@dataclass(frozen=True)
+@frozen
 class BestResult(Result):
     """The best by `metric`; `ranked` experiments were compared, `left_out` counts the others by reason.
 

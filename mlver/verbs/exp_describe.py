@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.metric_documents import shown_metric
@@ -23,7 +23,7 @@ from mlver.verbs.metrics import diff_metrics
 _NAMED = 3  # metrics told in the text, of the worse and of the better ones
 
 
-@dataclass(frozen=True)
+@frozen
 class DescribeResult(Result):
     """One experiment. `worse` and `better` are its metrics against `base`, the largest moves first.
 

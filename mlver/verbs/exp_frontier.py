@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 from math import prod
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.experiments import Experiment
@@ -24,7 +24,7 @@ _GRID = 200_000  # cells that are looked through
 _VALUES = 20  # of a parameter with more, no grid can be meant
 
 
-@dataclass(frozen=True)
+@frozen
 class TriedAxis:
     """Something that varied: the values tried, how often each, and the `best` of them. `gridded`: part of the grid."""
 
@@ -37,7 +37,7 @@ class TriedAxis:
     gridded: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """One experiment with its settings and what it reached: metric -> value."""
 
@@ -47,7 +47,7 @@ class Point:
     values: dict[str, float]
 
 
-@dataclass(frozen=True)
+@frozen
 class Cell:
     """A combination of values that were each tried, but never together. `main` marks the one the main line has."""
 
@@ -55,7 +55,7 @@ class Cell:
     main: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class FrontierResult(Result):
     """The tried region. `untried` of `cells` are left, `cells_listed` names the first of them; nothing is proposed.
 

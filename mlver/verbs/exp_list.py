@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -22,7 +22,7 @@ OUTCOMES = (WON, MIXED, SAME, LOST, ABANDONED, UNKNOWN)
 _JUDGED = ("better", "worse", "same")
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedExperiment:
     """One experiment in a list. `value` and `delta` are of the metric the list shows; `verdict` is which way it went.
 
@@ -44,7 +44,7 @@ class ListedExperiment:
     verdict: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ExperimentsResult(Result):
     """Experiments, newest first. `metric` is the one whose values are shown, None when nothing was measured.
 
@@ -58,7 +58,7 @@ class ExperimentsResult(Result):
     of: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Idea:
     """One idea: how many experiments, how they ended, and in one word how the idea did; `best` value of the metric."""
 
@@ -72,7 +72,7 @@ class Idea:
     best_commit: CommitId | None
 
 
-@dataclass(frozen=True)
+@frozen
 class IdeasResult(Result):
     """Ideas, the one worked on last first."""
 

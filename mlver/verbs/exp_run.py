@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
 from mlver.repo.experiments import EXPERIMENT, HYPOTHESIS, IDEA
@@ -17,7 +17,7 @@ from mlver.verbs.run import RunResult, run
 from mlver.verbs.run_same import EarlierRun
 
 
-@dataclass(frozen=True)
+@frozen
 class ExperimentRun(Result):
     """What was run and what was committed of it: nothing when it failed, was skipped, or changed nothing."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.kinds.directions import direction
 from mlver.objects.ids import CommitId
@@ -16,7 +16,7 @@ from mlver.repo.metric_facts import MetricName, MetricValue
 from mlver.verbs.exp_trials import Lab
 
 
-@dataclass(frozen=True)
+@frozen
 class Scores:
     """One metric of many experiments: `values` by commit, `higher` whether more is better.
 

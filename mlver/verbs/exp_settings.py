@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.repo.experiments import Experiment
@@ -17,7 +17,7 @@ _AS_BEFORE = "as before"
 _SHARED = ("data", "rules", "code")
 
 
-@dataclass(frozen=True)
+@frozen
 class Axis:
     """Something that varied among experiments: `kind` is `config`, `parameter`, `columns` (of a table) or `other`.
 

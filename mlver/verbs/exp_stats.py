@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.ledger import ledger_of
@@ -15,7 +15,7 @@ from mlver.repo.verdict_facts import LOST, WON
 from mlver.verbs.exp_trials import Lab, Trial
 
 
-@dataclass(frozen=True)
+@frozen
 class Week:
     """One week, from Monday on: its experiments, and how many of them won, went live, or were merged."""
 
@@ -27,7 +27,7 @@ class Week:
     merged: int
 
 
-@dataclass(frozen=True)
+@frozen
 class ExperimentStats(Result):
     """Counts and shares (0 to 1, None when there is nothing to share). `used` were promoted or merged.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.repo.experiments import Experiment, Experiments
 from mlver.repo.metric_facts import MetricName, MetricValue, metric_values
@@ -21,7 +21,7 @@ from mlver.verbs.metric_doubts import Obstacles
 MIXED, SAME, UNKNOWN = "mixed", "same", "unknown"
 
 
-@dataclass(frozen=True)
+@frozen
 class Trial:
     """One experiment. `computed` is the outcome its metrics say, `outcome` the one that counts: a person's goes before.
 

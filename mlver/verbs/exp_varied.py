@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mlver.errors import Refused, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
 from mlver.objects.commit import Derivation, Environment
 from mlver.objects.ids import BlobId, CommitId, DerivationId, EnvironmentId
@@ -30,7 +30,7 @@ _SEED = re.compile(r"(^|[._-])(seed|random_state|random_seed|randomseed)$", re.I
 _COLUMN = "columns."
 
 
-@dataclass(frozen=True)
+@frozen
 class Varied:
     """One kind of thing that varied: `data`, `config`, `rules`, `code`, `seed`, `parameters`, `env` or another kind.
 
@@ -42,7 +42,7 @@ class Varied:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Variation:
     """What varied and what was `fixed`, by kind; `models` are the models that came out different.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.repo.drill_facts import Drill, drill_fact, drills
@@ -21,7 +21,7 @@ from mlver.verbs.metric_dataset import dataset_of
 from mlver.verbs.trials import fixed_files
 
 
-@dataclass(frozen=True)
+@frozen
 class Fallback:
     """The fallback of one stage. `live` tells whether what is live there holds it; `drill` is the last one."""
 
@@ -37,7 +37,7 @@ class Fallback:
         return self.drill is not None and self.drill.fallback == self.id
 
 
-@dataclass(frozen=True)
+@frozen
 class FallbackResult(Result):
     """The fallbacks that `[stages.NAME] fallback` names; of HEAD, or of what is live."""
 
@@ -45,7 +45,7 @@ class FallbackResult(Result):
     stages: tuple[Fallback, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class DrillResult(Result):
     """What a fallback was worth, as recorded just now."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, FactBatchId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
@@ -34,7 +35,7 @@ from mlver.verbs.sharing import (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class FetchResult(Result):
     """What came, and what moved here: tags and stages (`refs`), and branches there (`branches_moved`).
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import ClassVar
 
 from mlver.errors import Damaged
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, ObjectId
 from mlver.objects.result import Result
 from mlver.repo.erasing import unfinished
@@ -23,7 +23,7 @@ from mlver.verbs.common import Progress
 _LOOKS = 8  # at a repository that others keep changing
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """One damaged, missing or foreign thing.
 
@@ -37,7 +37,7 @@ class Problem:
     repairable: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class LostObject:
     """An object of which no sound copy is left: what it is (`blob`, `tree`, …; a chunk is a blob), and its id."""
 
@@ -45,7 +45,7 @@ class LostObject:
     id: ObjectId
 
 
-@dataclass(frozen=True)
+@frozen
 class FsckResult(Result):
     """`ok` is true when no byte is wrong; `objects` were checked, `bytes` read.
 
@@ -66,7 +66,7 @@ class FsckResult(Result):
     stages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Examination:
     """Everything `fsck` found out, for those who mend it."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.commit import Derivation, Environment
 from mlver.objects.ids import BlobId, CommitId
@@ -30,7 +31,7 @@ from mlver.verbs.lineage import lineage
 ORDER = "order"
 
 
-@dataclass(frozen=True)
+@frozen
 class GateRow:
     """One requirement of a stage, and whether a commit has it: `met`, `broken` or `unknown`, and why.
 
@@ -58,7 +59,7 @@ class GateRow:
         return {name: value for name, value in found.items() if value not in (None, "")}
 
 
-@dataclass(frozen=True)
+@frozen
 class Asked:
     """The question: may `actor` make `commit` live on the stage of `policy` for `scope`, at `percent` of the traffic.
 

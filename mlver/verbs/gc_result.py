@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.result import Result
 
 
-@dataclass(frozen=True)
+@frozen
 class PathBytes:
     """Bytes of an artifact, as they lie in packs, that nothing else needs."""
 
@@ -18,7 +18,7 @@ class PathBytes:
     bytes: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Dropped:
     """A commit that goes: the branch it was on, and what goes with it, the largest paths first.
 
@@ -34,7 +34,7 @@ class Dropped:
     paths: tuple[PathBytes, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class GcResult(Result):
     """One run of gc. Of the `commits` kept, `waiting` have lost their name and stay for the retention.
 
@@ -66,7 +66,7 @@ class GcResult(Result):
         return self.bytes_before - self.bytes_after
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One step of the way from a root: what it is, for people, and its id."""
 
@@ -74,7 +74,7 @@ class Step:
     id: str
 
 
-@dataclass(frozen=True)
+@frozen
 class WhyResult(Result):
     """What keeps an object: the name of the root, and the way from there. Not `kept`: the next gc may drop it."""
 
@@ -85,7 +85,7 @@ class WhyResult(Result):
     way: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class RestoreTrashResult(Result):
     """What came back from the trash; `commits` are those that no name leads to."""
 

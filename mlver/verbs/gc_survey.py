@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from mlver.errors import Damaged
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId, ObjectId, OperationId
 from mlver.objects.state import Operation
@@ -35,7 +35,7 @@ FRESH = timedelta(hours=1)  # packs younger than this may belong to a command th
 _COMMIT = TYPES["commit"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Terms:
     """What is asked of gc: how long what lost its name is kept, for how long in the trash, and what else is kept."""
 

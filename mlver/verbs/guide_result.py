@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.alert_facts import Action, Alert
@@ -13,7 +13,7 @@ from mlver.repo.alert_facts import Action, Alert
 UNCHANGED, CHANGED, ADDED, REMOVED, ELSEWHERE = "unchanged", "changed", "added", "removed", "elsewhere"
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """The commit that last changed something: who, when and why. `mine`: by who asks."""
 
@@ -24,7 +24,7 @@ class Change:
     mine: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class UnitFate:
     """What became of something that an action brought: a unit, or (`unit` None) a whole artifact.
 
@@ -42,7 +42,7 @@ class UnitFate:
     change: Change | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class LastTime:
     """The last alert of the type that somebody acted on, what they did, and what became of that."""
 
@@ -56,7 +56,7 @@ class LastTime:
         return tuple(fate for fate in self.fates if fate.now not in (UNCHANGED, ELSEWHERE))
 
 
-@dataclass(frozen=True)
+@frozen
 class Mention:
     """A rule, bound or setting that speaks of a `name` in the alert, and whether it changed since the release before.
 
@@ -73,7 +73,7 @@ class Mention:
     columns_of: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class GuidedAlert:
     """One alert that waits for somebody.
 
@@ -99,7 +99,7 @@ class GuidedAlert:
     next: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class KindChange:
     """What differs in one kind between two releases, in one line, and who changed it; `commits` oldest first."""
 
@@ -110,7 +110,7 @@ class KindChange:
     commits: tuple[CommitId, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class ReleaseChanges:
     """What lies between the last healthy release and the one that alerts fired on.
 
@@ -129,7 +129,7 @@ class ReleaseChanges:
     passed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Silenced:
     """Alerts that wait too, but are muted: of one type, how many, until when and why."""
 
@@ -139,7 +139,7 @@ class Silenced:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class GuideResult(Result):
     """The alerts that wait for somebody, most important first, and what to know about each.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.handover_facts import Handover
@@ -17,7 +17,7 @@ from mlver.verbs.rule_concerns import RuleConcern
 from mlver.verbs.status import LiveNow, Stale
 
 
-@dataclass(frozen=True)
+@frozen
 class WaitingAlert:
     """An alert nobody has done anything about; `old` when it has waited for a week."""
 
@@ -29,7 +29,7 @@ class WaitingAlert:
     old: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Fired:
     """How many alerts of a type fired in the window, and how many of these were acted on."""
 
@@ -38,7 +38,7 @@ class Fired:
     acted: int
 
 
-@dataclass(frozen=True)
+@frozen
 class SloChange:
     """An objective as it was known at the beginning of the window (None: nothing was live) and as it is known now."""
 
@@ -48,7 +48,7 @@ class SloChange:
     why: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Learned:
     """A metric value that became known in the window, of a commit that is or was live; `before` what was known."""
 
@@ -63,7 +63,7 @@ class Learned:
     known: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class RuleChange:
     """A rule that is new, gone or different since the window began. `change` is `added`, `removed` or `changed`."""
 
@@ -76,7 +76,7 @@ class RuleChange:
     why: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class OpenFollowUp:
     """Something an incident left to do."""
 
@@ -84,7 +84,7 @@ class OpenFollowUp:
     follow_up: FollowUp
 
 
-@dataclass(frozen=True)
+@frozen
 class HandoverResult(Result):
     """What whoever is next on call has to know. `last` is the handover before; `watch` what to keep an eye on.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, same
 from mlver.objects.commit import Used
 from mlver.objects.ids import BlobId, CommitId, ObjectId
@@ -25,7 +25,7 @@ from mlver.repo.unit_reader import UnitReader, locate, locate_or_fail
 from mlver.verbs.show import Served
 
 
-@dataclass(frozen=True)
+@frozen
 class Affected:
     """An artifact made, directly or through `steps` steps, from the target; first seen in `commit`.
 
@@ -42,7 +42,7 @@ class Affected:
     source: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ServedCommit(Served):
     """A stage interval that served an affected commit; `paths` are what was affected of the release."""
 
@@ -50,7 +50,7 @@ class ServedCommit(Served):
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ImpactResult(Result):
     """Everything downstream of the target. `commits` hold these bytes (or, for a unit, this value)."""
 

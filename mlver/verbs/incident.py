@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mlver.errors import Conflict, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import Fact
@@ -40,7 +40,7 @@ from mlver.verbs.commit_story import changed_lines, last_changed
 _LONGEST = 60  # characters of an id
 
 
-@dataclass(frozen=True)
+@frozen
 class IncidentsResult(Result):
     """Incidents: open ones first, then the newest."""
 
@@ -48,7 +48,7 @@ class IncidentsResult(Result):
     incidents: tuple[Incident, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class IncidentResult(Result):
     """One incident as it stands after what was recorded."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.incident_facts import Incident
 
 
-@dataclass(frozen=True)
+@frozen
 class TimelineEvent:
     """One line of the story. `sort` is `alert`, `action`, `move`, `commit`, `metrics`, `note` or `incident`.
 
@@ -26,7 +26,7 @@ class TimelineEvent:
     alert: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class BadRelease:
     """A release that the incident is about, and one interval in which it served; `until` None means it still does.
 
@@ -51,7 +51,7 @@ class BadRelease:
     ended_reason: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class CommitStory:
     """A commit with its author, stated reason, and what it changed: `lines`, each a unit or an artifact.
 
@@ -72,7 +72,7 @@ class CommitStory:
     missing: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SloThenNow:
     """An objective and a bad release: its state when the release was taken down, and as known now."""
 
@@ -86,7 +86,7 @@ class SloThenNow:
     why: str
 
 
-@dataclass(frozen=True)
+@frozen
 class IncidentReportResult(Result):
     """Everything known of an incident. `served_seconds` is how long bad releases served, overlaps counted once.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.result import Result
 from mlver.repo.repository import Clock, Repository, system_clock
 
 
-@dataclass(frozen=True)
+@frozen
 class InitResult(Result):
     """Where the repository is; `created` is false when there was one already (which is fine)."""
 

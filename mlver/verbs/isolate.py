@@ -7,11 +7,11 @@ Each change is put back alone, then the few that matter are looked for among the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Unreadable, Value
 from mlver.objects.ids import CommitId, DerivationId
@@ -32,7 +32,7 @@ _OWN_FILES = ("mlver.toml", ".mlverignore")
 Try = Callable[[Sequence[Sequence["Change"]]], list[Outcome]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """One thing that differs: an artifact, or (`unit`) a part of one. `text` says how."""
 
@@ -47,7 +47,7 @@ class Change:
         return f"{self.path}#{self.unit}" if self.unit is not None else self.path
 
 
-@dataclass(frozen=True)
+@frozen
 class Swap:
     """One change: what became of the bad bundle `without` it, and of the good one with it `alone`."""
 
@@ -58,7 +58,7 @@ class Swap:
     alone_value: float | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class IsolateResult(Result):
     """What does the harm: each of `guilty` is a set of changes with which alone the good bundle is bad, and is not
     with any one of them left out. Single changes come first; where there is none, all pairs that do it; else one

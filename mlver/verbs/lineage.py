@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.commit import Derivation, Environment, GitState, Used
 from mlver.objects.ids import BlobId, CommitId, EnvironmentId
@@ -20,7 +21,7 @@ from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.steps import MODEL, Step, made_by
 
 
-@dataclass(frozen=True)
+@frozen
 class LineageNode:
     """One artifact by content. `commit` is where these bytes first appeared. `how` tells of the step that made it:
 
@@ -37,7 +38,7 @@ class LineageNode:
     how: Mapping[str, Value] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class LineageEdge:
     """`output` was made from `input`; `source` says how we know."""
 
@@ -46,7 +47,7 @@ class LineageEdge:
     source: str
 
 
-@dataclass(frozen=True)
+@frozen
 class LineageResult(Result):
     """The closure of inputs. `roots` are the artifacts asked about; every id of an edge is among `nodes`.
 

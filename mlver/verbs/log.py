@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.objects.commit import Commit
 from mlver.objects.ids import CommitId
@@ -29,7 +30,7 @@ _NEWEST = 2
 _CHECKED = 30  # signatures: each takes some hundredths of a second
 
 
-@dataclass(frozen=True)
+@frozen
 class LogResult(Result):
     """Commits, newest first. `more` is true when the limit cut the list.
 

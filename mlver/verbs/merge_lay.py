@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mlver.errors import Conflict
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.state import Clash, Fact, Merging, View
@@ -23,7 +24,7 @@ from mlver.verbs.common import Progress
 from mlver.verbs.merge_result import StaleNow
 
 
-@dataclass(frozen=True)
+@frozen
 class Laid:
     """What was done: the files written, the commit made (None: the merge is open) and what is stale in it."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.verbs.common import FileChange
 
 
-@dataclass(frozen=True)
+@frozen
 class Cause:
     """The commit behind one side of a conflict: who, when and why."""
 
@@ -23,7 +23,7 @@ class Cause:
     ticket: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class MergeConflict:
     """What both sides changed, each in its own way; `unit` None is the whole artifact.
 
@@ -54,7 +54,7 @@ class MergeConflict:
         return self.path if self.unit is None else f"{self.path}#{self.unit}"
 
 
-@dataclass(frozen=True)
+@frozen
 class MergedUnits:
     """An artifact that both sides changed, merged unit by unit; `units` came from the other side."""
 
@@ -63,7 +63,7 @@ class MergedUnits:
     units: int
 
 
-@dataclass(frozen=True)
+@frozen
 class StaleNow:
     """An artifact that no longer fits its inputs, since the merge changed them: `because` are their paths."""
 
@@ -71,7 +71,7 @@ class StaleNow:
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class MergeResult(Result):
     """What came of a merge or revert (`action`).
 

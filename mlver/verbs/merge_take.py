@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import MISSING, Kind, Spec, Unreadable, same
 from mlver.kinds.edits import Held
@@ -17,7 +17,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Artifact, Snapshot, artifact_spec
 
 
-@dataclass(frozen=True)
+@frozen
 class Choice:
     """One conflict, and whose side is taken: `ours` or `theirs`."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -23,7 +23,7 @@ from mlver.verbs.common import refs_by_commit
 VALUE, UNKNOWN, NOT_EVALUATED = "value", "unknown", "not evaluated"
 
 
-@dataclass(frozen=True)
+@frozen
 class GridColumn:
     """One version of a dataset. `uses` counts the promotions that a gate decided on it."""
 
@@ -34,7 +34,7 @@ class GridColumn:
     uses: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class GridCell:
     """What is known of one model on one version: `state` is `value`, `unknown` or `not evaluated`.
 
@@ -49,7 +49,7 @@ class GridCell:
     redefined: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class GridRow:
     """One commit; `since` is when its model came about. A cell per column."""
 
@@ -60,7 +60,7 @@ class GridRow:
     cells: tuple[GridCell, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class GridResult(Result):
     """One metric: models, newest first, by versions of datasets, oldest first."""
 
@@ -72,7 +72,7 @@ class GridResult(Result):
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class AgeRow:
     """One model on one version of data; `days` is how much younger the data is than the model, None when unknown."""
 
@@ -87,7 +87,7 @@ class AgeRow:
     cell: GridCell
 
 
-@dataclass(frozen=True)
+@frozen
 class AgeResult(Result):
     """How a metric goes with the age of the model: by model, newest first, then by age of the data."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.metric_facts import MetricName, MetricValue, recorded_metrics
@@ -18,7 +19,7 @@ from mlver.verbs.metric_doubts import Obstacles
 FIELDS = ("author", "dataset", "name", "slice", "commit")
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricGroup:
     """Values that share what they are grouped `by` (field -> text), newest first by `last`.
 
@@ -32,7 +33,7 @@ class MetricGroup:
     last: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricGroupsResult(Result):
     """Groups of values, and `differ`: a line for each dataset of which people last used different versions."""
 

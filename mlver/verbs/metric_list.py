@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Refused, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.kinds.directions import direction
 from mlver.objects.ids import CommitId
@@ -22,7 +23,7 @@ _LIMIT = 16 << 20
 _LONGEST = 200  # characters of a name
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedMetric:
     """One metric: its definition (None: only recorded, never defined) and what was recorded of it.
 
@@ -41,7 +42,7 @@ class ListedMetric:
     last_known: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricListResult(Result):
     """Metrics by name, those of the product first; and the slices that are defined."""
 

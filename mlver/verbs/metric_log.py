@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.ledger import ledger_of
@@ -18,7 +18,7 @@ from mlver.repo.repository import Repository
 from mlver.verbs.metric_doubts import Obstacles
 
 
-@dataclass(frozen=True)
+@frozen
 class LoggedValue:
     """One value as it became known.
 
@@ -36,7 +36,7 @@ class LoggedValue:
     version: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricLogResult(Result):
     """Values of one metric, newest first. `median_delay` is in seconds, of what was measured after going live."""
 

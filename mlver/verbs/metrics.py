@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import ClassVar
 
 from mlver.errors import LocalIO, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricsResult(Result):
     """Metric values of one commit (or added just now), by name and slice; newest `as_of` wins.
 
@@ -58,7 +58,7 @@ class MetricsResult(Result):
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricsDiffResult(Result):
     """Metrics of two commits beside each other, worst first.
 

@@ -10,11 +10,12 @@ import shlex
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Conflict, Damaged, MlverError, Redacted, Refused
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result, jsonable
@@ -34,7 +35,7 @@ from mlver.verbs.common import MetricDelta, Progress
 from mlver.verbs.diff import DiffResult, diff
 
 
-@dataclass(frozen=True)
+@frozen
 class MoveResult(Result):
     """One move of a stage, made or (dry run) previewed.
 
@@ -76,7 +77,7 @@ class MoveResult(Result):
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Move:
     """A move about to be made; `evidence` is kept in the ledger beside the metrics known now.
 

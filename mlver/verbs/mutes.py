@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer, UsageError
+from mlver.frozen import frozen
 from mlver.index.facts import moment
 from mlver.objects.result import Result
 from mlver.objects.time import format_time
@@ -25,7 +25,7 @@ from mlver.repo.transaction import record_facts, recorded
 NEAR = timedelta(hours=2)
 
 
-@dataclass(frozen=True)
+@frozen
 class MuteReport:
     """One mute and what it hid. `state` is `active`, `expired` or `lifted` (`lifted_by`).
 
@@ -47,7 +47,7 @@ class MuteReport:
     near_rollback: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class MutesResult(Result):
     """Mutes, those that hold first, then the newest. `known_type` is false for a type that has never fired."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import CommitId
@@ -24,7 +24,7 @@ from mlver.repo.transaction import record_facts
 from mlver.repo.unit_reader import locate
 
 
-@dataclass(frozen=True)
+@frozen
 class Note:
     """One note. `target` is what was written about (`REV`, `PATH`, `PATH#UNIT`), `mark` `good`, `bad` or None."""
 
@@ -38,7 +38,7 @@ class Note:
     known: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class NotesResult(Result):
     """Notes, newest first."""
 

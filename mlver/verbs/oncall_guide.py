@@ -7,10 +7,11 @@ the last time, whether that still stands, and what else came with the release. N
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from statistics import median
 
+from mlver.frozen import frozen
 from mlver.index.alerts import AlertRow
 from mlver.index.facts import moment
 from mlver.objects.ids import CommitId
@@ -45,7 +46,7 @@ def oncall_guide(repo: Repository, ids: Sequence[str] = (), *, limit: int | None
     return _Guide(repo).of(ids, limit)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Record:
     """How alerts of one type that are behind us ended."""
 

@@ -7,9 +7,9 @@ scratch folders (`serve`), or the model itself, walled in (see docs/design/behav
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.repo.measuring import CommandFailed
 from mlver.repo.predictions import Predicted, read_predictions
@@ -30,7 +30,7 @@ __all__ = ["TIMEOUT", "PredictDiffResult", "predict_diff"]
 TIMEOUT = 300.0  # seconds for one side
 
 
-@dataclass(frozen=True)
+@frozen
 class _Version:
     """One side: its files, and how to call it."""
 

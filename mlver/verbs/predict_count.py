@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from mlver.frozen import frozen
 from mlver.repo.intervals import wilson
 from mlver.repo.predictions import Predicted
 from mlver.verbs.predict_result import (
@@ -23,7 +23,7 @@ from mlver.verbs.predict_result import (
 _ORDER = (REGRESSION, OTHER, UNKNOWN, MEND)
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """One row with both predictions, which may lack; `label` is None when it is not known."""
 

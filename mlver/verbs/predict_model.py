@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import Refused, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.verdicts import PLAIN, RUNS
 from mlver.objects.ids import BlobId
@@ -21,7 +21,7 @@ _PICKLES = (".joblib", ".pkl", ".pickle", ".skops", ".sav")
 _SERVE = "let your own code predict: --serve 'python predict.py {data}'"
 
 
-@dataclass(frozen=True)
+@frozen
 class ChosenModel:
     """One model file that may be run, as far as its names tell."""
 

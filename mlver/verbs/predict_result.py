@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId
 from mlver.objects.result import Result
 from mlver.repo.predictions import Predicted
@@ -13,7 +13,7 @@ from mlver.verbs.diff_result import Side
 REGRESSION, MEND, OTHER, UNKNOWN = "regression", "mend", "wrong otherwise", "unknown"
 
 
-@dataclass(frozen=True)
+@frozen
 class RanSide:
     """One side, and how it was run: `model` (path and id) by us, else None; `notes` are what libraries said."""
 
@@ -24,7 +24,7 @@ class RanSide:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Share:
     """`count` of `n` rows: the share, and its 95 % interval (Wilson)."""
 
@@ -35,7 +35,7 @@ class Share:
     high: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Correctness:
     """Among labelled rows: right before and now, wrong now that were right (`regressions`), the other way (`mends`).
 
@@ -50,7 +50,7 @@ class Correctness:
     net: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Direction:
     """Predictions that went from `old` to `new`; of numbers, that went `up` or `down`."""
 
@@ -59,7 +59,7 @@ class Direction:
     rows: int
 
 
-@dataclass(frozen=True)
+@frozen
 class SliceFlips:
     """One part of the data: a slice of mlver.toml, or `column=value`. `correct` is None without labels."""
 
@@ -68,7 +68,7 @@ class SliceFlips:
     correct: Correctness | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class FlippedRow:
     """One row whose prediction differs: what names it, both predictions, its label, the slices it lies in.
 
@@ -83,7 +83,7 @@ class FlippedRow:
     slices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class PredictDiffResult(Result):
     """Two versions predicting the same rows.
 

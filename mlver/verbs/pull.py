@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from mlver.errors import Conflict, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
@@ -22,7 +23,7 @@ from mlver.verbs.restore import file_steps
 BEGUN, UP_TO_DATE, NO_BRANCH = "begun", "up-to-date", "no-branch"
 
 
-@dataclass(frozen=True)
+@frozen
 class PullResult(Result):
     """What was fetched, and what became of the branch one is on.
 

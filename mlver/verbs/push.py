@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
 from mlver.errors import Conflict, Refused, UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, FactBatchId
 from mlver.objects.result import Result
 from mlver.objects.state import Move, Operation, Tracked, View
@@ -32,7 +33,7 @@ from mlver.verbs.sharing import (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class PushResult(Result):
     """What was sent, and which branches, tags and stages moved there.
 
@@ -49,7 +50,7 @@ class PushResult(Result):
     dry_run: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class _Wanted:
     """The view that the other repository is to have, but for its facts, and the moves that come with it."""
 

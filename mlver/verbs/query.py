@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.index.history.tables import public_tables
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
@@ -17,7 +17,7 @@ from mlver.repo.repository import Repository
 TIMEOUT = 30.0  # seconds
 
 
-@dataclass(frozen=True)
+@frozen
 class QueryResult(Result):
     """The rows of an answer, as dicts by `columns`; `more` is true when a limit cut them."""
 
@@ -27,7 +27,7 @@ class QueryResult(Result):
     more: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class TableInfo:
     """A table of the index: its name, what it holds, and name, type and meaning of its columns."""
 
@@ -36,7 +36,7 @@ class TableInfo:
     columns: tuple[tuple[str, str, str], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class QuerySchemaResult(Result):
     """The tables that questions can be asked of."""
 
@@ -44,7 +44,7 @@ class QuerySchemaResult(Result):
     tables: tuple[TableInfo, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class QueryPathResult(Result):
     """Where the index lies: a SQLite file, up to date, that may be read by other programs and deleted by anybody."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId, OperationId
 from mlver.objects.result import Result
 from mlver.verbs.impact import Affected, ServedCommit
 
 
-@dataclass(frozen=True)
+@frozen
 class RedactedBlob:
     """One version of a file whose bytes go; `commits` of it are counted, `first` and `last` by their time.
 
@@ -31,7 +32,7 @@ class RedactedBlob:
     rows: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Sharing:
     """Another file that holds some of the same bytes, and keeps them: `bytes` of it, as packs have them."""
 
@@ -41,7 +42,7 @@ class Sharing:
     bytes: int
 
 
-@dataclass(frozen=True)
+@frozen
 class OtherTable:
     """Another table with rows that meet the condition, which stay: the newest version of it that has any."""
 
@@ -50,7 +51,7 @@ class OtherTable:
     rows: int
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoteCopy:
     """Another repository that is known here; `holds` is None where it could not be asked. `command` ends it there."""
 
@@ -60,7 +61,7 @@ class RemoteCopy:
     command: str
 
 
-@dataclass(frozen=True)
+@frozen
 class RedactResult(Result):
     """One redaction, made or (dry run) planned.
 
@@ -101,7 +102,7 @@ class RedactResult(Result):
         return sum(blob.rows for blob in self.blobs)
 
 
-@dataclass(frozen=True)
+@frozen
 class Redaction:
     """One tombstone: what was removed, by whom and why. `here` is true while bytes of it still lie in packs here."""
 
@@ -118,7 +119,7 @@ class Redaction:
     here: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class RedactionsResult(Result):
     """All redactions, oldest first. `unfinished`: one was cut short or came from elsewhere; bytes are still here."""
 
@@ -127,7 +128,7 @@ class RedactionsResult(Result):
     unfinished: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class FinishResult(Result):
     """What was still here of what was redacted: blobs, and the bytes by which the repository shrank."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from mlver.errors import NegativeAnswer, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import CannotEdit, Spec, Unreadable
 from mlver.objects.ids import BlobId, CommitId
 from mlver.repo.holdings import Held, Holdings
@@ -17,7 +17,7 @@ TABLE = "data"
 _AT_ONCE = 500  # values in one `in (...)`
 
 
-@dataclass(frozen=True)
+@frozen
 class Rest:
     """What is read in the place of one version: its id and length, and how many rows it has less."""
 
@@ -26,7 +26,7 @@ class Rest:
     rows: int
 
 
-@dataclass(frozen=True)
+@frozen
 class RowPlan:
     """By version what is left of it. `unread` could not be asked, or not be written, each with the reason."""
 

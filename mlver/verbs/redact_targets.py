@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from glob import escape
 
 from mlver.errors import MlverError, NegativeAnswer, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId
 from mlver.repo.holdings import Held, Holdings, matching
 from mlver.repo.project import matches
@@ -17,7 +17,7 @@ from mlver.repo.revisions import parse_target
 _HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Chosen:
     """The versions that go, by their ids: what each is, and whether it was asked for by its own id or revision."""
 

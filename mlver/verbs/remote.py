@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from mlver.errors import Refused, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
@@ -18,7 +19,7 @@ from mlver.repo.transaction import recorded, transact
 from mlver.storage.looking import is_folder
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoteInfo:
     """One other repository: its folder, whether that is there now, and its branches when it was last seen.
 
@@ -32,7 +33,7 @@ class RemoteInfo:
     branches: Mapping[str, CommitId] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class RemotesResult(Result):
     """Other repositories, sorted by name; after adding or removing one, that one alone."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
 from mlver.verbs.fsck import Problem
 
 
-@dataclass(frozen=True)
+@frozen
 class Mended:
     """One thing that is right again: `what` names it as fsck does (`head.0`, `ops/3f…`, `what prod serves`)."""
 
@@ -19,7 +20,7 @@ class Mended:
     how: str
 
 
-@dataclass(frozen=True)
+@frozen
 class RepairResult(Result):
     """`ok` is true when nothing is damaged any more. With `dry_run` all of it is what would be.
 

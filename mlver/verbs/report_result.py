@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.incident_facts import Incident
@@ -16,7 +16,7 @@ from mlver.verbs.common import MetricDelta
 Number = float | int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Release:
     """One commit that was live on a stage for a scope from `since` until `until` (None: it serves)."""
 
@@ -33,7 +33,7 @@ class Release:
     percent: int = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """One metric on one slice and dataset; `lower` when less is better, `product` when the product is judged by it."""
 
@@ -44,7 +44,7 @@ class Measure:
     product: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Cell:
     """The value of a measure for a release, as known now; `value` None is unknown."""
 
@@ -53,7 +53,7 @@ class Cell:
     known: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ReleaseRow:
     """A release with its values, one per measure, in the order of `ReportResult.measures`."""
 
@@ -66,7 +66,7 @@ class ReleaseRow:
     cells: tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class CurvePoint:
     """A value, from the moment it was known."""
 
@@ -75,7 +75,7 @@ class CurvePoint:
     n: int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Curve:
     """What was known of a measure of one release, oldest first."""
 
@@ -85,7 +85,7 @@ class Curve:
     points: tuple[CurvePoint, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class ReportResult(Result):
     """The state of things at `at`, for people who do not type commands.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds import registry
 from mlver.kinds.base import Unreadable
 from mlver.objects.commit import Derivation, Environment, Used
@@ -24,7 +25,7 @@ from mlver.repo.worktree import hash_stream
 SAME_BYTES, SAME_MEANING, DIFFERS, GONE = "same bytes", "same meaning", "differs", "not written"
 
 
-@dataclass(frozen=True)
+@frozen
 class Remade:
     """One output of a step that was run again: `same bytes`, `same meaning`, `differs` or `not written`.
 
@@ -38,7 +39,7 @@ class Remade:
     versions: int = 1
 
 
-@dataclass(frozen=True)
+@frozen
 class StepAgain:
     """One step that was run again, seconds then and now."""
 
@@ -49,7 +50,7 @@ class StepAgain:
     seconds_then: float | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ReproduceResult(Result):
     """What came of the steps of a commit. `environment` lists (package, then, now) of what differs."""
 

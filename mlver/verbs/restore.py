@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.index.stats import StatCache
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
@@ -21,7 +21,7 @@ from mlver.storage import durable
 from mlver.verbs.common import FileChange, Progress
 
 
-@dataclass(frozen=True)
+@frozen
 class RestoreResult(Result):
     """The files written or removed. `mixed` names artifacts that now belong to another commit than their partners.
 

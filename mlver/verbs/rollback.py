@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mlver.errors import NegativeAnswer, UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.state import Live
 from mlver.repo.conditions import MET
@@ -27,7 +28,7 @@ from mlver.verbs.move import Move, MoveResult, make, preview
 LAST_GOOD = "last-good"
 
 
-@dataclass(frozen=True)
+@frozen
 class _Target:
     """Where to go back to; `commit` is what is live when it is there already."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlver.errors import MlverError, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, Unreadable
 from mlver.objects.time import parse_time
 from mlver.repo.listing import of_kind
@@ -22,7 +22,7 @@ REMOVED: Final = "removed here"
 _LARGEST = 1 << 20  # bytes of a file of rules that every `status` reads
 
 
-@dataclass(frozen=True)
+@frozen
 class RuleConcern:
     """One rule that needs somebody: it is `expired`, its ablation is `stale`, or it is `removed here`; and why."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlver.errors import Refused, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.objects.ids import BlobId, CommitId
 from mlver.repo.repository import Repository
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HINT = "a condition compares the cells of one row: clinic = 'C' and age > 125"
 
 
-@dataclass(frozen=True)
+@frozen
 class DataVersion:
     """One version of some data: its path, content id, and the commit it was taken from (None: the work tree)."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.repo.ablation_facts import (
@@ -44,7 +44,7 @@ __all__ = [
 TIMEOUT = 600.0  # seconds for one run of the command
 
 
-@dataclass(frozen=True)
+@frozen
 class AblatedAnswer:
     """One question with its answers. `stale` says what it rests on and is another now; empty while it holds."""
 
@@ -62,7 +62,7 @@ class AblatedAnswer:
     stale: tuple[Moved, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class AblateResult(Result):
     """Questions about rules and what came of them, newest first. `runs` counts how often the command was run now."""
 
@@ -137,7 +137,7 @@ def _shown(repo: Repository, one: Ablation, state: Outdated) -> AblatedAnswer:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class _Question:
     """The rules of one file: `live` ones are switched off, of the others it is known why that says nothing."""
 

@@ -8,11 +8,11 @@ that holds it, or when such a commit is marked bad.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.index.facts import moment
 from mlver.kinds.base import Value
 from mlver.objects.ids import BlobId, CommitId
@@ -27,7 +27,7 @@ from mlver.verbs.rule_data import DataVersion, Tested
 _FIELDS_HINT = "write --set 'mean radius.max=20,25,30' or --where 'age > 125'"
 
 
-@dataclass(frozen=True)
+@frozen
 class Proposal:
     """A rule to try: its name for people, and the rule as a file would write it."""
 
@@ -36,7 +36,7 @@ class Proposal:
     column: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class TestedVersion:
     """One version of the data under one proposal. `until` None: it is the current one.
 
@@ -60,7 +60,7 @@ class TestedVersion:
         return (self.hits or 0) / self.rows if self.rows else 0.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Backtest:
     """One proposal over all versions.
 
@@ -75,7 +75,7 @@ class Backtest:
     missed: int
 
 
-@dataclass(frozen=True)
+@frozen
 class RulesBacktestResult(Result):
     """Proposals in the order they were given. `at_least` is the share of rows from which a version counts as fired."""
 
@@ -128,7 +128,7 @@ def _bounds(settings: Mapping[str, Sequence[Value]]) -> Iterator[Proposal]:
             yield Proposal(f"{name} = {value}", {field: value}, column)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Version:
     path: str
     id: BlobId

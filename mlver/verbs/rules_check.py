@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
+from mlver.frozen import frozen
 from mlver.objects.encoding import Plain
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -22,7 +23,7 @@ CONDITION = "condition"
 _KEYS = 5  # rows that a fact names
 
 
-@dataclass(frozen=True)
+@frozen
 class SliceHits:
     """How many of the `rows` of one part of the data fired a rule."""
 
@@ -31,7 +32,7 @@ class SliceHits:
     rows: int
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckedRule:
     """One rule on one table.
 
@@ -55,7 +56,7 @@ class CheckedRule:
     silent: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class RulesCheckResult(Result):
     """Every rule on one version of some data. `rules_ids` are the files of rules by path and content.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -23,7 +23,7 @@ KEY, ROWS, LABEL, LATER = "key", "rows", "label", "later"
 _LABELS = ("label", "target", "y", "class")
 
 
-@dataclass(frozen=True)
+@frozen
 class Leak:
     """One way in which something leaked.
 
@@ -40,7 +40,7 @@ class Leak:
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class LeakageResult(Result):
     """Two versions of data compared. `unchecked` says what could not be looked for, and why."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.index.facts import moment
 from mlver.kinds.base import Unreadable
 from mlver.kinds.rule_about import About, about
@@ -43,7 +43,7 @@ _ORDER: Final = (
 _WORD = re.compile(r"[^\s.:/,;()\[\]{}=]+")
 
 
-@dataclass(frozen=True)
+@frozen
 class LastAblation:
     """What was found when the rule was last switched off; `stale` names what changed since, and by which commit."""
 
@@ -56,7 +56,7 @@ class LastAblation:
     stale: tuple[Moved, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedRule:
     """One rule. `attention` says what about it needs somebody, the most pressing first.
 
@@ -85,7 +85,7 @@ class ListedRule:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class RulesListResult(Result):
     """Rules in the order in which somebody should look at them. `unread` are files of rules that can't be read."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value, same, short_json
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -23,7 +23,7 @@ _ACTIONS: Final = ("then", "action", "do", "effect")
 _NOTHING: Final = "nothing"
 
 
-@dataclass(frozen=True)
+@frozen
 class RuleReplay:
     """One rule in both versions: `hits` then and now (None: not there, or not tested), and rows that differ.
 
@@ -40,7 +40,7 @@ class RuleReplay:
     untested: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Flip:
     """Rows whose decision went from `old` to `new`: how many, in which slices, and what names the first."""
 
@@ -51,7 +51,7 @@ class Flip:
     slices: tuple[SliceHits, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class RulesReplayResult(Result):
     """Two versions of the rules on one table. `flips` are the decisions that differ, the most frequent first.
 

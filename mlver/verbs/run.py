@@ -7,12 +7,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.commit import Derivation, Used
 from mlver.objects.ids import DerivationId
@@ -39,7 +40,7 @@ __all__ = ["Before", "RunResult", "begin", "record", "run"]
 _GRACE = 1.0  # seconds in which a command may end by itself after Ctrl-C, which the terminal sends to it as well
 
 
-@dataclass(frozen=True)
+@frozen
 class RunResult(Result):
     """One recorded run. `observed` says that inputs are what was seen to be read; `same` that nothing changed.
 

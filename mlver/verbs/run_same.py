@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.ids import BlobId, CommitId, DerivationId
 from mlver.repo.history import all_heads
@@ -19,7 +19,7 @@ _COMMITS = 1000  # looked through, the newest first: who runs the same again doe
 _NAMED = 4
 
 
-@dataclass(frozen=True)
+@frozen
 class EarlierRun:
     """The same run, done before. `commit` brought what came of it, None when none has it yet."""
 

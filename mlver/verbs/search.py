@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.objects.time import parse_time
@@ -18,7 +18,7 @@ _SOURCES = frozenset({"commit", "trailer", "operation", "rule", "alert", "action
 BEGIN, END = "\x02", "\x03"  # around what matched, in a snippet
 
 
-@dataclass(frozen=True)
+@frozen
 class Hit:
     """One text that matched. `source` says what it is: `commit`, `trailer`, `operation`, `rule`, `alert`, `action`,
     `note`, `mark` or another type of fact; `about` the artifact, unit, stage or alert; `commit` the commit.
@@ -35,7 +35,7 @@ class Hit:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class SearchResult(Result):
     """What was found, best first. `more` is true when the limit cut the list."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 
 from mlver.errors import Conflict
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, FactBatchId
 from mlver.objects.state import FactBatch, Move, View
 from mlver.repo.joining import SlotConflict
@@ -19,7 +20,7 @@ from mlver.store.transfer import Moved, Transfer
 from mlver.verbs.common import Progress
 
 
-@dataclass(frozen=True)
+@frozen
 class KindCount:
     """Files of one kind that are new on the other side: how many, and their bytes as they are in a work tree."""
 
@@ -27,7 +28,7 @@ class KindCount:
     bytes: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Delivery:
     """What went over. `bytes` were written there, packed; `objects` are those that went, by type.
 
@@ -41,7 +42,7 @@ class Delivery:
     objects: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class RefChange:
     """A branch, tag or stage that moved; `name` of a stage has its scope: `prod/clinic=C`."""
 
@@ -51,7 +52,7 @@ class RefChange:
     new: CommitId | None
 
 
-@dataclass(frozen=True)
+@frozen
 class MoveInfo:
     """One move of a stage: what it made live (None: nothing any more), by whom, when and why."""
 
@@ -61,7 +62,7 @@ class MoveInfo:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class StageConflict:
     """A stage (with its scope) that was moved on both sides since they last met; the last move of each."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import NegativeAnswer
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value, short_json
 from mlver.objects.commit import Environment, GitState
 from mlver.objects.ids import BlobId, CommitId
@@ -29,7 +30,7 @@ from mlver.verbs.common import CommitInfo, commit_info, refs_by_commit
 from mlver.verbs.diff import DiffResult, Side, diff, diff_snapshots
 
 
-@dataclass(frozen=True)
+@frozen
 class ArtifactInfo:
     """One artifact of a commit; `summary` holds the kind's derived facts when asked for."""
 
@@ -40,7 +41,7 @@ class ArtifactInfo:
     summary: Mapping[str, Value] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class FactInfo:
     """One fact about the commit: a metric, an alert, a note, a mark; when it happened and became known."""
 
@@ -52,7 +53,7 @@ class FactInfo:
     body: Mapping[str, Value]
 
 
-@dataclass(frozen=True)
+@frozen
 class Served:
     """One interval in which a stage served the commit; `until` None means still."""
 
@@ -66,7 +67,7 @@ class Served:
     evidence: Value = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ShowResult(Result):
     """A commit, its context, what it changed, and what was learned about it since; `signed` says what its signature is
     worth, None without one, and `redacted` what of it was removed on purpose."""
@@ -84,7 +85,7 @@ class ShowResult(Result):
     redacted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ShowUnitResult(Result):
     """One artifact (`unit` None: its summary) or one unit of it at one revision.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.result import Result
 from mlver.repo.conditions import BROKEN
 from mlver.repo.repository import Repository
@@ -15,7 +15,7 @@ from mlver.repo.slo_policy import Objective, objectives
 from mlver.repo.slo_state import SloTenure, slo_now, slo_tenures
 
 
-@dataclass(frozen=True)
+@frozen
 class SloState:
     """One objective: its conditions, its state, and each commit that is live (or was, at the moment asked about)."""
 
@@ -29,7 +29,7 @@ class SloState:
     description: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SloResult(Result):
     """Every objective, broken ones first. `past` are tenures that are over and were broken, newest first."""
 
@@ -44,7 +44,7 @@ class SloResult(Result):
         return any(slo.state == BROKEN for slo in self.slos)
 
 
-@dataclass(frozen=True)
+@frozen
 class SloHistoryResult(Result):
     """All that was ever live and what each objective says of it, newest first."""
 

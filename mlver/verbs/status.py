@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId
 from mlver.objects.result import Result
 from mlver.repo.jobs import working
@@ -19,7 +19,7 @@ from mlver.verbs.file_changes import file_changes
 from mlver.verbs.rule_concerns import RuleConcern, rule_concerns
 
 
-@dataclass(frozen=True)
+@frozen
 class Odd:
     """A name in the work tree that a commit would refuse, and why."""
 
@@ -27,7 +27,7 @@ class Odd:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Stale:
     """An artifact made from inputs that have changed since."""
 
@@ -36,7 +36,7 @@ class Stale:
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class LiveNow:
     """What a stage serves now. `behind` counts the commits on this branch it does not have yet (None: unrelated)."""
 
@@ -50,7 +50,7 @@ class LiveNow:
     behind: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SloLine:
     """An objective that is not met by what is live: `broken` or `unknown`, and why."""
 
@@ -59,7 +59,7 @@ class SloLine:
     why: str
 
 
-@dataclass(frozen=True)
+@frozen
 class OpenMerge:
     """A merge or revert (`action`) that waits for its commit; conflicts as `PATH` or `PATH#UNIT`."""
 
@@ -69,7 +69,7 @@ class OpenMerge:
     resolved: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class StatusResult(Result):
     """The state of the repository and its work tree. `unsettled` names stages whose link waits to be moved.
 

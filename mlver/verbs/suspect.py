@@ -8,11 +8,12 @@ with the innocent ones counted against it (W. J. Youden, Index for rating diagno
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Refused, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, Unreadable, same
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
@@ -28,7 +29,7 @@ _ASIDE = ("alerts", "metrics", "file")
 _ROWS_READ = 20_000  # changed rows of a table whose slices are looked at
 
 
-@dataclass(frozen=True)
+@frozen
 class Suspect:
     """One suspect: a `rule`, a `commit` or a `row` of the training data.
 
@@ -48,7 +49,7 @@ class Suspect:
     why: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SuspectResult(Result):
     """Suspects, the strongest first, for `ids` among `rows` predictions; changes after `good` up to `bad` count."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from mlver.errors import Conflict, Refused, UnknownRevision
+from mlver.frozen import frozen
 from mlver.objects.ids import BlobId, CommitId
 from mlver.objects.result import Result
 from mlver.objects.state import View
@@ -20,7 +21,7 @@ from mlver.verbs.common import FileChange, Progress
 from mlver.verbs.restore import file_steps
 
 
-@dataclass(frozen=True)
+@frozen
 class SwitchResult(Result):
     """Where HEAD is now and which files of the work tree were written or removed."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.objects.commit import Derivation
 from mlver.objects.ids import BlobId, DerivationId
 from mlver.repo.bisection import BAD, GOOD, SKIP
@@ -28,7 +29,7 @@ _SKIP_EXIT = 125  # of a script: this commit cannot be tried, as in git bisect r
 _ASIDE = ("alerts", "metrics")  # kinds that no program is expected to read
 
 
-@dataclass(frozen=True)
+@frozen
 class Question:
     """What is asked of every bundle.
 
@@ -75,7 +76,7 @@ def question(
     return Question(tuple(command), condition, rebuild, timeout, environment, fixed, path, jobs)
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """What came of one bundle: `good`, `bad` or `skip`, the value that decided, why, and how long it took."""
 
@@ -86,7 +87,7 @@ class Outcome:
     rebuilt: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Bundle:
     """Artifacts of one or more commits together, and the recorded steps that made them."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Conflict, NegativeAnswer, UnknownRevision, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
@@ -20,7 +20,7 @@ from mlver.repo.transaction import recorded, transact
 _PREFIX = 6  # the least length of an id prefix; what is shorter and decimal is a number
 
 
-@dataclass(frozen=True)
+@frozen
 class OperationInfo:
     """One operation; `effects` say in words what it moved; `undone` is true when a later one took it back.
 
@@ -37,7 +37,7 @@ class OperationInfo:
     undone: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class OpLogResult(Result):
     """Operations, newest first."""
 
@@ -46,7 +46,7 @@ class OpLogResult(Result):
     more: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class UndoResult(Result):
     """The operation taken back and what that moved. Files of the work tree are not touched, releases follow.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from mlver.errors import Damaged, UsageError
+from mlver.frozen import frozen
 from mlver.objects.ids import CommitId, OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import EVERYONE, Move, Operation
@@ -24,7 +25,7 @@ from mlver.verbs.common import Progress
 from mlver.verbs.verify_rests import Rests, Wrong
 
 
-@dataclass(frozen=True)
+@frozen
 class Verified:
     """One signature that was asked for: of a commit (`action` is `commit`), or of the move that made it live.
 
@@ -42,7 +43,7 @@ class Verified:
     required: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class VerifyResult(Result):
     """`ok` when every signature asked for holds, and all it rests on is there, byte for byte.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from mlver.errors import Damaged, LocalIO, Redacted
+from mlver.frozen import frozen
 from mlver.objects.commit import Commit, Derivation, Environment
 from mlver.objects.encoding import decode
 from mlver.objects.ids import BlobId, CommitId, FactBatchId, ObjectId, TreeId
@@ -20,7 +20,7 @@ from mlver.verbs.common import Progress
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@frozen
 class Wrong:
     """One thing that is missing or not what its id says: its name, what is wrong with it, and what that hurts."""
 

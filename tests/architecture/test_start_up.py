@@ -124,11 +124,11 @@ def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Re
     ("command", "most", "most_of_all"),
     [  # docs/design/startup.md: what a command loads is what it costs
         ("--version", 4, 110),
-        ("--json status", 130, 352),
+        ("--json status", 131, 352),
         ("--json log", 110, 300),
         ("log", 110, 345),
         ("--json deployed", 115, 330),
-        ("--json rollback prod --dry-run --reason slow", 180, 440),
+        ("--json rollback prod --dry-run --reason slow", 181, 440),
     ],
 )
 def test_a_command_loads_no_more_than_it_did(live: Recorder, command: str, most: int, most_of_all: int) -> None:

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tests.fault.rig import Round, Scene, Stage, stage
+from tests.fault.rig import DISK, Round, Scene, Stage, stage
 from tests.fault.words import READS, WRITES, Act
 
 FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db", "derived.db", "moves.db")
+_ASKED = "query --path"  # asks for a cache itself: where it cannot be, that is the answer
 _MOST = 40
 _REAL = sqlite3.connect
 
@@ -231,7 +232,10 @@ def failing_rounds(scene: Scene, most: int = _MOST) -> Iterator[Round]:
 
 def _round(scene: Scene, what: str) -> Round:
     with patch("mlver.index.cache_file._PATIENCE", 0.01):
-        return scene.play_as_it_is(what)
+        round_ = scene.play_as_it_is(what)
+    if scene.name == _ASKED and round_.answer.code == DISK and "answers without it" in round_.answer.err:
+        round_.problems.remove(f"exit {DISK}")
+    return round_
 
 
 def commands() -> dict[str, Act]:

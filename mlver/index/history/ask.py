@@ -7,11 +7,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from mlver.errors import LocalIO, MlverError, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.index.cache_file import is_damage
 from mlver.index.history.database import HistoryIndex
 from mlver.index.history.tables import TABLES
@@ -31,7 +31,7 @@ _ACTIONS = {getattr(sqlite3, f"SQLITE_{word.replace(' ', '_')}"): word for word 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Rows:
     """What a question gave: names of columns, each different, and rows; `more` when a limit cut them."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from mlver.frozen import frozen
 
 Columns = dict[str, tuple[str, str]]  # name -> (SQLite type, what it says); a BLOB column takes any value as it is
 COMMIT: Final = ("TEXT", "commit, → commits.id")
@@ -15,7 +17,7 @@ FACT: Final = ("TEXT", "the fact, → facts.id")
 TO_COMMITS: Final = {"commit_id": ("commits", "id")}
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """One table, or a view if it has a `query`. Names that begin with `_` are for the index itself.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import math
 import tokenize
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.lib import format as npy
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 
 MAGIC: Final = b"\x93NUMPY"
@@ -26,7 +26,7 @@ _COMPLAINTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Header:
     """What an array is: `dtype` as stored, `shape`, and whether the first axis runs fastest."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value, same
 from mlver.kinds.documents.pairing import pair_items
 from mlver.kinds.documents.spans import Entry, Node
@@ -15,7 +15,7 @@ from mlver.kinds.documents.spans import Entry, Node
 _INDENT = re.compile(r"[\[{][ \t]*\n([ \t]+)")
 
 
-@dataclass(frozen=True)
+@frozen
 class Style:
     """How a document is written: `step` is one level of indentation, None when it stands in one line."""
 

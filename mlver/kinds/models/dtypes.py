@@ -7,9 +7,10 @@ names, fields, item size, alignment, flags and, for dates, the unit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.models.limits import MAX_NDIM
 from mlver.kinds.models.values import Call, Pairs
 
@@ -26,7 +27,7 @@ _WORDS: Final = {"i": "int", "u": "uint", "f": "float", "c": "complex", "S": "by
 _UNIT: Final = re.compile(r"(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic)")
 
 
-@dataclass(frozen=True)
+@frozen
 class DType:
     """The type of an array's elements; `order` is `<`, `>` or `|`, sizes are in bytes.
 

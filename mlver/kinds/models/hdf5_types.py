@@ -6,9 +6,9 @@ The numbers are those of the HDF5 File Format Specification, version 3.0, chapte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.models.dtypes import DType
 from mlver.kinds.models.limits import MAX_NDIM
@@ -21,7 +21,7 @@ class Newer(Exception):
     """The file uses a layout that only newer HDF5 libraries write on request, and that is not read here."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Type:
     """An element type: numbers have a `dtype`, text a `text` (fixed or variable), all others only a size."""
 
@@ -31,7 +31,7 @@ class Type:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """Where the bytes of a dataset lie: `address` of all, or of the tree of its chunks, or the bytes themselves."""
 

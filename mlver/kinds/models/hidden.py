@@ -11,10 +11,11 @@ import pickletools
 import re
 import tarfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import BinaryIO, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source
 from mlver.kinds.models.limits import MAX_OPCODES
 from mlver.kinds.models.symbols import RUNS, UNKNOWN, canonical, runs_code
@@ -101,7 +102,7 @@ def _acts(code: bytes, given: bool, verdict: str) -> bool:
     return (code in _CALLS and given) or (verdict == RUNS and (code in _CALLS or code in _CHANGES))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Step:
     """How long the argument of an opcode is, what it takes from the stack, and how many things it puts there.
 

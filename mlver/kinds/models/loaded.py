@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.symbols import UNKNOWN
 
 
-@dataclass(frozen=True)
+@frozen
 class Loaded:
     """What one model file holds. `verdict` is of loading it with its own library; `running` the names behind it.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.limits import CHUNK
@@ -20,7 +20,7 @@ _FLOATS: Final = {  # special name: exponent bits, mantissa bits, bias, infiniti
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Move:
     """The way of one array. `relative` is the L2 norm of the change over the old norm; None where there is
     no such number: another shape, values that are no numbers, or an old norm of zero.

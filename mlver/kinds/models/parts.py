@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source
 from mlver.kinds.models.values import Payload, Span
 
@@ -43,7 +43,7 @@ class _Window(io.RawIOBase):
         super().close()
 
 
-@dataclass(frozen=True)
+@frozen
 class PartSource:
     """`size` bytes of another file from `offset` on."""
 
@@ -57,7 +57,7 @@ class PartSource:
         return io.BufferedReader(_Window(self.whole.open(), self.offset, self.size))
 
 
-@dataclass(frozen=True)
+@frozen
 class MemorySource:
     """A file that is only in memory; `packed` are the bytes it takes where it was unpacked from."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.models.stream import Stream
 from mlver.kinds.models.varints import packed_integers
@@ -22,7 +22,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_TEXT: Final = 64 << 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Field:
     """One field of a message: its number, wire type, and a number, or the place of its bytes; and where it ends."""
 

@@ -7,10 +7,10 @@ file is looked at that could be taken for a model, and what cannot be read is UN
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.models.archive import Archive, is_zip
 from mlver.kinds.models.hdf5_reader import MAGIC as HDF5
@@ -43,7 +43,7 @@ _SUFFIXES: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Rating:
     """The verdict on one file, and why: what it would import that runs code, or the reason it could not be read."""
 

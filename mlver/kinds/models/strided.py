@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable
 from mlver.kinds.models.arrays import ArrayData
 from mlver.kinds.models.dtypes import DType, product
@@ -16,7 +16,7 @@ from mlver.kinds.models.values import Payload, Span, bytes_of
 _NOWHERE: Final = MemorySource("", b"")
 
 
-@dataclass(frozen=True)
+@frozen
 class Gathered(Span):
     """Bytes that have to be put in order first: elements of `shape` with `steps` between them, or turned round.
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.models.limits import CHUNK, MAX_MEMORY
 
 
-@dataclass(frozen=True)
+@frozen
 class Symbol:
     """The dotted name of something a pickle refers to; nothing is looked up."""
 
@@ -66,7 +67,7 @@ class Group:
     members: list[Any] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@frozen
 class Tagged:
     """A scalar that JSON has no form for, shown as `{tag: text}` (a date, a decimal, a complex number)."""
 
@@ -74,7 +75,7 @@ class Tagged:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Span:
     """Bytes that stay in their file until they are asked for."""
 

@@ -7,10 +7,10 @@ difference; everything else in the file shows up in a unit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.models.arrays import ArrayData, describe
 from mlver.kinds.models.limits import MAX_DEPTH, MAX_PATH_TEXT, MAX_UNITS, SHARED_PARTS, SHARED_RATIO
@@ -21,7 +21,7 @@ from mlver.kinds.models.values import Call, Group, Pairs, Symbol
 _VERSION: Final = "_sklearn_version"
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """Where a part sits: its path, what it is inside of, and the library version said there."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Units, Unreadable, Value
 from mlver.kinds.predicates.reading import read_test
 from mlver.kinds.predicates.row_test import DEMAND, RowTest
@@ -25,7 +26,7 @@ def positions(rows: Sequence[int]) -> Rows:
     return np.array(rows, dtype=np.int64)
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """One rule over one table.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.kinds.predicates.sandbox import Sandbox
 from mlver.kinds.predicates.wording import MISSING_COUNT, Malformed, literal, quoted
@@ -14,7 +14,7 @@ CONDITION: Final = "condition"
 DEMAND: Final = "demand"
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """One condition: SQL that is true on the rows concerned.
 
@@ -28,7 +28,7 @@ class Part:
     whole: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class RowTest:
     """A rule as conditions over rows.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows
 
 _GAPS: Final = 64  # between rows in step, and one more for each 512 of them
@@ -14,7 +14,7 @@ _NEXT: Final = 1 << 6  # rows searched first for where two tables go on together
 _NEAR: Final = 1 << 12  # and then
 
 
-@dataclass(frozen=True)
+@frozen
 class Alignment:
     """Row positions: `old[i]` and `new[i]` carry one name; `removed` and `added` are alone, in file order."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Source, Spec
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import empty, fixed, positions
@@ -40,7 +40,7 @@ class ReadWhole(Exception):
     """The two tables are better, or only, compared when both are read whole."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Apart:
     """What is left of two tables without the rows they share: tables in file order, and the rows there were."""
 
@@ -148,7 +148,7 @@ def _risen(keys: Any, last: Any) -> Any:
     return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else _FELL
 
 
-@dataclass(frozen=True)
+@frozen
 class _Steps:
     """Names that rise, in a byte or some each: nobody may ever ask for them."""
 

@@ -7,13 +7,13 @@ the rows that came or whose 0/1 value changed, as a whole and per value of colum
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.arrays import bits, fixed, positions
 from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import Mask, Rows
@@ -27,7 +27,7 @@ _SAMPLE = 100_000  # rows of the older version looked at, evenly spaced
 _FEATURES, _LABELS, _VALUES = 256, 8, 20
 
 
-@dataclass(frozen=True)
+@frozen
 class Flip:
     """A correlation that changed sign in the rows that are new: `rows` of them, in slice `where`."""
 

@@ -7,11 +7,11 @@ or `not x <= 5` hold for NaN. So floats may always fail a comparison here, whate
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.late import pc
 
 _EXACT: Final = 2**53  # beyond it an integer compared with a float is not itself any more
@@ -38,7 +38,7 @@ _Judge = Callable[[Mapping[str, Bounds]], May]
 Mask = Callable[[Any], Any]  # of a table: for which rows a condition holds, fails, or is null
 
 
-@dataclass(frozen=True)
+@frozen
 class Condition:
     """What holds for some rows of a table, the columns it looks at, and what it may be for rows of known bounds.
 

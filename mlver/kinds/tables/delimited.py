@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.arrays import fixed, no_value
 from mlver.kinds.tables.late import pc
@@ -28,7 +28,7 @@ _EXACT = 2.0**53  # from here on neighbouring integers share a double
 _STEP = 1 << 20  # bytes searched at a time
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """How the text is cut: the delimiter, and the column names (None: the first row holds them)."""
 

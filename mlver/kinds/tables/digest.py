@@ -22,13 +22,14 @@ XXH3 and these sums are no shield against an attacker; blob ids are. A wrong dig
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.arrays import bits, fixed, texts
 from mlver.kinds.tables.arrays import missing as where_null
 from mlver.kinds.tables.late import pc
@@ -41,7 +42,7 @@ _EXACT_DIGITS = 15  # every decimal of so many digits is the nearest one to its 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-@dataclass(frozen=True)
+@frozen
 class _Payload:
     """What goes into the mix for each row: words per lane, their tag, and rows of another tag."""
 

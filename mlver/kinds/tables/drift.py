@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.keypaths import both_leaves
 from mlver.kinds.tables.late import pc
@@ -26,7 +27,7 @@ _KS_99 = 1.63  # c(0.01) of the two-sample Kolmogorov-Smirnov test
 _CATEGORIES = 1000
 
 
-@dataclass(frozen=True)
+@frozen
 class Drift:
     """One column that moved. Shares are 0 to 1; `mean`, `psi`, `ks` are None where they make no sense."""
 

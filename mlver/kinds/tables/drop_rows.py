@@ -6,13 +6,13 @@ import bz2
 import gzip
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from mlver.errors import UsageError
+from mlver.frozen import frozen
 from mlver.kinds.base import CannotEdit, Source, Spec, Unreadable, Value, read_all
 from mlver.kinds.edits import Held
 from mlver.kinds.tables.edit import RowEdits
@@ -31,7 +31,7 @@ _PACKERS: Final[dict[bytes, Callable[[bytes], bytes]]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Dropped:
     """What is left of a file, and how many rows went."""
 

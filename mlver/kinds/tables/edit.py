@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from mlver.frozen import frozen
 from mlver.kinds.base import MISSING, CannotEdit, Kind, Source, Spec, Unreadable, Value, read_all, same
 from mlver.kinds.edits import Held
 from mlver.kinds.tables.units import COLUMN, TableUnits
@@ -14,7 +15,7 @@ from mlver.kinds.tables.unpacking import is_packed
 _LIMIT = 1 << 31  # bytes of a file that is changed in memory
 
 
-@dataclass(frozen=True)
+@frozen
 class RowEdits:
     """What happens to the rows of a table, by position: cells by column name, rows that go, rows that come."""
 

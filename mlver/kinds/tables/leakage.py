@@ -6,12 +6,12 @@ Rows are compared by their digests (digest.py), so the types and files they come
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.tables.arrays import bits
 from mlver.kinds.tables.digest import column_digests, row_digests
 from mlver.kinds.tables.late import pc
@@ -24,7 +24,7 @@ _FEW = 3  # rows that agree in fewer columns than this may do so by chance
 _CLASSES = 20  # a label with more values is a number to foretell, not a class
 
 
-@dataclass(frozen=True)
+@frozen
 class Common:
     """Rows of the second table that the first one has too: their positions, and the columns they agree in."""
 
@@ -32,7 +32,7 @@ class Common:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Later:
     """Rows of the first table that are not older than the oldest of the second; `first` is its moment."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from mlver.frozen import frozen
 from mlver.kinds.base import Delta
 from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions
@@ -21,7 +22,7 @@ from mlver.kinds.tables.values import type_name
 _SCHEMA: Final = {"removed": 0, "added": 1, "type": 2}
 
 
-@dataclass(frozen=True)
+@frozen
 class SchemaChange:
     """One column that came, went or changed type; `old` and `new` are type names."""
 
@@ -31,7 +32,7 @@ class SchemaChange:
     new: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Pair:
     """What is known of two versions of one table.
 
@@ -111,7 +112,7 @@ def _type_changes(old: Any, new: Any, prefix: str) -> Iterator[SchemaChange]:
                 yield SchemaChange(path, "type", type_name(a), type_name(b))
 
 
-@dataclass(frozen=True)
+@frozen
 class TableDelta(Delta):
     """A Delta of two tables that remembers what it was made from."""
 

@@ -6,11 +6,11 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mlver.errors import NegativeAnswer, Refused, UsageError
+from mlver.frozen import frozen
 from mlver.repo.predictions import Predicted
 from mlver.repo.programs import OUTPUT_LIMIT, ending_all, run_program
 from mlver.storage.temporary import make_folder, new_file, temporary_folder
@@ -31,7 +31,7 @@ class CannotPredict(NegativeAnswer):
     code = "cannot-predict"
 
 
-@dataclass(frozen=True)
+@frozen
 class Prediction:
     """What a model predicts for each row, from which columns, found by `name` or by `place`; what libraries said."""
 
