@@ -55,7 +55,7 @@ class Jobs:
             from joblib import Parallel, delayed, parallel_config
         try:
             _started.add(os.getpid())
-            with parallel_config(**self._config):
+            with parallel_config(**self._config(len(items))):
                 found = Parallel()(delayed(function)(item) for item in items)
         except MlverError:
             raise
@@ -74,7 +74,7 @@ class Jobs:
         if self.backend == LOKY and "joblib.executor" in sys.modules:
             from joblib.externals.loky import get_reusable_executor
 
-            get_reusable_executor(self.count, reuse=True).shutdown(wait=True, kill_workers=True)
+            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
     @cached_property
     def _client(self) -> Any:
@@ -85,15 +85,14 @@ class Jobs:
             connect: Any = distributed.Client
             return connect(self.address, timeout=_PATIENCE, set_as_default=False)
 
-    @property
-    def _config(self) -> dict[str, Any]:
+    def _config(self, tasks: int) -> dict[str, Any]:
         if self.backend == DASK:  # which knows itself how many it has
             return {"backend": DASK, "n_jobs": -1, "client": self._client}
         if self.backend == RAY:
             _register_ray(self.address)
         elif self.backend == SPARK:
             _register_spark(self.address)
-        return {"backend": self.backend, "n_jobs": self.count}
+        return {"backend": self.backend, "n_jobs": max(1, min(self.count, tasks))}  # loky starts as many as it may
 
 
 def _register_ray(address: str | None) -> None:

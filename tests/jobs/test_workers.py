@@ -111,6 +111,19 @@ def test_work_is_done_elsewhere(backend: str, request: pytest.FixtureRequest) ->
     assert (os.getpid() in pids) == (backend == "threading")
 
 
+def test_no_more_processes_are_started_than_there_are_tasks() -> None:
+    with closing(Jobs(12, "loky")) as jobs:
+        assert len(jobs.map(_who, range(2))) == 2
+        assert _loky_processes() <= 2
+        assert len(jobs.map(_who, range(3))) == 3
+        assert _loky_processes() <= 3
+    assert _loky_processes() == 0
+
+
+def _loky_processes() -> int:
+    return sum(b"popen_loky" in command for command in _commands_of_parent(os.getpid()))
+
+
 def test_nothing_is_left_behind_by_a_command(tmp_path: Path) -> None:
     """Neither processes nor folders: a command ends without taking Python down."""
     lay_out(tmp_path / "r", days=2)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -97,12 +99,40 @@ def test_data_frames_and_empty_tables_are_written_too(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "e").schema.equals(TABLE.schema)
 
 
+WORDS = ["A", "B", "C"] * 100
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"id": range(300), "clinic": pd.Categorical(WORDS)}),
+        pl.DataFrame({"id": range(300), "clinic": WORDS}),
+        pl.DataFrame({"id": range(300), "clinic": WORDS}, schema_overrides={"clinic": pl.Categorical}),
+        pa.table({"id": range(300), "clinic": pa.array(WORDS).dictionary_encode()}),
+        pa.table({"id": range(300), "clinic": pa.array(WORDS, pa.string_view())}),
+        pa.table({"id": range(300), "clinic": pa.array([f'"{word}"' for word in WORDS], pa.json_())}),
+    ],
+    ids=["pandas category", "polars", "polars category", "dictionary", "string_view", "json"],
+)
+def test_text_is_written_however_it_is_held_in_memory(tmp_path: Path, table: Any) -> None:
+    mlver.write_table(table, tmp_path / "t", key="id")
+    assert [word.strip('"') for word in pq.read_table(tmp_path / "t").column("clinic").to_pylist()] == WORDS
+    group = pq.ParquetFile(tmp_path / "t").metadata.row_group(0)
+    assert [group.column(place).has_dictionary_page for place in range(2)] == [False, True]  # the words repeat
+
+
 def test_what_makes_no_sense_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(b"old")
     with pytest.raises(UsageError, match="no column 'nope'"):
         mlver.write_table(TABLE, tmp_path / "t", key="nope")
     with pytest.raises(UsageError, match="too small"):
         mlver.write_table(TABLE, tmp_path / "t", rows=1)
+    with pytest.raises(UsageError, match="two columns are called 'id'"):
+        mlver.write_table(pa.Table.from_arrays([pa.array([1])] * 2, names=["id", "id"]), tmp_path / "t")
+    with pytest.raises(UsageError, match=r"Parquet cannot hold this table: .*month_day_nano_interval"):
+        mlver.write_table(pa.table({"span": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}), tmp_path / "t")
+    with pytest.raises(UsageError, match="a list is no table"):
+        mlver.write_table([1, 2], tmp_path / "t")
     with pytest.raises(LocalIO):
         mlver.write_table(TABLE, tmp_path / "no" / "t")
     assert (tmp_path / "t").read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["t"]
