@@ -8,7 +8,9 @@ the scheduler of a cluster can run code on it, and here; its address is therefor
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -56,7 +58,13 @@ class Jobs:
         try:
             _started.add(os.getpid())
             with parallel_config(**self._config(len(items))):
-                found = Parallel()(delayed(function)(item) for item in items)
+                tasks = (delayed(function)(item) for item in items)
+                if self.backend == LOKY:
+                    with _out_of_earshot():
+                        begun = Parallel(return_as="generator")(tasks)
+                    found = list(begun)
+                else:
+                    found = Parallel()(tasks)
         except MlverError:
             raise
         except Exception as error:
@@ -112,6 +120,22 @@ def _register_spark(address: str | None) -> None:
         builder = SparkSession.builder.appName("mlver")
         (builder.master(address) if address else builder).getOrCreate()  # joblibspark works on the active session
     register_spark()
+
+
+@contextmanager
+def _out_of_earshot() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C: a terminal tells all of them, and each would end with a traceback.
+
+    They inherit that it is ignored; this process hears it again as soon as they are started, and ends them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not for it to set
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)  # None: not set by Python
 
 
 @contextmanager

@@ -107,6 +107,8 @@ def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange], *, ahe
                 warnings += _running(new, change.path)
         except (Unreadable, MlverError, OSError):
             continue  # the commit is made; diff says why this cannot be read
+        except KeyboardInterrupt:  # the commit is made, and says so
+            return (*warnings, "interrupted while changed tables were looked at; nothing else is missing")
     return tuple(warnings)
 
 

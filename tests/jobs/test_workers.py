@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -118,6 +119,18 @@ def test_no_more_processes_are_started_than_there_are_tasks() -> None:
         assert len(jobs.map(_who, range(3))) == 3
         assert _loky_processes() <= 3
     assert _loky_processes() == 0
+
+
+def test_control_c_is_a_matter_of_this_process_alone() -> None:
+    """Workers that heard it, too, filled the terminal with their tracebacks."""
+    heard = signal.getsignal(signal.SIGINT)
+    with closing(Jobs(2, "loky")) as jobs:
+        assert set(jobs.map(_hears_control_c, range(4))) == {b"no"}
+    assert signal.getsignal(signal.SIGINT) is heard
+
+
+def _hears_control_c(_: int) -> bytes:
+    return b"no" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else b"yes"
 
 
 def _loky_processes() -> int:

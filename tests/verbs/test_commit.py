@@ -54,6 +54,22 @@ def test_a_second_commit_with_nothing_changed_is_a_negative_answer_and_records_n
     assert bench.commit("v2", allow_empty=True)
 
 
+def test_an_interrupt_while_tables_are_compared_does_not_hide_that_the_commit_is_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison comes after the head has moved, and may take seconds: `interrupted` alone reads as `not done`."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    bench.commit("v1")
+    bench.write("data/train.csv", "id,label\nP1,0\nP2,1\nP3,1\n")
+    monkeypatch.setattr("mlver.verbs.message.compare_artifact", interrupted)
+    made = commit(bench.repo, "v2")
+    assert made.warnings == ("interrupted while changed tables were looked at; nothing else is missing",)
+    assert made.commit is not None and bench.reopen().refresh().head == made.commit
+
+
 def test_without_a_message_it_is_written_from_the_diff(bench: Bench) -> None:
     bench.commit("v1")
     bench.write("config/pipeline.json", {"C": 1.0, "impute": "-1"})
