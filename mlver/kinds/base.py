@@ -66,9 +66,9 @@ class Source(Protocol):
 
 def read_all(source: Source, limit: int) -> bytes:
     """Return all bytes of `source`; Unreadable when there are more than `limit`."""
-    with source.open() as stream:  # first: of what was redacted nothing else is worth saying
-        if source.size > limit:
-            raise Unreadable(f"larger than {limit >> 20} MiB")
+    if source.size > limit:
+        raise Unreadable(f"larger than {limit >> 20} MiB")
+    with source.open() as stream:
         return stream.read(limit + 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
@@ -147,9 +148,24 @@ class Snapshot:
                 self._units[slot] = self.kind(path).units(self.content(path), self.spec(path, key))
             except Redacted as error:  # there is nothing to compare, and the reason is shown
                 raise Unreadable(error.message) from None
+            except Unreadable:  # maybe by its size alone, and nobody tried to read it
+                if gone := self._gone(path):
+                    raise Unreadable(gone) from None
+                raise
             if len(self._units) > _UNITS_KEPT:
                 self._units.popitem(last=False)
         return self._units[slot]
+
+    def _gone(self, path: str) -> str | None:
+        """Return who redacted the bytes of a file, and why; None when nobody did."""
+        if self.commit is None or path not in self.artifacts:
+            return None
+        try:
+            with suppress(Damaged):
+                self.source(path).open().close()
+        except Redacted as error:
+            return error.message
+        return None
 
     def forget_units(self) -> None:
         """Let go of units; they are read again when asked for."""
