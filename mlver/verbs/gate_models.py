@@ -10,6 +10,8 @@ from mlver.repo.release_store import release_of
 from mlver.repo.repository import Repository
 from mlver.repo.stage_policy import StagePolicy
 
+_NAMED = 12  # of the models that are not allowed, the worst first; all of them where there are no more
+
 
 def judge_models(repo: Repository, commit: CommitId, policy: StagePolicy) -> tuple[str, str]:
     """Return MET when every model that the stage would serve of `commit` has a verdict it allows, else BROKEN and why.
@@ -34,7 +36,10 @@ def judge_models(repo: Repository, commit: CommitId, policy: StagePolicy) -> tup
             found.append((artifact.path, rating))
     if not found:
         return MET, ""
-    path, worst = max(found, key=lambda one: VERDICTS.index(one[1].verdict) if one[1].verdict != PLAIN else -1)
-    why = f" ({worst.why})" if worst.why else ""
-    more = f"; {len(found) - 1} more" if len(found) > 1 else ""
-    return BROKEN, f"{path} is {worst.verdict}{why}{more}"
+    found.sort(key=lambda one: VERDICTS.index(one[1].verdict) if one[1].verdict != PLAIN else -1, reverse=True)
+    named: dict[str, list[str]] = {}
+    for path, rating in found[:_NAMED]:
+        named.setdefault(f"{rating.verdict} ({rating.why})" if rating.why else rating.verdict, []).append(path)
+    told = [f"{', '.join(paths)} {'is' if len(paths) == 1 else 'are'} {what}" for what, paths in named.items()]
+    more = [f"{len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return BROKEN, "; ".join([*told, *more])

@@ -41,6 +41,25 @@ def rows(bench: Clinic, stage: str = "prod") -> list[tuple[str, str, str]]:
     return [(row.requirement, row.state, row.why) for row in check(bench.repo, "HEAD", against=stage).rows]
 
 
+def test_every_model_that_is_not_allowed_is_named_the_worst_first_and_the_rest_of_many_counted(clinic: Clinic) -> None:
+    clinic.write("mlver.toml", PLAIN)
+    clinic.write("models/a.pkl", pickle.dumps({"a": 1}))
+    clinic.write("models/b.pkl", b"no file of a model")
+    clinic.write("models/c.pkl", b"cos\nsystem\n(S'true'\ntR.")
+    clinic.write("models/d.pkl", pickle.dumps({"d": 1}))
+    clinic.commit("four")
+    ((_, state, why),) = rows(clinic)
+    assert state == "broken" and why == (
+        "models/c.pkl is runs code (os.system); models/a.pkl, models/d.pkl are unknown (pickle can name code); "
+        "models/b.pkl is unknown (not a pickle: byte 0x6e is no opcode)"
+    )
+    for number in range(10):
+        clinic.write(f"models/m{number}.pkl", pickle.dumps({number: 1}))
+    clinic.commit("fourteen")
+    ((_, _, why),) = rows(clinic)
+    assert why.count("models/") == 12 and why.endswith("; 2 more")
+
+
 def test_only_plain_data_goes_live_where_the_policy_says_so(clinic: Clinic) -> None:
     clinic.write("mlver.toml", PLAIN)
     clinic.write("models/m.safetensors", safetensors())
