@@ -3,31 +3,41 @@
     python -m tests.fault.caches [PART/PARTS] [NAME...]
 
 SQLite works in C, where `tests.fault.calls` does not see it. So its files are spoilt beforehand, one and all at once,
-and its statements fail while it runs: full, locked, refused, damaged, at each statement. Prints one line of JSON.
+rows that nothing is wrong with for SQLite say something else, and its statements fail while it runs: full, locked,
+refused, damaged, at each statement. Nobody may wait for a cache for long, least of all for a pipe in its place.
+Prints one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.fault.cache_rows import lying_rounds, warm
 from tests.fault.rig import DISK, Round, Scene, Stage, stage
 from tests.fault.words import READS, WRITES, Act
+from tests.fault.world import Answer
 
-FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db", "derived.db", "moves.db")
+FILES = ("objects.db", "facts.db", "graph.db", "index.db", "stats.db", "derived.db", "moves.db", "remote-origin.db")
 _ASKED = "query --path"  # asks for a cache itself: where it cannot be, that is the answer
 _MOST = 40
 _REAL = sqlite3.connect
+_LONGEST = 15.0  # seconds to wait for a lock of a cache
+_TRIES = 50  # how often one command may find a cache locked
+_BUSY = re.compile(r"PRAGMA busy_timeout = (\d+)", re.IGNORECASE)
 
 
 def _garbage(path: Path) -> None:
@@ -141,12 +151,36 @@ FAILING = {
 }
 
 
+class Waiting(BaseException):
+    """A command waits for a cache. It is no error, so nobody can handle it."""
+
+
 class _Statements:
-    """The statements made on files so far; the `at`-th fails."""
+    """The statements made on files so far; the `at`-th fails. Who asks to wait for a lock is refused at once."""
 
     def __init__(self, at: int | None, how: str) -> None:
         self.made, self.fired = 0, False
-        self._at, self._how = at, how
+        self.waits = dict[str, None]()
+        self._at, self._how, self._locked = at, how, 0
+
+    def run(self, statement: Callable[..., Any], words: tuple[Any, ...], *, reading: bool) -> Any:
+        """Make a statement; raise Waiting when too many were in vain for a lock."""
+        if asked := _BUSY.fullmatch(str(words[0])):
+            self._patient(int(asked[1]) / 1000)
+            return statement("PRAGMA busy_timeout")
+        self.count(reading=reading)
+        try:
+            return statement(*words)
+        except sqlite3.OperationalError as error:
+            self._locked += error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if self._locked > _TRIES:
+                self.waits[f"it tried {self._locked} times to get the lock of a cache"] = None
+                raise Waiting from None
+            raise
+
+    def _patient(self, seconds: float) -> None:
+        if seconds > _LONGEST:
+            self.waits[f"it would wait {seconds:g} s for the lock of a cache"] = None
 
     def count(self, *, reading: bool) -> None:
         self.made += not (reading and self._how == "read-only")  # who only reads is never told so
@@ -160,19 +194,17 @@ class _Statements:
     def connect(self, path: Any, *args: Any, **more: Any) -> sqlite3.Connection:
         """Stand in for `sqlite3.connect`; nobody waits for a lock."""
         statements, reading = self, "mode=ro" in str(path)
+        self._patient(more.get("timeout", 5.0))
 
         class Counted(sqlite3.Connection):
-            def execute(self, *words: Any) -> sqlite3.Cursor:
-                statements.count(reading=reading)
-                return super().execute(*words)
+            def execute(self, *words: Any) -> Any:
+                return statements.run(super().execute, words, reading=reading)
 
-            def executemany(self, *words: Any) -> sqlite3.Cursor:
-                statements.count(reading=reading)
-                return super().executemany(*words)
+            def executemany(self, *words: Any) -> Any:
+                return statements.run(super().executemany, words, reading=reading)
 
-            def executescript(self, *words: Any) -> sqlite3.Cursor:
-                statements.count(reading=reading)
-                return super().executescript(*words)
+            def executescript(self, *words: Any) -> Any:
+                return statements.run(super().executescript, words, reading=reading)
 
         kind = sqlite3.Connection if str(path) == ":memory:" else Counted
         made: sqlite3.Connection = _REAL(path, *args, **{**more, "timeout": 0.01, "factory": kind})
@@ -193,6 +225,31 @@ def held(path: Path) -> Iterator[None]:
     with closing(_REAL(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         yield
+
+
+@contextmanager
+def pipes_watched(cache: Path) -> Iterator[list[str]]:
+    """Let go whoever waits for a pipe in place of the cache folder or a file of it; the list names what for."""
+    pipes = [path for path in (cache, *(cache / file for file in FILES)) if path.is_fifo()]
+    waited, over = list[str](), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            for path in pipes:
+                with suppress(OSError):  # nobody has opened it to read
+                    end = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                    waited.extend([path.name] if stat.S_ISFIFO(os.fstat(end).st_mode) else [])
+                    os.close(end)
+
+    watching = threading.Thread(target=watch)
+    if pipes:
+        watching.start()
+    try:
+        yield waited
+    finally:
+        over.set()
+        if pipes:
+            watching.join()
 
 
 def spoil_rounds(scene: Scene, kinds: list[str] | None = None) -> Iterator[Round]:
@@ -217,13 +274,13 @@ def spoil_rounds(scene: Scene, kinds: list[str] | None = None) -> Iterator[Round
 def failing_rounds(scene: Scene, most: int = _MOST) -> Iterator[Round]:
     """Give the command with each statement failing in each way; of many statements, about so many of them."""
     with statements() as counted:
-        scene.play_as_it_is("none")
+        yield _judged(scene, "no statement fails", counted)
     step = 1 + counted.made // most
     for how in FAILING:
         at = 1
         while True:
             with statements(at, how) as counted:
-                round_ = _round(scene, f"statement {at} {how}")
+                round_ = _judged(scene, f"statement {at} {how}", counted)
             if not counted.fired:
                 break
             yield round_
@@ -231,8 +288,18 @@ def failing_rounds(scene: Scene, most: int = _MOST) -> Iterator[Round]:
 
 
 def _round(scene: Scene, what: str) -> Round:
-    with patch("mlver.index.cache_file._PATIENCE", 0.01):
-        round_ = scene.play_as_it_is(what)
+    with statements() as counted:
+        return _judged(scene, what, counted)
+
+
+def _judged(scene: Scene, what: str, counted: _Statements) -> Round:
+    with pipes_watched(scene.root / "repo/.mlver/cache") as waited:
+        try:
+            round_ = scene.play_as_it_is(what)
+        except Waiting:
+            scene.ground.reset()
+            round_ = Round(scene.name, 0, what, Answer(-1, "", ""))
+    round_.problems += [*counted.waits, *(f"it waits for a pipe, {name}" for name in {*waited})]
     if scene.name == _ASKED and round_.answer.code == DISK and "answers without it" in round_.answer.err:
         round_.problems.remove(f"exit {DISK}")
     return round_
@@ -246,6 +313,8 @@ def commands() -> dict[str, Act]:
 def rounds_of(on: Stage, name: str) -> Iterator[Round]:
     """All rounds of a command."""
     scene = on.scene(name, commands()[name])
+    warm(scene)
+    yield from lying_rounds(scene, FILES)
     yield from spoil_rounds(scene)
     yield from failing_rounds(scene)
 

@@ -57,6 +57,12 @@ class Ground:
             return f"{info.st_size} bytes"
         return f"{info.st_mode:o} {hashlib.blake2b(full.read_bytes()).hexdigest()}"
 
+    def keep(self, folder: str) -> None:
+        """Let a folder be from now on as it is."""
+        shutil.rmtree(self.template / folder)
+        shutil.copytree(self.place / folder, self.template / folder, symlinks=True)
+        self._stamps = dict(_walk(self.place))
+
     def reset(self) -> None:
         """Bring everything back."""
         for path in self.changed():  # a folder comes before what is in it

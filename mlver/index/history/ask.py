@@ -13,7 +13,7 @@ from urllib.parse import quote
 from mlver.errors import LocalIO, MlverError, Refused, UsageError
 from mlver.frozen import frozen
 from mlver.index.cache_file import is_damage
-from mlver.index.history.database import HistoryIndex
+from mlver.index.history.database import PATIENCE, HistoryIndex
 from mlver.index.history.tables import TABLES
 
 _PULSE = 20_000  # steps of SQLite between two looks at the clock
@@ -137,7 +137,7 @@ def _reader(index: HistoryIndex) -> _Reader:
     shared = index.connection
     if index.path is None:
         return _Reader(shared, own=False)
-    db = sqlite3.connect(f"file:{quote(str(index.path))}?mode=ro", uri=True, timeout=60, isolation_level=None)
+    db = sqlite3.connect(f"file:{quote(str(index.path))}?mode=ro", uri=True, timeout=PATIENCE, isolation_level=None)
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("SELECT 1 FROM search LIMIT 0")  # FTS5 sets itself up, by statements that the guard would deny
     return _Reader(db, own=True)

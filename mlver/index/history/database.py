@@ -15,7 +15,7 @@ from mlver.index.cache_file import CacheFile, Unsound
 from mlver.index.history.ddl import schema_script
 from mlver.index.history.tables import SEARCH, TABLES, VERSION
 
-_PATIENCE = 10_000  # milliseconds; whoever holds the file is doing our work, unless it was stopped
+PATIENCE = 10  # seconds to wait for a lock; whoever holds the file is doing our work, unless it was stopped
 _INSERTS = {
     table.name: f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
     for table in TABLES
@@ -109,4 +109,4 @@ def _begin(db: sqlite3.Connection) -> None:
     found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if not found.issuperset(table.name for table in (*TABLES, SEARCH)):
         raise Unsound("tables are missing")  # somebody wrote to it
-    db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+    db.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE}")
