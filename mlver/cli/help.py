@@ -13,8 +13,9 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from mlver.frozen import frozen
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from typer._click.core import Context
+
+    from mlver.render.layout import Piece
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -79,7 +80,7 @@ def _option(option: TyperOption) -> tuple[str, str]:
     return names + value, option.help or ""
 
 
-def help_page(help: Help) -> RenderableType:
+def help_page(help: Help) -> Piece:
     """Usage, what it does, arguments and options by panel, examples, exit codes."""
     from mlver.render.lines import Columns, indented, line, paragraphs
 
@@ -96,31 +97,25 @@ def help_page(help: Help) -> RenderableType:
     return paragraphs(*blocks)
 
 
-def _definitions(rows: Rows, width: int) -> RenderableType:
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.table import Table
+def _definitions(rows: Rows, width: int) -> Piece:
+    from mlver.render.layout import Indented
+    from mlver.render.lines import line, stacked, whole
 
-    from mlver.render.lines import line, whole
-
-    blocks: list[RenderableType] = []
+    blocks: list[Piece] = []
     for left, right in rows:
+        name, said = whole((left, "unit")), line(right, wrap=True)
         if len(left) > width:
-            blocks += [whole((left, "unit")), Padding(line(right, wrap=True), (0, 0, 0, width + 2))]
-            continue
-        table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column(min_width=width, no_wrap=True)
-        table.add_column()
-        table.add_row(whole((left, "unit")), line(right, wrap=True))
-        blocks.append(table)
-    return Group(*blocks)
+            blocks += [name, Indented(said, width + 2)]
+        else:
+            blocks.append(Indented(said, width + 2, mark=name))
+    return stacked(blocks)
 
 
-def _examples(examples: Sequence[tuple[str, str]]) -> list[RenderableType]:
+def _examples(examples: Sequence[tuple[str, str]]) -> list[Piece]:
     from mlver.render.lines import whole
 
     width = max(len(command) for command, _ in examples)
-    lines: list[RenderableType] = []
+    lines: list[Piece] = []
     for command, what in examples:
         if width + len(what) <= 72:
             lines.append(whole((command.ljust(width), "command"), (f"   {what}", "quiet")))

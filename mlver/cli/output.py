@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from mlver.objects.result import Result
+    from mlver.render.layout import Piece
 
 PIPED_WIDTH = 100  # wide enough for `grep`, narrow enough for a mail
 _PLAIN = str.maketrans({"→": "->", "…": "...", "↑": "^", "↓": "v", "·": "-", "×": "x", "–": "-", "─": "-", "│": "|"})
@@ -40,7 +39,7 @@ def write_json(result: Result) -> None:
     write(json_text(result, indent=sys.stdout.isatty()))
 
 
-def write_text(renderable: RenderableType, *, color: bool | None, pager: bool) -> None:
+def write_text(renderable: Piece, *, color: bool | None, pager: bool) -> None:
     """Lay out and write; through a pager when stdout is a terminal and it does not fit the screen."""
     from mlver.render.console import to_text
 
@@ -61,7 +60,7 @@ def _bytes_kept(text: str) -> str:
     return text if "\n" not in text else text.replace("\n", "\\n")  # one value stays one line
 
 
-def write_aside(renderable: RenderableType, *, color: bool | None) -> None:
+def write_aside(renderable: Piece, *, color: bool | None) -> None:
     """Lay out and write to stderr."""
     from mlver.render.console import to_text
 

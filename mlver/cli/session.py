@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mlver.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from mlver.objects.result import Result
+    from mlver.render.layout import Piece
     from mlver.repo.repository import Repository
     from mlver.verbs.common import Progress
 
@@ -104,7 +103,7 @@ class Session:
     # -- answers -------------------------------------------------------------------------------
 
     def show(
-        self, result: Result, text: Callable[[], RenderableType], ids: Iterable[object] = (), *, aside: bool = False
+        self, result: Result, text: Callable[[], Piece], ids: Iterable[object] = (), *, aside: bool = False
     ) -> None:
         """Answer with `result`: as JSON, as its `ids` alone (--quiet), or as the text that `text()` lays out.
 

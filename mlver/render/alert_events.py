@@ -9,23 +9,20 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, many, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.alert_lists import AlertHistoryResult
     from mlver.verbs.alert_show import AlertEvent, AlertShowResult, AlertStory
 
 
-def alert_show_page(result: AlertShowResult) -> RenderableType:
+def alert_show_page(result: AlertShowResult) -> Piece:
     """Each alert with where it fired and its events, oldest first."""
     return paragraphs(*(_story(story) for story in result.alerts))
 
 
-def _story(story: AlertStory) -> list[RenderableType]:
+def _story(story: AlertStory) -> list[Piece]:
     alert = story.alert
     label = "warning" if alert.state == "open" else "good"
-    lines: list[RenderableType] = [
+    lines: list[Piece] = [
         line((alert.id, "unit"), "  ", (alert.type, "path"), f"  {alert.severity}  ", (alert.state, label))
     ]
     if alert.summary:
@@ -57,11 +54,11 @@ def _event(event: AlertEvent) -> list[Part | None]:
     return [(when(event.at), "quiet"), (event.what, "kind"), text]
 
 
-def alert_history_page(result: AlertHistoryResult) -> RenderableType:
+def alert_history_page(result: AlertHistoryResult) -> Piece:
     """One row per action, and how rare it is for its type that anything is done."""
     if not result.actions:
         return line("nobody has done anything about an alert yet")
-    rows: list[list[Part | None] | Text] = []
+    rows: list[list[Part | None] | Line] = []
     for one in result.actions:
         made = f" → {' '.join(commit.short for commit in one.action.commits)}" if one.action.commits else ""
         row: list[Part | None] = [(when(one.action.at), "quiet"), (one.alert, "unit"), one.type]

@@ -9,20 +9,17 @@ from mlver.render.lines import Columns, Part, line, paragraphs
 from mlver.render.values import day, lasted, many, when
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.alert_stats import AlertStatsResult, AlertTypeStats
     from mlver.verbs.alert_truth import TypeTruth
 
 
-def stats_page(result: AlertStatsResult) -> RenderableType:
+def stats_page(result: AlertStatsResult) -> Piece:
     """Types most worth looking at first: how often they fired and mattered, what was done last."""
     if not result.types:
         return line("no alerts" + (f" since {when(result.since)}" if result.since else ""))
     grouped = any(stats.group is not None for stats in result.types)
-    rows: list[list[Part | None] | Text] = []
+    rows: list[list[Part | None] | Line] = []
     for stats in result.types:
         rows.append(_row(stats, grouped))
         if stats.last_action:
@@ -48,7 +45,7 @@ def _row(stats: AlertTypeStats, grouped: bool) -> list[Part | None]:
     return [*row, (str(stats.open), "warning" if stats.open else "quiet")]
 
 
-def _last_action(stats: AlertTypeStats) -> Text:
+def _last_action(stats: AlertTypeStats) -> Line:
     action = stats.last_action
     assert action is not None
     parts: list[Part] = [("    last: ", "quiet")]
@@ -60,11 +57,11 @@ def _last_action(stats: AlertTypeStats) -> Text:
     return line(*parts)
 
 
-def _truth(result: AlertStatsResult) -> list[RenderableType]:
+def _truth(result: AlertStatsResult) -> list[Piece]:
     """Each type against what the metrics now say."""
     if not result.against:
         return []
-    rows: list[list[Part | None] | Text] = []
+    rows: list[list[Part | None] | Line] = []
     for stats in result.types:
         if stats.against is not None:
             rows.append([stats.type, *_truth_cells(stats.fired, stats.against)])
@@ -75,7 +72,7 @@ def _truth(result: AlertStatsResult) -> list[RenderableType]:
     return [title, Columns(rows, head=head, right=range(1, 7), grow=0)]
 
 
-def _evidence(truth: TypeTruth) -> list[Text]:
+def _evidence(truth: TypeTruth) -> list[Line]:
     """On what evidence alerts count as true, below them."""
     said = ((truth.by_action, "acted on"), (truth.by_metric, "on a release that dropped"))
     found = ", ".join(f"{count} {what}" for count, what in said if count)

@@ -9,25 +9,22 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import many, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.alerts import Action, Alert, AlertsResult
 
 _FULL = 3  # so few alerts are told in full
 
 
-def alerts_page(result: AlertsResult, *, full: bool = False) -> RenderableType:
+def alerts_page(result: AlertsResult, *, full: bool = False) -> Piece:
     """One row per alert; a few alerts asked for by id with all that was done about them. Files not read come first."""
     if result.unread:
-        unread: list[RenderableType] = [line((said, "warning"), wrap=True) for said in result.unread]
+        unread: list[Piece] = [line((said, "warning"), wrap=True) for said in result.unread]
         return paragraphs(unread, alerts_page(replace(result, unread=()), full=full))
     if not result.alerts:
         return line("no alerts")
     if full and len(result.alerts) <= _FULL:
         return paragraphs(*(_alert(alert) for alert in result.alerts))
-    rows: list[list[Part | None] | Text] = []
+    rows: list[list[Part | None] | Line] = []
     for alert in result.alerts:
         serious = alert.severity in ("page", "critical")
         row: list[Part | None] = [(alert.id, "unit"), when(alert.at), alert.type]
@@ -48,7 +45,7 @@ def _state(alert: Alert) -> str:
     return f"{alert.state}{' (auto)' if automatic else ''}{', muted' if alert.muted else ''}"
 
 
-def imported_page(result: AlertsResult) -> RenderableType:
+def imported_page(result: AlertsResult) -> Piece:
     """How many alerts were read and how many of them were new."""
     known = f", {result.known_before} known before" if result.known_before else ""
     return line(f"{many(result.added, 'new alert')}{known}")
@@ -72,9 +69,9 @@ def did(action: Action) -> str:
     return f"{by}{what}{reason}" + (f" ({action.ticket})" if action.ticket else "")
 
 
-def _alert(alert: Alert) -> list[RenderableType]:
+def _alert(alert: Alert) -> list[Piece]:
     parts: list[Part] = [(alert.id, "unit"), "  ", when(alert.at), "  ", (alert.type, "path"), f"  {alert.severity}  "]
-    lines: list[RenderableType] = [line(*parts, (_state(alert), "warning" if alert.state == "open" else "good"))]
+    lines: list[Piece] = [line(*parts, (_state(alert), "warning" if alert.state == "open" else "good"))]
     if alert.summary:
         lines.append(indented(line(alert.summary, wrap=True)))
     if alert.live:

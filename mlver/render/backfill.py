@@ -8,9 +8,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import lasted, many, number, size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.backfill import BackfillResult, BackfillRow
 
 _LABELS = {"recorded": "good", "failed": "bad", "to do": "warning", "done before": "quiet"}
@@ -25,12 +23,12 @@ def cost(result: BackfillResult) -> str:
     return f"{text}; {done} done before" if done else text
 
 
-def backfill_page(result: BackfillResult) -> RenderableType:
+def backfill_page(result: BackfillResult) -> Piece:
     """What is measured on what; a row per commit; what failed and why."""
     head = line(", ".join(result.metrics), (" on ", "quiet"), (result.dataset, "path"), f" {result.dataset_id.short}")
     if not result.rows:
         return paragraphs(head, line("no commit to measure: none brought a model, was live or is tagged"))
-    blocks: list[RenderableType] = [Columns([_row(row) for row in result.rows], grow=2)]
+    blocks: list[Piece] = [Columns([_row(row) for row in result.rows], grow=2)]
     blocks += [
         indented(line((f"{row.commit.short}: ", "id"), row.why or "", wrap=True))
         for row in result.rows

@@ -8,9 +8,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import lasted, many, number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.bisect import BisectResult, FirstBad
     from mlver.verbs.isolate import IsolateResult, Swap
     from mlver.verbs.reproduce import ReproduceResult, StepAgain
@@ -25,7 +23,7 @@ _ASKED = {
 _REMADE = {"same bytes": "good", "same meaning": "good"}
 
 
-def bisect_page(result: BisectResult) -> RenderableType:
+def bisect_page(result: BisectResult) -> Piece:
     """What was asked; a row per commit that was tried; the commit that turned it bad."""
     head = [
         line((result.condition, "unit"), wrap=True),
@@ -49,8 +47,8 @@ def bisect_page(result: BisectResult) -> RenderableType:
     return paragraphs(head, indented(Columns(rows, right=(2,), grow=3)), [open_, indented(found)])
 
 
-def _first_bad(found: FirstBad, tried: str) -> list[RenderableType]:
-    lines: list[RenderableType] = [
+def _first_bad(found: FirstBad, tried: str) -> list[Piece]:
+    lines: list[Piece] = [
         line(
             ("first bad: ", "bad"),
             (found.commit.short, "id"),
@@ -65,7 +63,7 @@ def _first_bad(found: FirstBad, tried: str) -> list[RenderableType]:
     return lines + [indented(line(text, wrap=True)) for text in found.changes]
 
 
-def isolate_page(result: IsolateResult) -> RenderableType:
+def isolate_page(result: IsolateResult) -> Piece:
     """What was asked; a row per change put back; the least that does the harm."""
     head = [
         line((result.condition, "unit"), wrap=True),
@@ -90,14 +88,14 @@ def _swap(swap: Swap) -> list[Part | None]:
     ]
 
 
-def _guilty(result: IsolateResult) -> list[RenderableType]:
+def _guilty(result: IsolateResult) -> list[Piece]:
     size, sets = len(result.guilty[0]), len(result.guilty)
     if size == 1:
         words = "this change alone does it" if sets == 1 else f"each of these {sets} does it alone"
     else:
         words = f"these {size} together do it" if sets == 1 else f"each of these {sets} sets does it, nothing less"
     tried = f"  ({many(result.runs, 'bundle')} tried)"
-    lines: list[RenderableType] = [line(("guilty: ", "bad"), words, (tried, "quiet"))]
+    lines: list[Piece] = [line(("guilty: ", "bad"), words, (tried, "quiet"))]
     for number_, changes in enumerate(result.guilty, 1):
         rows: list[list[Part | None]] = [[(change.name, "unit"), change.text] for change in changes]
         if sets > 1 and size > 1:
@@ -110,7 +108,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-def reproduce_page(result: ReproduceResult) -> RenderableType:
+def reproduce_page(result: ReproduceResult) -> Piece:
     """Each step with what came of its outputs; what differs in the environment."""
     head = line((result.commit.short, "id"), f" {result.subject}", wrap=True)
     blocks = [_step(step, result.times) for step in result.steps]
@@ -120,7 +118,7 @@ def reproduce_page(result: ReproduceResult) -> RenderableType:
     return paragraphs(head, *blocks, [line("environment, then and now"), indented(Columns(rows, grow=1))])
 
 
-def _step(step: StepAgain, times: int) -> list[RenderableType]:
+def _step(step: StepAgain, times: int) -> list[Piece]:
     then = f" (then {lasted(step.seconds_then)})" if step.seconds_then else ""
     rows: list[list[Part | None]] = []
     for output in step.outputs:

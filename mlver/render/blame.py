@@ -11,9 +11,7 @@ from mlver.render.units import SIGNS, value_change
 from mlver.render.values import brief, day, many, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.blame import BlamedUnit, BlameResult
 
 
@@ -23,7 +21,7 @@ _WHY = 90  # characters of a reason in a list, and of a message where none was g
 _MESSAGE = 48
 
 
-def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
+def blame_page(result: BlameResult, *, every: bool = False) -> Piece:
     """A table of parts; for a single unit, each of its changes with what it was and became.
 
     Of an artifact with many units, those that stand together and have the same last change share a
@@ -31,7 +29,7 @@ def blame_page(result: BlameResult, *, every: bool = False) -> RenderableType:
     """
     if not result.units:
         return line("nothing to blame: nothing was removed" if result.rev else "nothing to blame")
-    blocks: list[RenderableType | list[RenderableType] | None] = [line((result.live, "stage")) if result.live else None]
+    blocks: list[Piece | list[Piece] | None] = [line((result.live, "stage")) if result.live else None]
     if is_history(result):
         first = result.units[0]
         blocks.append(line((first.kind, "kind"), " ", (f"{first.path}#{first.unit}", "path")))
@@ -50,7 +48,7 @@ def is_history(result: BlameResult) -> bool:
     return len(names) == 1 and result.units[0].unit is not None and "#" in result.target
 
 
-def _parts(result: BlameResult, every: bool) -> RenderableType:
+def _parts(result: BlameResult, every: bool) -> Piece:
     one_path = len({unit.path for unit in result.units}) == 1
     rows: list[list[Part | None]] = []
     most = _MODEL if result.units[0].kind == "model" else _MANY
@@ -125,7 +123,7 @@ def _why(unit: BlamedUnit, cut: bool = False) -> list[Part]:
     return [why, *([(f" ({', '.join(named)})", "quiet")] if named else [])]
 
 
-def _change(unit: BlamedUnit) -> list[RenderableType]:
+def _change(unit: BlamedUnit) -> list[Piece]:
     _, label = SIGNS.get(unit.change, ("~", "changed"))
     if unit.commit is None:
         head = line((unit.change, label), "  ", (unit.author, "warning"))

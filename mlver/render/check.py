@@ -10,10 +10,7 @@ from mlver.render.stages import stage_name
 from mlver.render.values import number
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.check import CheckResult
     from mlver.verbs.gate import GateRow
 
@@ -21,7 +18,7 @@ _LABELS = {"met": "good", "broken": "bad", "unknown": "warning"}
 _MANY_USES = 10  # decisions after which a dataset says less than it seems to
 
 
-def check_page(result: CheckResult) -> RenderableType:
+def check_page(result: CheckResult) -> Piece:
     """The commit, a row per requirement, the verdict."""
     name = (stage_name(result.stage, result.scope), "stage")
     head = line((result.commit.short, "id"), f" {result.subject}, for ", name, wrap=True)
@@ -52,14 +49,14 @@ def compared(row: GateRow) -> str:
     return number(row.value) + (f" (n {row.n})" if row.n is not None else "")
 
 
-def _verdict(result: CheckResult) -> Text:
+def _verdict(result: CheckResult) -> Line:
     count = sum(row.state != "met" for row in result.rows)
     if not count:
         return line(("met", "good"), f": all {len(result.rows)}")
     return line((result.state, _LABELS[result.state]), f": {count} of {len(result.rows)} do not hold")
 
 
-def check_markdown(result: CheckResult) -> Text:
+def check_markdown(result: CheckResult) -> Line:
     """The same as a table, for a pull request."""
     name = stage_name(result.stage, result.scope)
     lines = [f"### {escaped(name)}: {result.state}", "", f"`{result.commit.short}` {escaped(result.subject)}", ""]

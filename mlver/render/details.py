@@ -11,15 +11,13 @@ from mlver.render.units import common_prefix
 from mlver.render.values import number
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
     from mlver.kinds.base import Detail
+    from mlver.render.layout import Piece
 
 _LABELS = {word: word for word in ("better", "worse", "added", "removed")} | {"strong": "worse", "moderate": "warning"}
 
 
-def detail_block(detail: Detail, most: int) -> list[RenderableType]:
+def detail_block(detail: Detail, most: int) -> list[Piece]:
     """The table in at most `most` rows, and how many more there are."""
     if detail.columns == ("sign", "line"):
         return _code(detail, most)
@@ -41,11 +39,11 @@ def detail_block(detail: Detail, most: int) -> list[RenderableType]:
     fits = len(title) <= max(wide, len(detail.columns[0]))
     head = [title if fits else detail.columns[0], *detail.columns[1:]]
     table = Columns(rows, head=head, right=right, grow=0, tail=(0,) if detail.title == "arrays" else ())
-    page: list[RenderableType] = [table] if fits else [line((title, "quiet")), indented(table)]
+    page: list[Piece] = [table] if fits else [line((title, "quiet")), indented(table)]
     return [*page, *_rest(detail, most)]
 
 
-def _rest(detail: Detail, most: int) -> list[RenderableType]:
+def _rest(detail: Detail, most: int) -> list[Piece]:
     left = len(detail.rows) - most
     return [line((f"… {left} more", "quiet"))] if left > 0 else []
 
@@ -63,9 +61,9 @@ def _cell(value: Any) -> Part:
     return (text, _LABELS.get(text, ""))
 
 
-def _code(detail: Detail, most: int) -> list[RenderableType]:
+def _code(detail: Detail, most: int) -> list[Piece]:
     labels = {"+": "added", "-": "removed"}
-    lines: list[RenderableType] = []
+    lines: list[Piece] = []
     for sign, text in detail.rows[:most]:
         lines.append(line((f"{sign} {_tabs(str(text))}", labels.get(sign, "quiet"))))
     left = sum(sign in "+-" for sign, _ in detail.rows[most:])
@@ -76,7 +74,7 @@ def _tabs(text: str) -> str:
     return text.expandtabs(4)
 
 
-def _metrics(detail: Detail, most: int) -> list[RenderableType]:
+def _metrics(detail: Detail, most: int) -> list[Piece]:
     rows: list[list[Part | None]] = []
     for name, old, new, delta, verdict in detail.rows[:most]:
         label = _LABELS.get(verdict, "quiet")
@@ -86,9 +84,9 @@ def _metrics(detail: Detail, most: int) -> list[RenderableType]:
     return [Columns(rows, right=(1, 3, 4), grow=0), *_rest(detail, most)]
 
 
-def details_block(details: Sequence[Detail], most: int) -> list[RenderableType]:
+def details_block(details: Sequence[Detail], most: int) -> list[Piece]:
     """All tables that add something to the summary, moved to the right."""
-    blocks: list[RenderableType] = []
+    blocks: list[Piece] = []
     for detail in details:
         if detail.title == "cells changed" and len(detail.rows) < 2:
             continue  # the summary names the one column

@@ -12,9 +12,7 @@ from mlver.render.units import arrow, gathered, pick, unit_table, units_in
 from mlver.render.values import many, number, size, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side, UnitChange
 
 # How many units (or lines of code) of one artifact one screen has room for.
@@ -33,7 +31,7 @@ WORDS = {"added": "new", "removed": "gone", "renamed": "renamed"}
 LABELS = {"added": "added", "removed": "removed"}
 
 
-def diff_page(result: DiffResult, *, room: int | None = None, short: bool = False) -> RenderableType:
+def diff_page(result: DiffResult, *, room: int | None = None, short: bool = False) -> Piece:
     """Both sides, then metrics, artifacts, environment and code commit.
 
     `room` sets how many units of each artifact are shown; without it, what one screen holds, or
@@ -43,7 +41,7 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     rewritten = [artifact for artifact in result.artifacts if artifact.change == "rewritten"]
     if room is None and len(meaningful) == 1 and not short:
         room = 40
-    blocks: list[RenderableType | list[RenderableType]] = [_sides(result), _alerts(result)]
+    blocks: list[Piece | list[Piece]] = [_sides(result), _alerts(result)]
     blocks.append(redacted_lines(result.redacted))
     blocks.append(metric_blocks(result.metrics, _METRICS))
     blocks += [_artifact(result, artifact, room) for artifact in meaningful[:_ARTIFACTS]]
@@ -56,12 +54,12 @@ def diff_page(result: DiffResult, *, room: int | None = None, short: bool = Fals
     return paragraphs(*blocks)
 
 
-def redacted_lines(notices: Sequence[str]) -> list[RenderableType]:
+def redacted_lines(notices: Sequence[str]) -> list[Piece]:
     """What was removed on purpose, a line each."""
     return [line(("redacted", "warning"), f"  {one}", wrap=True) for one in notices]
 
 
-def _alerts(result: DiffResult) -> list[RenderableType]:
+def _alerts(result: DiffResult) -> list[Piece]:
     """What fired while the newer commit was live, open alerts first: why somebody looks at all."""
     if not result.alerts:
         return []
@@ -82,7 +80,7 @@ def _alerts(result: DiffResult) -> list[RenderableType]:
     return [title, indented(Columns(rows, grow=4)), *more]
 
 
-def _sides(result: DiffResult) -> RenderableType:
+def _sides(result: DiffResult) -> Piece:
     return Columns([_side("from", result.old), _side("to", result.new)], grow=5)
 
 
@@ -100,8 +98,8 @@ def _side(word: str, side: Side) -> list[Part | None]:
     ]
 
 
-def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> list[RenderableType]:
-    block: list[RenderableType] = [_title(artifact)]
+def _artifact(result: DiffResult, artifact: ArtifactDiff, room: int | None) -> list[Piece]:
+    block: list[Piece] = [_title(artifact)]
     whole_thing = artifact.change in ("added", "removed")
     urgent = [detail for detail in artifact.details if detail.title in _URGENT]
     block += [indented(detail) for detail in details_block(urgent, _DETAIL_ROWS)]
@@ -161,7 +159,7 @@ def _is_tree(value: object) -> bool:
     return isinstance(value, Mapping) and bool({"tree", "settings"} & value.keys()) and value.keys() <= _OF_TREES
 
 
-def _title(artifact: ArtifactDiff) -> RenderableType:
+def _title(artifact: ArtifactDiff) -> Piece:
     path: list[Part] = [(artifact.path, "path")]
     if artifact.was is not None:
         path.append((f"  was {artifact.was}", "quiet"))
@@ -180,7 +178,7 @@ def unreadable_text(artifact: ArtifactDiff) -> str:
     return reason if reason.startswith("not readable") else f"not readable as {artifact.kind}: {reason}"
 
 
-def _rewritten(artifact: ArtifactDiff) -> RenderableType:
+def _rewritten(artifact: ArtifactDiff) -> Piece:
     return line((f"{artifact.kind:<6}  {artifact.path}  {artifact.summary}", "quiet"))
 
 
@@ -195,7 +193,7 @@ def _name(side: Side) -> str:
     return side.commit.short if side.commit and side.commit.hex().startswith(side.name) else side.name
 
 
-def _environment(result: DiffResult) -> list[RenderableType]:
+def _environment(result: DiffResult) -> list[Piece]:
     if not result.environment:
         return []
     rows: list[list[Part | None]] = [
@@ -210,21 +208,21 @@ def _environment(result: DiffResult) -> list[RenderableType]:
     return [title, indented(Columns(rows)), *more]
 
 
-def _git(result: DiffResult) -> list[RenderableType]:
+def _git(result: DiffResult) -> list[Piece]:
     if not result.git or result.git[0] == result.git[1]:
         return []
     old, new = ((commit or "none")[:10] for commit in result.git)
     return [line(("git     ", "kind"), *arrow(old, new))]
 
 
-def stat_page(result: DiffResult) -> RenderableType:
+def stat_page(result: DiffResult) -> Piece:
     """One line per artifact, and how many there are."""
     if result.identical:
         return paragraphs(_sides(result), [line("no difference")])
     return paragraphs(_sides(result), stat_lines(result), line(many(len(result.artifacts), "artifact")))
 
 
-def stat_lines(result: DiffResult) -> list[RenderableType]:
+def stat_lines(result: DiffResult) -> list[Piece]:
     """One line per artifact: what happened, kind, path, in what way."""
     rows: list[list[Part | None]] = []
     for artifact in result.artifacts:
@@ -235,6 +233,6 @@ def stat_lines(result: DiffResult) -> list[RenderableType]:
     return [Columns(rows, grow=3, wrap=(3,))] if rows else []
 
 
-def names_page(result: DiffResult) -> RenderableType:
+def names_page(result: DiffResult) -> Piece:
     """The paths, one per line."""
     return paragraphs([whole(artifact.path) for artifact in result.artifacts])

@@ -12,8 +12,7 @@ from mlver.frozen import frozen
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
+    from mlver.render import layout
 
 # the words for tones are those of the terminal's theme: good, bad, warning, quiet, id, who, stage, head
 Span = str | tuple[str, str]
@@ -89,9 +88,9 @@ def plain(spans: Line) -> str:
     return "".join(span if isinstance(span, str) else span[0] for span in spans)
 
 
-def text_page(blocks: Sequence[Block]) -> RenderableType:
+def text_page(blocks: Sequence[Block]) -> layout.Piece:
     """Lay a document out for a terminal."""
-    groups: list[list[RenderableType]] = []
+    groups: list[list[layout.Piece]] = []
     after_heading = False
     for block in blocks:
         lines = _text(block)
@@ -105,7 +104,7 @@ def text_page(blocks: Sequence[Block]) -> RenderableType:
     return paragraphs(*groups)
 
 
-def _text(block: Block) -> list[RenderableType]:
+def _text(block: Block) -> list[layout.Piece]:
     if isinstance(block, Heading):
         return [line((block.text, "head"), wrap=True)]
     if isinstance(block, Paragraph):
@@ -113,7 +112,7 @@ def _text(block: Block) -> list[RenderableType]:
     if isinstance(block, Tiles):
         return [line((value, tone or "head"), f"  {label}") for value, label, tone in block.tiles]
     if isinstance(block, Items):
-        found: list[RenderableType] = []
+        found: list[layout.Piece] = []
         for number, item in enumerate(block.items):
             found.append(_line(item))
             below = block.nested[number] if number < len(block.nested) else ()
@@ -127,5 +126,5 @@ def _text(block: Block) -> list[RenderableType]:
     return []
 
 
-def _line(spans: Line, wrap: bool = True) -> Text:
+def _line(spans: Line, wrap: bool = True) -> layout.Line:
     return line(*spans, wrap=wrap)

@@ -9,13 +9,13 @@ from mlver.render.document import Block, Grid, Heading, Items, Line, Paragraph, 
 from mlver.render.lines import as_is, safe
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from mlver.render import layout
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
 _TEXT = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~&"})
 
 
-def markdown_page(blocks: Sequence[Block]) -> Text:
+def markdown_page(blocks: Sequence[Block]) -> layout.Line:
     """Lay a document out as Markdown."""
     lines: list[str] = []
     for block in blocks:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from mlver.render.lines import as_is, safe
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line
     from mlver.verbs.lineage import LineageResult
 
 _SHAPES = {"data": "cylinder", "model": "box3d", "code": "note", "config": "component", "rules": "hexagon"}
 
 
-def lineage_dot(result: LineageResult) -> Text:
+def lineage_dot(result: LineageResult) -> Line:
     """A digraph from inputs to outputs; assumed edges are dashed."""
     lines = ["digraph lineage {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for node in result.nodes:

@@ -8,17 +8,15 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import many, size, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.evidence_result import EvidenceResult, Tenure, VerifyResult
 
 
-def evidence_page(result: EvidenceResult, name: str) -> RenderableType:
+def evidence_page(result: EvidenceResult, name: str) -> Piece:
     """What was written, of which commit, and where that was live."""
     word = "wrote " if result.new else "there already, with the same bytes: "
     what = many(result.files, "file") + (" with their bytes" if result.with_files else " by digest")
-    head: list[RenderableType] = [
+    head: list[Piece] = [
         line(word, (name, "path"), f"  {size(result.size)}"),
         indented(
             Columns(
@@ -31,11 +29,11 @@ def evidence_page(result: EvidenceResult, name: str) -> RenderableType:
             )
         ),
     ]
-    served: list[RenderableType] = [_tenure(one) for one in result.served]
+    served: list[Piece] = [_tenure(one) for one in result.served]
     return paragraphs(head, served or [line(("not live anywhere by then", "quiet"))])
 
 
-def _tenure(one: Tenure) -> RenderableType:
+def _tenure(one: Tenure) -> Piece:
     name = f"{one.stage}/{one.scope}" if one.scope else one.stage
     until = one.ended.at if one.ended else None
     reason = f": {one.live.reason}" if one.live.reason else ""
@@ -44,14 +42,14 @@ def _tenure(one: Tenure) -> RenderableType:
     return line((name, "stage"), f"  {time}  {word} by {who(one.live.actor)}{reason}", wrap=True)
 
 
-def verify_page(result: VerifyResult) -> RenderableType:
+def verify_page(result: VerifyResult) -> Piece:
     """What was checked, what was not, what is wrong."""
     rows: list[list[Part | None]] = [[("checked", "good"), text] for text in result.checked]
     rows += [[("not checked", "warning"), text] for text in result.unchecked]
-    wrong: list[RenderableType] = [
+    wrong: list[Piece] = [
         line(("wrong  ", "bad"), (one.name, "path"), f": {one.text}", wrap=True) for one in result.wrong
     ]
-    last: list[RenderableType] = []
+    last: list[Piece] = []
     if result.sound:
         last.append(line(("all of it holds together", "good"), f"; known by {result.at}"))
         last.append(whole(("commit ", "quiet"), (result.commit or "", "id")))

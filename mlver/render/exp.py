@@ -13,10 +13,7 @@ from mlver.render.run import run_page as plain_run_page
 from mlver.render.values import day, many, number, signed, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.exp_describe import DescribeResult
     from mlver.verbs.exp_list import ExperimentsResult, IdeasResult
     from mlver.verbs.exp_run import ExperimentRun
@@ -30,7 +27,7 @@ _NONE = "no experiments: none was made off the main line, or by mlver exp run"
 _IDEA, _IDEA_AT = 12, 2  # the widest an idea may be, and its column
 
 
-def list_page(result: ExperimentsResult) -> RenderableType:
+def list_page(result: ExperimentsResult) -> Piece:
     """A line for each: commit, day, idea, what varied, outcome, metric and how it moved; a hypothesis below.
 
     Where all are of one idea, it stands below the list and leaves its room to what varied.
@@ -40,7 +37,7 @@ def list_page(result: ExperimentsResult) -> RenderableType:
             return paragraphs([*_hidden(result)] or line(_NONE))
         return line(f"none of {many(result.of, 'experiment')} ended so")
     alone = len({one.idea for one in result.experiments}) == 1
-    rows: list[Text | list[Part | None]] = []
+    rows: list[Line | list[Part | None]] = []
     for one in result.experiments:
         row: list[Part | None] = [
             (one.commit.short, "id"),
@@ -62,7 +59,7 @@ def list_page(result: ExperimentsResult) -> RenderableType:
     return paragraphs(table, [*_endings(result, alone), *_hidden(result)])
 
 
-def _endings(result: ExperimentsResult, alone: bool) -> list[RenderableType]:
+def _endings(result: ExperimentsResult, alone: bool) -> list[Piece]:
     """How many ended how, then why some are not known to have ended at all."""
     counts = Counter(one.outcome for one in result.experiments)
     of = f", idea {result.experiments[0].idea}" if alone else ""
@@ -76,11 +73,11 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _hidden(result: ExperimentsResult) -> list[RenderableType]:
+def _hidden(result: ExperimentsResult) -> list[Piece]:
     return [line((f"{number(result.hidden)} abandoned not shown (--all)", "quiet"))] if result.hidden else []
 
 
-def tree_page(result: IdeasResult) -> RenderableType:
+def tree_page(result: IdeasResult) -> Piece:
     """A line for each idea: how it did, how many experiments, how those ended, the best value."""
     if not result.ideas:
         return line(_NONE)
@@ -103,7 +100,7 @@ def _days(first: datetime, last: datetime) -> str:
     return day(last) if day(first) == day(last) else f"{day(first)} – {day(last)[5:]}"
 
 
-def describe_page(result: DescribeResult) -> RenderableType:
+def describe_page(result: DescribeResult) -> Piece:
     """What varied, what was fixed, what got worse and better, and how it ended in one word."""
     head = [
         line((result.commit.short, "id"), f"  {result.subject}"),
@@ -114,7 +111,7 @@ def describe_page(result: DescribeResult) -> RenderableType:
     against: list[Part] = []
     if result.base:
         against = [(", against ", "quiet"), (result.base.short, "id"), f" {result.base_subject}"]
-    outcome: list[RenderableType] = [line((result.outcome, LABELS.get(result.outcome, "")), *against)]
+    outcome: list[Piece] = [line((result.outcome, LABELS.get(result.outcome, "")), *against)]
     if result.verdict:
         said = f"says {who(result.verdict.by)}, {when(result.verdict.known)}"
         reason = f": {result.verdict.reason}" if result.verdict.reason else ""
@@ -127,7 +124,7 @@ def describe_page(result: DescribeResult) -> RenderableType:
         for one in result.variation.varied
         for number_, text in enumerate(one.changes)
     ]
-    varied: list[RenderableType] = [line(("varied", "quiet"))]
+    varied: list[Piece] = [line(("varied", "quiet"))]
     varied += [indented(Columns(rows, wrap=(1,)))] if rows else [indented(line("nothing that is known"))]
     if result.variation.fixed:
         varied.append(line(("fixed: ", "quiet"), ", ".join(result.variation.fixed)))
@@ -140,7 +137,7 @@ def describe_page(result: DescribeResult) -> RenderableType:
     return paragraphs(head, outcome, varied, moved)
 
 
-def stats_page(result: ExperimentStats) -> RenderableType:
+def stats_page(result: ExperimentStats) -> Piece:
     """The shares, then a line for each week."""
     if not result.experiments:
         return line(_NONE)
@@ -163,12 +160,12 @@ def _share(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.3g} %"
 
 
-def left_out_lines(left: Mapping[str, int]) -> list[RenderableType]:
+def left_out_lines(left: Mapping[str, int]) -> list[Piece]:
     """One quiet line for each reason for which experiments were not ranked."""
     return [line((f"{number(count)} not ranked: {why}", "quiet"), wrap=True) for why, count in left.items()]
 
 
-def run_page(result: ExperimentRun) -> RenderableType:
+def run_page(result: ExperimentRun) -> Piece:
     """How the run ended, and the commit."""
     made = result.committed
     if made is None or made.commit is None:

@@ -9,11 +9,9 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, many, number
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlver.render.layout import Piece
     from mlver.verbs.exp_best import BestResult
     from mlver.verbs.exp_frontier import FrontierResult, TriedAxis
 
@@ -22,7 +20,7 @@ _CHANCE = 0.05  # what is likelier than this by chance is shown quietly
 _VALUES = 10
 
 
-def best_page(result: BestResult) -> RenderableType:
+def best_page(result: BestResult) -> Piece:
     """The best, and what they share."""
     rows: list[list[Part | None]] = [
         [
@@ -37,11 +35,11 @@ def best_page(result: BestResult) -> RenderableType:
     ]
     way = "higher" if result.higher else "lower"
     head = line((result.metric, "unit"), (f"  {way} is better, of {many(result.ranked, 'experiment')}", "quiet"))
-    blocks: list[RenderableType] = [head, Columns(rows, right=(0,), grow=4), *left_out_lines(result.left_out)]
+    blocks: list[Piece] = [head, Columns(rows, right=(0,), grow=4), *left_out_lines(result.left_out)]
     return paragraphs(blocks, _traits(result) if result.traits is not None else None)
 
 
-def _traits(result: BestResult) -> list[RenderableType]:
+def _traits(result: BestResult) -> list[Piece]:
     if not result.traits:
         return [line("the top shares nothing that the rest lacks")]
     rows: list[list[Part | None]] = [
@@ -55,7 +53,7 @@ def _traits(result: BestResult) -> list[RenderableType]:
         for trait in result.traits[:_TRAITS]
     ]
     left = len(result.traits) - _TRAITS
-    more: list[RenderableType] = [line((f"… {left} more (--json lists all)", "quiet"))] if left > 0 else []
+    more: list[Piece] = [line((f"… {left} more (--json lists all)", "quiet"))] if left > 0 else []
     head = ("what the top shares", "", "top", "rest", "by chance")
     return [Columns(rows, head=head, right=(2, 3, 4), grow=1), *more]
 
@@ -64,7 +62,7 @@ def _chance(chance: float) -> str:
     return f"{chance:.0%}" if chance >= 0.01 else "< 1%"
 
 
-def frontier_page(result: FrontierResult) -> RenderableType:
+def frontier_page(result: FrontierResult) -> Piece:
     """What was tried of each parameter, the best, and the cells nobody tried."""
     if not result.experiments:
         return line("no experiments: none was made off the main line, or by mlver exp run")
@@ -74,7 +72,7 @@ def frontier_page(result: FrontierResult) -> RenderableType:
         [(axis.name, "unit"), _values(axis), (axis.best or "", "good")] for axis in result.axes
     ]
     agreed = any(axis.best for axis in result.axes)
-    blocks: list[RenderableType] = [
+    blocks: list[Piece] = [
         line(f"tried in {many(result.experiments, 'experiment')}"),
         indented(Columns(tried, head=("", "values × times", "best" if agreed else ""), wrap=(1,), grow=1)),
     ]
@@ -90,7 +88,7 @@ def _values(axis: TriedAxis) -> str:
     return f"{axis.values[0]} … {axis.values[-1]}, {len(told)} values" + ("" if axis.gridded else ", not in the grid")
 
 
-def _best(result: FrontierResult) -> list[RenderableType]:
+def _best(result: FrontierResult) -> list[Piece]:
     if not result.best:
         return [line(("no metric to rank them by (--metric)", "warning"))]
     several = len(result.metrics) > 1
@@ -107,10 +105,10 @@ def _settings(settings: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def _untried(result: FrontierResult) -> list[RenderableType]:
+def _untried(result: FrontierResult) -> list[Piece]:
     if not result.untried:
         return [line(f"all {number(result.cells)} cells of the grid of these values were tried")]
-    page: list[RenderableType] = [line(f"untried: {number(result.untried)} of {many(result.cells, 'cell')}")]
+    page: list[Piece] = [line(f"untried: {number(result.untried)} of {many(result.cells, 'cell')}")]
     for cell in result.cells_listed:
         main: list[Part] = [("  as on the main line", "quiet")] if cell.main else []
         page.append(indented(line(_settings(cell.settings), *main, wrap=True)))

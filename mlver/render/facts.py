@@ -10,22 +10,20 @@ from mlver.render.metric_rows import metric_blocks, metric_name, slices_beside
 from mlver.render.values import UNKNOWN, number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.metrics import MetricsDiffResult, MetricsResult, MetricValue
     from mlver.verbs.note import NotesResult
 
 _SLICES = 6  # more do not fit beside each other
 
 
-def metrics_page(result: MetricsResult) -> RenderableType:
+def metrics_page(result: MetricsResult) -> Piece:
     """Values of one commit, one block per dataset."""
     about = f"  as known at {when(result.as_of)}" if result.as_of else ""
     head = line((result.commit.short, "id"), f"  {result.subject}", (about, "warning"))
     if not result.values:
         return paragraphs(head, line("no metrics are known"))
-    blocks: list[RenderableType] = []
+    blocks: list[Piece] = []
     for dataset in dict.fromkeys(value.dataset for value in result.values):
         values = [value for value in result.values if value.dataset == dataset]
         on: list[Part] = [("on ", "quiet"), (dataset, "path")] if dataset else [("metrics", "kind")]
@@ -44,14 +42,14 @@ def _is_matrix(values: Sequence[MetricValue]) -> bool:
     return 2 <= len(slices) <= _SLICES and len(names) > 1 and len(kinds) == 1 and not values[0].estimate
 
 
-def _matrix(values: Sequence[MetricValue]) -> RenderableType:
+def _matrix(values: Sequence[MetricValue]) -> Piece:
     """Metrics below each other, slices beside each other."""
     cells = {(value.name, value.slice): number(value.value) for value in values}
     sizes = {value.slice: number(value.n) for value in values if value.n is not None}
     return slices_beside(cells, sizes)
 
 
-def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:
+def _list(values: Sequence[MetricValue], history: bool) -> Piece:
     """One row per value; in a history also when it became known."""
     rows: list[list[Part | None]] = []
     for value in values:
@@ -66,7 +64,7 @@ def _list(values: Sequence[MetricValue], history: bool) -> RenderableType:
     return Columns(rows, head=head, right=(1, 2), grow=0)
 
 
-def metrics_diff_page(result: MetricsDiffResult) -> RenderableType:
+def metrics_diff_page(result: MetricsDiffResult) -> Piece:
     """Two commits beside each other, worst first."""
     head = line((result.old.short, "id"), (" → ", "quiet"), (result.new.short, "id"))
     blocks = metric_blocks(result.metrics) or [line("no metrics are known of either")]
@@ -75,11 +73,11 @@ def metrics_diff_page(result: MetricsDiffResult) -> RenderableType:
     return paragraphs(head, blocks)
 
 
-def notes_page(result: NotesResult) -> RenderableType:
+def notes_page(result: NotesResult) -> Piece:
     """One note after the other, newest first."""
     if not result.notes:
         return line("no notes")
-    blocks: list[list[RenderableType]] = []
+    blocks: list[list[Piece]] = []
     for note in result.notes:
         head: list[Part] = [when(note.at), "  ", (who(note.by), "who"), "  ", (note.target, "path")]
         if note.commit and not note.commit.hex().startswith(note.target):

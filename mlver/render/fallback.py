@@ -9,22 +9,20 @@ from mlver.render.metric_rows import slices_beside
 from mlver.render.values import number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.repo.drill_facts import Drill
     from mlver.verbs.fallback import DrillResult, Fallback, FallbackResult
 
 
-def fallback_page(result: FallbackResult) -> RenderableType:
+def fallback_page(result: FallbackResult) -> Piece:
     """Each stage with its fallback, and what it was worth the last time."""
     if not result.stages:
         return line("no stage names a fallback ([stages.NAME] fallback in mlver.toml)", wrap=True)
     return paragraphs(*(_stage(one) for one in result.stages))
 
 
-def _stage(one: Fallback) -> list[RenderableType]:
-    lines: list[RenderableType] = [line((one.stage, "stage"), "  falls back to ", (one.path, "path"))]
+def _stage(one: Fallback) -> list[Piece]:
+    lines: list[Piece] = [line((one.stage, "stage"), "  falls back to ", (one.path, "path"))]
     if one.id is None:
         lines.append(indented(line(("it is not there", "bad"))))
     if one.drill is None:
@@ -34,13 +32,13 @@ def _stage(one: Fallback) -> list[RenderableType]:
     return [*lines, *_drill(one.drill)]
 
 
-def drill_page(result: DrillResult) -> RenderableType:
+def drill_page(result: DrillResult) -> Piece:
     """What the fallback was worth, a row per metric."""
     head = line((result.drill.path, "path"), ", as in ", (result.commit.short, "id"), f" {result.subject}", wrap=True)
     return paragraphs(head, _drill(result.drill))
 
 
-def _drill(drill: Drill) -> list[RenderableType]:
+def _drill(drill: Drill) -> list[Piece]:
     on = f" on {drill.dataset}" if drill.dataset else ""
     cells = {}
     for shown, value in drill.values.items():

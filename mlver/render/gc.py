@@ -8,25 +8,23 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, many, size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.gc_result import Dropped, GcResult, RestoreTrashResult, WhyResult
 
 _COMMITS, _PATHS = 12, 2
 
 
-def gc_page(result: GcResult) -> RenderableType:
+def gc_page(result: GcResult) -> Piece:
     """The commits that go and what goes with them; then what it comes to."""
     would = result.dry_run
-    blocks: list[list[RenderableType]] = []
+    blocks: list[list[Piece]] = []
     if result.dropped:
         shown = sorted(result.dropped, key=lambda one: (-one.bytes, one.time))[:_COMMITS]
-        block: list[RenderableType] = [Columns([_row(one) for one in shown], wrap=(2,))]
+        block: list[Piece] = [Columns([_row(one) for one in shown], wrap=(2,))]
         if len(result.dropped) > len(shown):
             block.append(line((f"… {len(result.dropped) - len(shown)} more (--json lists all)", "quiet")))
         blocks.append(block)
-    last: list[RenderableType] = []
+    last: list[Piece] = []
     verb = "would drop" if would else "dropped"
     if result.dropped or result.freed:
         last.append(line(f"{verb} {many(len(result.dropped), 'commit')}, {size(max(0, result.freed))}"))
@@ -70,7 +68,7 @@ def _row(one: Dropped) -> list[Part | None]:
     ]
 
 
-def why_page(result: WhyResult) -> RenderableType:
+def why_page(result: WhyResult) -> Piece:
     """The root, then one line for each step of the way."""
     if not result.kept:
         return line(f"nothing keeps {result.target}: the next gc may drop it")
@@ -78,7 +76,7 @@ def why_page(result: WhyResult) -> RenderableType:
     return paragraphs([line((result.root or "", "path")), *steps])
 
 
-def restored_page(result: RestoreTrashResult) -> RenderableType:
+def restored_page(result: RestoreTrashResult) -> Piece:
     """What came back."""
     if not result.packs:
         return line("the trash is empty")

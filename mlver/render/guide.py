@@ -10,9 +10,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import day, lasted, many, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.guide_result import Change, GuidedAlert, GuideResult, Mention, ReleaseChanges, UnitFate
 
 _FATES = 3
@@ -20,9 +18,9 @@ _MENTIONS = 3
 _WHY = 200
 
 
-def guide_page(result: GuideResult) -> RenderableType:
+def guide_page(result: GuideResult) -> Piece:
     """Each alert that waits, then what came with the release, then what to type."""
-    blocks: list[RenderableType | list[RenderableType] | None] = []
+    blocks: list[Piece | list[Piece] | None] = []
     if result.unread:
         blocks.append([line((said, "warning"), wrap=True) for said in result.unread])
     if not result.alerts:
@@ -34,12 +32,12 @@ def guide_page(result: GuideResult) -> RenderableType:
     return paragraphs(*blocks)
 
 
-def _alert(one: GuidedAlert, now: datetime) -> list[RenderableType]:
+def _alert(one: GuidedAlert, now: datetime) -> list[Piece]:
     alert = one.alert
     serious = "warning" if one.first or alert.severity in ("page", "critical") else "quiet"
     acked = f", {alert.state}" if alert.state != "open" else ""
     named: list[Part] = [(alert.id, "unit"), "  ", (alert.type, "path"), "  ", (alert.severity, serious)]
-    lines: list[RenderableType] = [line(*named, f"{acked}  {_ago(alert.at, now)}")]
+    lines: list[Piece] = [line(*named, f"{acked}  {_ago(alert.at, now)}")]
     lines += [line(alert.summary, wrap=True)] if alert.summary else []
     lines.append(_where(one, now))
     lines.append(_record(one))
@@ -56,7 +54,7 @@ def _did(one: GuidedAlert) -> list[Part]:
     return [did(one.last.action), (f" → {made}" if made else "", "id")]
 
 
-def _where(one: GuidedAlert, now: datetime) -> RenderableType:
+def _where(one: GuidedAlert, now: datetime) -> Piece:
     alert = one.alert
     stage = "/".join(filter(None, (alert.stage, alert.scope)))
     if alert.live is None:
@@ -69,7 +67,7 @@ def _where(one: GuidedAlert, now: datetime) -> RenderableType:
     return line(*parts, wrap=True)
 
 
-def _record(one: GuidedAlert) -> RenderableType:
+def _record(one: GuidedAlert) -> Piece:
     if not one.settled:
         return line((one.advice, "warning"))
     label = "warning" if one.first else "" if one.acted else "quiet"
@@ -79,10 +77,10 @@ def _record(one: GuidedAlert) -> RenderableType:
     return line(share, (one.advice, label), undone, wrap=True)
 
 
-def _fates(one: GuidedAlert, now: datetime) -> list[RenderableType]:
+def _fates(one: GuidedAlert, now: datetime) -> list[Piece]:
     assert one.last is not None
     undone = one.last.undone
-    lines: list[RenderableType] = []
+    lines: list[Piece] = []
     for state, says in (("elsewhere", "not in this release"), ("unchanged", "" if undone else "unchanged since")):
         fates = [fate for fate in one.last.fates if fate.now == state]
         if fates and says:
@@ -110,10 +108,10 @@ def _name(fate: UnitFate | Mention) -> str:
     return f"{fate.path}#{fate.unit}" if fate.unit else fate.path or ""
 
 
-def _mentions(one: GuidedAlert, now: datetime) -> list[RenderableType]:
+def _mentions(one: GuidedAlert, now: datetime) -> list[Piece]:
     """What speaks of the names in the alert, but for what was told of already."""
     told = {(fate.path, fate.unit) for fate in one.last.undone[:_FATES]} if one.last else set()
-    lines: list[RenderableType] = []
+    lines: list[Piece] = []
     units = [mention for mention in one.mentions if mention.path and (mention.path, mention.unit) not in told]
     for mention in units[:_MENTIONS]:
         parts: list[Part] = [(f"{mention.name.replace('_', ' ')}: ", "quiet"), (_name(mention), "path")]
@@ -130,8 +128,8 @@ def _mentions(one: GuidedAlert, now: datetime) -> list[RenderableType]:
     return lines
 
 
-def _left(result: GuideResult) -> list[RenderableType]:
-    lines: list[RenderableType] = []
+def _left(result: GuideResult) -> list[Piece]:
+    lines: list[Piece] = []
     if result.more:
         wait = f"{many(result.more, 'more alert waits', 'more alerts wait')}: mlver alerts ls --state open"
         lines.append(line((wait, "quiet")))
@@ -141,7 +139,7 @@ def _left(result: GuideResult) -> list[RenderableType]:
     return lines
 
 
-def _release(release: ReleaseChanges) -> list[RenderableType]:
+def _release(release: ReleaseChanges) -> list[Piece]:
     stage = "/".join(filter(None, (release.stage, release.scope)))
     if release.good is None:
         return [line("there is no healthy release before it on ", (stage, "stage")), *_passed(release)]
@@ -153,15 +151,15 @@ def _release(release: ReleaseChanges) -> list[RenderableType]:
         [(change.kind, "kind"), change.summary, (", ".join(map(who, change.authors)), "who")]
         for change in release.changes
     ]
-    same: list[RenderableType] = [] if rows else [indented(line("nothing that is served differs"))]
+    same: list[Piece] = [] if rows else [indented(line("nothing that is served differs"))]
     return [head, *([indented(Columns(rows, grow=1, wrap=(1,)))] if rows else []), *same, *_passed(release)]
 
 
-def _passed(release: ReleaseChanges) -> list[RenderableType]:
+def _passed(release: ReleaseChanges) -> list[Piece]:
     return [indented(line((f"passed over {text}", "quiet"), wrap=True)) for text in release.passed]
 
 
-def _next(result: GuideResult) -> list[RenderableType]:
+def _next(result: GuideResult) -> list[Piece]:
     if not result.next:
         return []
     room = max(len(command) for command, _ in result.next)

@@ -8,16 +8,14 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, many, number, size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.config import ConfigResult
     from mlver.verbs.fsck import FsckResult, Problem
 
 _HURTS = 6
 
 
-def fsck_page(result: FsckResult) -> RenderableType:
+def fsck_page(result: FsckResult) -> Piece:
     """Each problem with what it hurts; then what was read."""
     blocks = [problem_lines(problem) for problem in result.problems]
     read = f"{many(result.objects, 'object')}, {many(result.commits, 'commit')}, {many(result.packs, 'pack')}"
@@ -25,10 +23,10 @@ def fsck_page(result: FsckResult) -> RenderableType:
     return paragraphs(*blocks, line(verdict, f": {read}, {size(result.bytes)} read"))
 
 
-def problem_lines(problem: Problem) -> list[RenderableType]:
+def problem_lines(problem: Problem) -> list[Piece]:
     """One problem, and what it hurts."""
     label = "warning" if problem.repairable else "bad"
-    block: list[RenderableType] = [line((problem.what, label), f": {problem.detail}", wrap=True)]
+    block: list[Piece] = [line((problem.what, label), f": {problem.detail}", wrap=True)]
     if problem.repairable:
         block.append(indented(line("nothing is lost by it")))
     block += [indented(line(f"hurts {text}", wrap=True)) for text in problem.hurts[:_HURTS]]
@@ -37,7 +35,7 @@ def problem_lines(problem: Problem) -> list[RenderableType]:
     return block
 
 
-def config_page(result: ConfigResult) -> RenderableType:
+def config_page(result: ConfigResult) -> Piece:
     """One row per setting: name, value, where the value comes from, what it is for."""
     rows: list[list[Part | None]] = [
         [

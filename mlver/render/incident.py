@@ -11,9 +11,7 @@ from mlver.render.lines import Columns, Part, command_line, indented, line, para
 from mlver.render.values import lasted, many, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.repo.incident_facts import FollowUp, Incident
     from mlver.verbs.incident import IncidentsResult
     from mlver.verbs.incident_result import BadRelease, CommitStory, IncidentReportResult, SloThenNow
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 STATES = {"open": "warning", "closed": "good", "met": "good", "broken": "bad", "unknown": "warning"}
 
 
-def incidents_page(result: IncidentsResult) -> RenderableType:
+def incidents_page(result: IncidentsResult) -> Piece:
     """One row per incident."""
     if not result.incidents:
         return line("no incidents")
@@ -39,9 +37,9 @@ def incidents_page(result: IncidentsResult) -> RenderableType:
     return Columns(rows, head=("incident", "state", "opened", "by", "left", "why"), wrap=(5,))
 
 
-def incident_page(incident: Incident) -> RenderableType:
+def incident_page(incident: Incident) -> Piece:
     """One incident after something was recorded: state, what is tied to it, what is left."""
-    lines: list[RenderableType] = [_head(incident), indented(line(incident.reason, wrap=True))]
+    lines: list[Piece] = [_head(incident), indented(line(incident.reason, wrap=True))]
     counts = [
         many(len(incident.alerts), "alert"),
         many(len(incident.linked("cause")), "cause"),
@@ -52,10 +50,10 @@ def incident_page(incident: Incident) -> RenderableType:
     return paragraphs([*lines, *([indented(line((said, "quiet")))] if said else [])])
 
 
-def incident_show_page(result: IncidentReportResult) -> RenderableType:
+def incident_show_page(result: IncidentReportResult) -> Piece:
     """One screen: what it is, what serves now, what is tied to it, and what to type next."""
     incident = result.incident
-    head: list[RenderableType] = [_head(incident), indented(line(incident.reason, wrap=True))]
+    head: list[Piece] = [_head(incident), indented(line(incident.reason, wrap=True))]
     blocks: list[Block] = [*_released(result)]
     if result.causes:
         blocks += [Heading("causes"), _commit_items(result.causes)]
@@ -104,7 +102,7 @@ def report_blocks(result: IncidentReportResult) -> list[Block]:
     return blocks
 
 
-def _head(incident: Incident) -> RenderableType:
+def _head(incident: Incident) -> Piece:
     return line(
         (incident.id, "head"), "  ", (incident.state, STATES[incident.state]), f"  since {when(incident.opened)}, by ",
         (who(incident.by), "who"), wrap=True,

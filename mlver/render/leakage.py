@@ -8,13 +8,11 @@ from mlver.render.lines import Part, indented, line, paragraphs
 from mlver.render.values import many, number
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.rules_leakage import Leak, LeakageResult
 
 
-def leakage_page(result: LeakageResult) -> RenderableType:
+def leakage_page(result: LeakageResult) -> Piece:
     """What the data that judges shares with that of training, then what could not be looked for."""
     sides = ((result.train, result.train_id, result.train_rows), (result.data, result.data_id, result.rows))
     heads = [line((path, "path"), "  ", (id.short, "id"), f"  {many(rows, 'row')}") for path, id, rows in sides]
@@ -25,7 +23,7 @@ def leakage_page(result: LeakageResult) -> RenderableType:
     return paragraphs(heads, found, rest)
 
 
-def _leak(leak: Leak) -> list[RenderableType]:
+def _leak(leak: Leak) -> list[Piece]:
     count = "" if leak.sort == "label" else f"{number(leak.count)} of {number(leak.of)} "
     head: list[Part] = [(f"{count}{leak.text}", "bad")]
     if leak.column and leak.sort != "label":

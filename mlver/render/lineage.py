@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlver.objects.ids import BlobId
+from mlver.render.layout import Tree
 from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import brief, day, lasted, many, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.tree import Tree
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.impact import Affected, ImpactResult, ServedCommit
     from mlver.verbs.lineage import LineageNode, LineageResult
 
@@ -24,7 +22,7 @@ _GUESSED = 6  # assumed inputs with a line of their own, at most
 _ALERTS = 12
 
 
-def lineage_page(result: LineageResult) -> RenderableType:
+def lineage_page(result: LineageResult) -> Piece:
     """A tree per root; an artifact seen before is named again without its inputs."""
     nodes = {node.id: node for node in result.nodes}
     inputs: dict[BlobId, list[tuple[BlobId, str]]] = defaultdict(list)
@@ -51,25 +49,22 @@ def _tree(
 ) -> Tree:
     node = nodes[id]
     again = id in seen and bool(inputs.get(id))
-    from rich.tree import Tree
-
-    tree = Tree(_label(node, source, again), guide_style="quiet", highlight=False)
+    label = _label(node, source, again)
     if id in seen:
-        return tree
+        return Tree(label)
     seen.add(id)
     made_from = [(input, how) for input, how in inputs.get(id, ()) if input in nodes]
     # What is only taken for an input, and is not made of anything, is worth a line per kind, not two per file.
     guessed = [nodes[input] for input, how in made_from if how == "assumed" and not inputs.get(input)]
     if len(guessed) > _GUESSED:
         made_from = [(input, how) for input, how in made_from if nodes[input] not in guessed]
-    for input, how in made_from:
-        tree.children.append(_tree(input, how, nodes, inputs, seen))
+    below = [_tree(input, how, nodes, inputs, seen) for input, how in made_from]
     if len(guessed) > _GUESSED:
-        tree.children += [Tree(text, guide_style="quiet", highlight=False) for text in _guesses(guessed)]
-    return tree
+        below += [Tree(text) for text in _guesses(guessed)]
+    return Tree(label, below)
 
 
-def _guesses(guessed: Sequence[LineageNode]) -> list[RenderableType]:
+def _guesses(guessed: Sequence[LineageNode]) -> list[Piece]:
     """A line for each kind: how many files, and their paths as far as the line goes."""
     kinds = dict.fromkeys(node.kind for node in guessed)
     found = {kind: [node.path for node in guessed if node.kind == kind] for kind in kinds}
@@ -79,13 +74,13 @@ def _guesses(guessed: Sequence[LineageNode]) -> list[RenderableType]:
     ]
 
 
-def _label(node: LineageNode, source: str, again: bool) -> RenderableType:
+def _label(node: LineageNode, source: str, again: bool) -> Piece:
     parts: list[Part] = [(node.path, "path"), " ", (node.kind, "kind"), " ", (node.id.short, "id")]
     if source == "assumed":
         parts.append(("  assumed", "warning"))
     if again:
         return line(*parts, ("  (see above)", "quiet"))
-    rows: list[RenderableType] = [line(*parts)]
+    rows: list[Piece] = [line(*parts)]
     if node.commit:
         made: list[Part] = ["  ", (node.commit.short, "id"), " ", when(node.time), " ", (who(node.author), "who")]
         rows.append(line(*made, f"  {node.why}" if node.why else ""))
@@ -104,7 +99,7 @@ def _how(how: Mapping[str, Any]) -> list[Part]:
     return parts
 
 
-def _where(result: LineageResult) -> list[RenderableType]:
+def _where(result: LineageResult) -> list[Piece]:
     rows: list[list[Part | None]] = []
     if result.environment:
         packages = result.environment.get("packages")
@@ -118,7 +113,7 @@ def _where(result: LineageResult) -> list[RenderableType]:
     return [Columns(rows, wrap=(1,))] if rows else []
 
 
-def impact_page(result: ImpactResult) -> RenderableType:
+def impact_page(result: ImpactResult) -> Piece:
     """Which commits hold it, what was made from it, which stages served that, and alerts meanwhile."""
     commits = many(len(result.commits), "commit")
     shown = " ".join(commit.short for commit in result.commits[:6]) + (" …" if len(result.commits) > 6 else "")
@@ -130,13 +125,13 @@ def impact_page(result: ImpactResult) -> RenderableType:
     )
 
 
-def _meanwhile(alerts: Sequence[str]) -> RenderableType:
+def _meanwhile(alerts: Sequence[str]) -> Piece:
     more = f" and {len(alerts) - _ALERTS} more" if len(alerts) > _ALERTS else ""
     named = ", ".join(alerts[:_ALERTS]) + more
     return line((f"{many(len(alerts), 'alert')} meanwhile: ", "warning"), named, wrap=True)
 
 
-def affected_lines(affected: Sequence[Affected]) -> list[RenderableType]:
+def affected_lines(affected: Sequence[Affected]) -> list[Piece]:
     """Return what was made from something, a line each."""
     if not affected:
         return [line("nothing is known to have been made from it")]
@@ -159,7 +154,7 @@ def _steps(item: Affected) -> str:
     return ", ".join(filter(None, [many(item.steps, "step"), item.source]))
 
 
-def served_lines(served: Sequence[ServedCommit]) -> list[RenderableType]:
+def served_lines(served: Sequence[ServedCommit]) -> list[Piece]:
     """Return when which stage served it, a line each."""
     if not served:
         return [line("no stage has served any of it")]

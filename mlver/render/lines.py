@@ -1,22 +1,17 @@
-"""The pieces every page is made of: escaped text, lines, aligned columns.
-
-rich is imported when the first piece is made: an answer in JSON, or in ids alone, goes without.
-"""
+"""The pieces every page is made of: escaped text, lines, aligned columns."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-    from rich.table import Table
-    from rich.text import Text
+from mlver.render.cells import cells
+from mlver.render.layout import Fit, Indented, Line, Piece, Row, Span, Stack
 
-Part: TypeAlias = "str | tuple[object, str] | Text"
+Part: TypeAlias = str | tuple[object, str] | Line
 _TYPED = re.compile(r"[\w@%+=:,./-][\w@%+=:,./{}~^-]*", re.ASCII)
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 _WORD = 10  # as long as an id
@@ -43,72 +38,65 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def line(*parts: Part, wrap: bool = False) -> Text:
+def line(*parts: Part, wrap: bool = False) -> Line:
     """Return one line; a part is text, or (value, label). It is cut with `…` at the edge unless it may wrap."""
-    from rich.text import Text
-
-    text = Text(no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
-    for part in parts:
-        if isinstance(part, Text):
-            text.append_text(part)
-        elif isinstance(part, tuple):
-            text.append(safe(part[0]), style=part[1])
-        else:
-            text.append(safe(part))
-    return text
+    return _line(parts, "wrap" if wrap else "cut")
 
 
-def whole(*parts: Part) -> Text:
+def whole(*parts: Part) -> Line:
     """Return a line that is never cut nor broken: what people copy, such as commands."""
-    text = line(*parts)
-    text.overflow = "ignore"
-    return text
+    return _line(parts, "whole")
 
 
-def as_is(text: str) -> Text:
+def _line(parts: Iterable[Part], fit: Fit) -> Line:
+    texts: list[str] = []
+    spans: list[Span] = []
+    at = 0
+    for part in parts:
+        if isinstance(part, Line):
+            text = part.plain
+            spans += [(at + start, at + end, label) for start, end, label in part.spans]
+        else:
+            value, label = part if isinstance(part, tuple) else (part, "")
+            text = safe(value)
+            spans += [(at, at + len(text), label)] if label and text else []
+        texts.append(text)
+        at += len(text)
+    return Line("".join(texts), spans, fit)
+
+
+def as_is(text: str) -> Line:
     """Return text of several lines for programs, Markdown or JSON: nothing is escaped, cut or broken."""
-    from rich.text import Text
-
-    return Text(text, no_wrap=True, overflow="ignore")
+    return Line(text, fit="whole")
 
 
-def blank() -> Text:
+def blank() -> Line:
     """Return an empty line."""
-    from rich.text import Text
-
-    return Text("")
+    return Line()
 
 
-def stacked(page: Iterable[RenderableType]) -> Group:
+def stacked(page: Iterable[Piece]) -> Stack:
     """Return the pieces one below the other."""
-    from rich.console import Group
-
-    return Group(*page)
+    return Stack(list(page))
 
 
-def indented(renderable: RenderableType, by: int = 2) -> RenderableType:
-    """Return `renderable` moved to the right."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    if isinstance(renderable, Text) and renderable.no_wrap:
-        moved = Text(" " * by, no_wrap=True, overflow=renderable.overflow)
-        return moved.append_text(renderable)
-    return Padding(renderable, (0, 0, 0, by))
+def indented(piece: Piece, by: int = 2) -> Piece:
+    """Return `piece` moved to the right."""
+    return piece.moved(by) if isinstance(piece, Line) and piece.fit != "wrap" else Indented(piece, by)
 
 
-class Columns:
+class Columns(Piece):
     """Rows in aligned columns without rules or boxes.
 
     `right` names the columns that are aligned to the right; `grow` the one that gives way first when
     the page is narrow (the last, unless said otherwise), after it the widest do. Cells are cut at the
     edge, those of the columns in `wrap` go on below. Cells of the columns in `tail` lose
-    their beginning rather than their end. A row that is a Text goes across all columns.
+    their beginning rather than their end. A row that is a Line goes across all columns.
     """
 
     def __init__(
         self,
-        rows: Iterable[Sequence[Part | None] | Text],
+        rows: Iterable[Sequence[Part | None] | Line],
         *,
         head: Sequence[str] = (),
         right: Sequence[int] = (),
@@ -117,12 +105,10 @@ class Columns:
         tail: Sequence[int] = (),
         gap: int = 2,
     ) -> None:
-        from rich.text import Text
-
         titles = [line((title, "quiet"), wrap=i in wrap) for i, title in enumerate(head)]
-        self._rows: list[list[Text] | Text] = [titles] if titles else []
+        self._rows: list[list[Line] | Line] = [titles] if titles else []
         for row in rows:
-            if isinstance(row, Text):
+            if isinstance(row, Line):
                 self._rows.append(row)
             else:
                 self._rows.append([line("" if cell is None else cell, wrap=i in wrap) for i, cell in enumerate(row)])
@@ -148,55 +134,57 @@ class Columns:
                 excess -= 1
         return widths
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lay the rows out for the width at hand."""
-        widths = self._widths(options.max_width)
-        table: Table | None = None
+    def rows(self, width: int) -> Iterator[Row]:
+        """Yield the rows, and below each what goes on of its cells."""
+        if width < 1:
+            return
+        widths = self._widths(width)
+        boxes = _boxes(widths, self._gap, width)
         for row in self._rows:
-            if not isinstance(row, list):
-                if table:
-                    yield table
-                yield row
-                table = None
+            if isinstance(row, Line):
+                yield from row.rows(width)
                 continue
-            table = table or self._grid(widths)
-            for index in self._tail:
-                _keep_end(row[index], widths[index])
-            table.add_row(*row)
-        if table:
-            yield table
+            row = [cell.ending(widths[i]) if i in self._tail else cell for i, cell in enumerate(row)]
+            yield from self._aligned(row, boxes)
 
-    def _grid(self, widths: Sequence[int]) -> Table:
-        from rich.table import Table
-
-        table = Table.grid(padding=(0, self._gap, 0, 0), pad_edge=False)
-        for index, width in enumerate(widths):
-            wraps = index in self._wrap
-            table.add_column(
-                justify="right" if index in self._right else "left",
-                no_wrap=not wraps,
-                overflow="fold" if wraps else "ellipsis",
-                width=width,
-            )
-        return table
+    def _aligned(self, row: Sequence[Line], boxes: Sequence[int]) -> Iterator[Row]:
+        columns: list[list[Row]] = []
+        for index, box in enumerate(boxes):
+            cell = row[index] if index < len(row) else Line()
+            gap = self._gap if index < len(boxes) - 1 else 0
+            columns.append([[*one, (" " * gap, "")] for one in cell.cell(box - gap, right=index in self._right)])
+        for number in range(max(1, *map(len, columns))):
+            yield [
+                part
+                for column, box in zip(columns, boxes, strict=True)
+                for part in (column[number] if number < len(column) else [(" " * box, "")])
+            ]
 
 
-def _longest_word(text: Text) -> int:
-    from rich.cells import cell_len
+def _boxes(widths: Sequence[int], gap: int, room: int) -> list[int]:
+    """Return the width of each column with the gap behind it; all give way alike where even the least is too much."""
+    wanted = [width + gap for width in widths[:-1]] + [*widths[-1:]]
+    boxes = [min(box, room) or 1 for box in wanted]
+    excess = sum(boxes) - room
+    if excess <= 0:
+        return boxes
+    left: list[int] = []
+    for place, box in enumerate(boxes):
+        given = min(box, round(excess / (len(boxes) - place)))
+        left.append(min(wanted[place], box - given))
+        excess -= given
+    return left
 
-    return max(map(cell_len, text.plain.split()), default=0)
+
+def _longest_word(text: Line) -> int:
+    return max(map(cells, text.plain.split()), default=0)
 
 
-def _keep_end(text: Text, width: int) -> None:
-    while text.cell_len > width and len(text) > 2:
-        text.plain = f"…{text.plain[2:] if text.plain.startswith('…') else text.plain[1:]}"
-
-
-def paragraphs(*blocks: RenderableType | Sequence[RenderableType] | None) -> Group:
+def paragraphs(*blocks: Piece | Sequence[Piece] | None) -> Stack:
     """Return the blocks that are there, a blank line between them."""
-    page: list[RenderableType] = []
+    page: list[Piece] = []
     for block in blocks:
-        lines: list[RenderableType] = []
+        lines: list[Piece] = []
         if isinstance(block, (list, tuple)):
             lines = list(block)
         elif block is not None:
@@ -206,7 +194,7 @@ def paragraphs(*blocks: RenderableType | Sequence[RenderableType] | None) -> Gro
     return stacked(page)
 
 
-def message_lines(word: str, label: str, message: str, hint: str | None = None) -> Group:
+def message_lines(word: str, label: str, message: str, hint: str | None = None) -> Stack:
     """Return `word: message`, and below it the hint; both whole, however long."""
     lines = [whole((f"{word}: ", label), message)]
     if hint:

@@ -10,10 +10,7 @@ from mlver.render.lines import Columns, Part, blank, line, stacked, whole
 from mlver.render.values import day, number, when
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.repo.signing import Seal
     from mlver.verbs.common import CommitInfo
     from mlver.verbs.log import LogResult
@@ -21,12 +18,12 @@ if TYPE_CHECKING:
 TRAILERS = ("why", "ticket", "alert", "source")
 
 
-def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -> RenderableType:
+def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -> Piece:
     """The commits, newest first; a list that was cut, one line each."""
     if result.left:
         return _brief(result)
     lanes = Lanes() if graph else None
-    page: list[Text] = []
+    page: list[Line] = []
     for commit in result.commits:
         lines = [_oneline(commit)] if oneline else commit_lines(commit, result.signed.get(commit.id.hex()))
         if lanes is None:
@@ -40,7 +37,7 @@ def log_page(result: LogResult, *, oneline: bool = False, graph: bool = False) -
     return stacked(page)
 
 
-def _brief(result: LogResult) -> RenderableType:
+def _brief(result: LogResult) -> Piece:
     rows: list[list[Part | None]] = [
         [
             (commit.id.short, "id"),
@@ -53,7 +50,7 @@ def _brief(result: LogResult) -> RenderableType:
     return stacked([Columns(rows, grow=2), line((f"… {number(result.left)} more (mlver log --every, -n N)", "quiet"))])
 
 
-def _beside(drawn: list[str], lines: list[Text]) -> Iterator[Text]:
+def _beside(drawn: list[str], lines: list[Line]) -> Iterator[Line]:
     for index, lanes in enumerate(drawn):
         text = lines[index] if index < len(lines) else blank()
         yield whole((lanes, "quiet"), " ", text)
@@ -70,7 +67,7 @@ def refs_part(commit: CommitInfo) -> list[Part]:
     return [*parts, ")"]
 
 
-def _oneline(commit: CommitInfo) -> Text:
+def _oneline(commit: CommitInfo) -> Line:
     return whole((commit.id.short, "id"), *refs_part(commit), " ", commit.subject)
 
 
@@ -84,7 +81,7 @@ def seal_part(seal: Seal) -> Part:
     return f"{seal.state}{key}: {seal.why}" if seal.why else f"{seal.state}{key}", "bad"
 
 
-def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Text]:
+def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Line]:
     """The long form: id and refs, author, date, whose signature it has, message, trailers."""
     lines = [whole(("commit ", "quiet"), (commit.id.short, "id"), *refs_part(commit))]
     if len(commit.parents) > 1:
@@ -99,7 +96,7 @@ def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Text]:
     return lines + ([blank()] if trailers else []) + trailers
 
 
-def trailer_lines(commit: CommitInfo) -> list[Text]:
+def trailer_lines(commit: CommitInfo) -> list[Line]:
     """Reason, ticket, alert and other trailers of a commit, one line each."""
     names = [name for name in TRAILERS if name in commit.trailers]
     names += sorted(set(commit.trailers) - set(TRAILERS))

@@ -12,15 +12,13 @@ from mlver.render.units import SIGNS, gathered, named, pick, said, units_in
 from mlver.render.values import number, when, who
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line
     from mlver.verbs.diff import ArtifactDiff, DiffResult, Side
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~"})
 
 
-def diff_markdown(result: DiffResult) -> Text:
+def diff_markdown(result: DiffResult) -> Line:
     """Headings, tables and lists; everything from the repository is escaped."""
     lines = [f"### {_side(result.old)} → {_side(result.new)}", ""]
     if result.metrics:

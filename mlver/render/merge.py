@@ -9,16 +9,14 @@ from mlver.render.status import SIGNS
 from mlver.render.values import brief, day, many, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.divergence import DivergenceResult, SideDistance
     from mlver.verbs.merge_result import Cause, MergeConflict, MergeResult
 
 _CONFLICTS, _FILES, _LINES, _COMMITS = 20, 12, 8, 8
 
 
-def merge_page(result: MergeResult) -> RenderableType:
+def merge_page(result: MergeResult) -> Piece:
     """What came of a merge or revert: the commit and its files, or the conflicts with values, authors and reasons."""
     shown = result.conflicts[:_CONFLICTS] if result.outcome == "conflicts" else ()
     conflicts = [paragraphs(_conflict(conflict, result.action)) for conflict in shown]
@@ -27,7 +25,7 @@ def merge_page(result: MergeResult) -> RenderableType:
     return paragraphs([_head(result), *_files(result)], *conflicts, tail, _stale(result))
 
 
-def _head(result: MergeResult) -> RenderableType:
+def _head(result: MergeResult) -> Piece:
     name: Part = (result.name, "ref")
     where = result.branch or "detached HEAD"
     would = "would " if result.dry_run else ""
@@ -55,7 +53,7 @@ def _short(id: object) -> str:
     return getattr(id, "short", "")
 
 
-def _files(result: MergeResult) -> list[RenderableType]:
+def _files(result: MergeResult) -> list[Piece]:
     merged = {one.path: one.units for one in result.merged}
     rows: list[list[Part | None]] = []
     for change in result.changes[:_FILES]:
@@ -70,7 +68,7 @@ def _files(result: MergeResult) -> list[RenderableType]:
     return [indented(Columns(rows, grow=2)), *more] if rows else []
 
 
-def _conflict(conflict: MergeConflict, action: str) -> list[RenderableType]:
+def _conflict(conflict: MergeConflict, action: str) -> list[Piece]:
     state: list[Part] = []
     if conflict.resolved:
         state = ["  ", (f"resolved: {conflict.taken or 'edited'}", "good")]
@@ -99,19 +97,18 @@ def _conflict(conflict: MergeConflict, action: str) -> list[RenderableType]:
 
 def _cause(cause: Cause) -> Part:
     tickets = f" ({', '.join(cause.ticket)})" if cause.ticket else ""
-    text = line((cause.commit.short, "id"), " ", (who(cause.author), "who"), f" {when(cause.time)}: ", wrap=True)
-    text.append_text(line(cause.why + tickets, wrap=True))
-    return text
+    said: list[Part] = [f" {when(cause.time)}: ", cause.why + tickets]
+    return line((cause.commit.short, "id"), " ", (who(cause.author), "who"), *said, wrap=True)
 
 
-def _stale(result: MergeResult) -> list[RenderableType]:
+def _stale(result: MergeResult) -> list[Piece]:
     if not result.stale:
         return []
     rows: list[list[Part | None]] = [[one.path, ("← " + ", ".join(one.because), "quiet")] for one in result.stale]
     return [line(("stale now, made from other inputs than it has got:", "warning")), indented(Columns(rows))]
 
 
-def divergence_page(result: DivergenceResult) -> RenderableType:
+def divergence_page(result: DivergenceResult) -> Piece:
     """How far apart two branches are: commits and units on each side by kind, and what both changed."""
     if result.a.commit == result.b.commit:
         return line((result.a.name, "ref"), " and ", (result.b.name, "ref"), " are the same commit")
@@ -127,7 +124,7 @@ def divergence_page(result: DivergenceResult) -> RenderableType:
     return paragraphs(line(*since), _side(result.a), _side(result.b), table)
 
 
-def _side(side: SideDistance) -> list[RenderableType]:
+def _side(side: SideDistance) -> list[Piece]:
     rows: list[list[Part | None]] = [
         [(info.id.short, "id"), day(info.time), (who(info.author), "who"), info.subject]
         for info in side.commits[:_COMMITS]

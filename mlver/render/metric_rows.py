@@ -9,9 +9,7 @@ from mlver.render.lines import Columns, Part, indented, line
 from mlver.render.values import UNKNOWN, number, signed
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.common import MetricDelta
 
 _LABELS = {"better": "better", "worse": "worse", "changed": "changed"}
@@ -20,12 +18,12 @@ _NAMED = 8  # more that are the same are counted
 _TIMES = 100.0  # above which nobody cares how many times the usual variation
 
 
-def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> list[RenderableType]:
+def metric_blocks(metrics: Sequence[MetricDelta], most: int | None = None) -> list[Piece]:
     """One block per dataset: name, old, new, arrow and delta, verdict, sample sizes.
 
     What is the same is only named, or counted. With `most`, so many rows of what differs are shown in all.
     """
-    blocks: list[RenderableType] = []
+    blocks: list[Piece] = []
     told = [metric for metric in metrics if metric.verdict != "same"]
     shown = told[:most]
     for dataset in dict.fromkeys(metric.dataset for metric in metrics):

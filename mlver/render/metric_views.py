@@ -10,10 +10,8 @@ from mlver.render.metric_rows import metric_name
 from mlver.render.values import UNKNOWN, day, delay, many, number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
     from mlver.objects.ids import CommitId
+    from mlver.render.layout import Piece
     from mlver.verbs.metric_grid import AgeResult, AgeRow, GridCell, GridColumn, GridResult
     from mlver.verbs.metric_groups import MetricGroupsResult
     from mlver.verbs.metric_list import ListedMetric, MetricListResult
@@ -24,13 +22,13 @@ _WORDED = 3  # columns beside each other in which the words fit
 _COLUMNS = 6
 
 
-def list_page(result: MetricListResult) -> RenderableType:
+def list_page(result: MetricListResult) -> Piece:
     """One row per metric, then the slices that are defined."""
     if not result.metrics:
         return line("no metric is defined or recorded (mlver metrics define, mlver metrics add)")
     rows = [_listed(metric) for metric in result.metrics]
     table = Columns(rows, head=("metric", "better", "owner", "last", "values", "means"), right=(3, 4), grow=5)
-    slices: list[RenderableType] = []
+    slices: list[Piece] = []
     if result.slices:
         named: list[list[Part | None]] = [[s.name, s.predicate, (who(s.owner), "who")] for s in result.slices]
         slices = [line(("slices", "head")), indented(Columns(named, grow=1))]
@@ -49,11 +47,11 @@ def _listed(metric: ListedMetric) -> list[Part | None]:
     return [name, (metric.direction or "", "quiet"), (owner, "who"), last, number(metric.values), means]
 
 
-def log_page(result: MetricLogResult) -> RenderableType:
+def log_page(result: MetricLogResult) -> Piece:
     """One row per value, newest first; then the median of the label delays."""
     if not result.values:
         return line(f"no value of {result.name} was ever recorded")
-    blocks: list[RenderableType] = []
+    blocks: list[Piece] = []
     sliced = len({item.value.slice for item in result.values}) > 1
     for dataset in dict.fromkeys(item.value.dataset for item in result.values):
         rows = [_logged(item, sliced) for item in result.values if item.value.dataset == dataset]
@@ -65,7 +63,7 @@ def log_page(result: MetricLogResult) -> RenderableType:
             [[row[i] for i in shown] for row in rows], head=[head[i] for i in shown], right=right, grow=len(shown) - 2
         )
         blocks += [line(*on), indented(table)]
-    tail: list[RenderableType] = []
+    tail: list[Piece] = []
     if result.median_delay is not None:
         tail.append(line(f"labels came {delay(result.median_delay)} after going live, at the median"))
     if result.more:
@@ -89,7 +87,7 @@ def _logged(item: LoggedValue, sliced: bool) -> list[Part | None]:
     ]
 
 
-def matrix_page(result: GridResult) -> RenderableType:
+def matrix_page(result: GridResult) -> Piece:
     """Models below each other, versions of data beside each other."""
     name = metric_name(result.name, result.slice)
     if not result.columns:
@@ -103,7 +101,7 @@ def matrix_page(result: GridResult) -> RenderableType:
         cells = [_cell(cell, len(columns) <= _WORDED) for cell in row.cells[first:]]
         rows.append([(row.commit.short, "id"), _called(row.commit, row.subject, row.refs), *cells])
     head = ("", "", *(_short(column, result.columns) for column in columns))
-    notes: list[RenderableType] = []
+    notes: list[Piece] = []
     if len(columns) > _WORDED and any(cell.state == _NONE for row in result.rows for cell in row.cells):
         notes.append(line((f"– is {_NONE}", "quiet")))
     if first:
@@ -140,12 +138,12 @@ def _cell(cell: GridCell, worded: bool) -> Part:
     return number(cell.value) + ("*" if cell.redefined else "")
 
 
-def age_page(result: AgeResult) -> RenderableType:
+def age_page(result: AgeResult) -> Piece:
     """One block per model: the age of the data and the value on it."""
     name = metric_name(result.name, result.slice)
     if not result.rows:
         return line(f"{name} was never measured on a named dataset (mlver metrics backfill {result.name} --on PATH)")
-    blocks: list[list[RenderableType]] = []
+    blocks: list[list[Piece]] = []
     for commit in dict.fromkeys(row.commit for row in result.rows):
         ages = [row for row in result.rows if row.commit == commit]
         head = line((commit.short, "id"), f"  {_called(commit, ages[0].subject, ages[0].refs)}", _since(ages[0]))
@@ -165,7 +163,7 @@ def _aged(row: AgeRow) -> list[Part | None]:
     return [f"{row.days:+.0f} d", _cell(row.cell, True), (n, "quiet"), (data, "path")]
 
 
-def groups_page(result: MetricGroupsResult) -> RenderableType:
+def groups_page(result: MetricGroupsResult) -> Piece:
     """One row per group; then of which data people used different versions."""
     if not result.groups:
         return line("no metrics were recorded")
@@ -175,7 +173,7 @@ def groups_page(result: MetricGroupsResult) -> RenderableType:
     ]
     count = len(result.fields)
     head = (*result.fields, "values", "commits", "last")
-    differ: list[RenderableType] = []
+    differ: list[Piece] = []
     if result.differ:
         differ = [line(("not the same data for everybody:", "warning"))]
         differ += [indented(line(text, wrap=True)) for text in result.differ]

@@ -8,31 +8,29 @@ from mlver.render.lines import Part, indented, line, paragraphs
 from mlver.render.values import many, span, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.mutes import MuteReport, MutesResult
 
 _SHOWN = 6
 
 
-def mutes_page(result: MutesResult) -> RenderableType:
+def mutes_page(result: MutesResult) -> Piece:
     """Each mute: for how long, by whom and why, and what it hid."""
     if not result.mutes:
         return line("nothing is or was muted")
     return paragraphs(*(_mute(mute) for mute in result.mutes))
 
 
-def _mute(mute: MuteReport) -> list[RenderableType]:
+def _mute(mute: MuteReport) -> list[Piece]:
     where = "/".join(filter(None, (mute.stage, mute.scope)))
     state = f"lifted by {who(mute.lifted_by)}" if mute.lifted_by else mute.state
     head: list[Part] = [(mute.type, "path"), f" on {where}" if where else "", f"  {span(mute.since, mute.end)}  "]
-    lines: list[RenderableType] = [line(*head, (state, "warning" if mute.state == "active" else "quiet"))]
+    lines: list[Piece] = [line(*head, (state, "warning" if mute.state == "active" else "quiet"))]
     lines.append(indented(line(f"{who(mute.by)}: {mute.reason}", wrap=True)))
     return [*lines, indented(_hid(mute))]
 
 
-def _hid(mute: MuteReport) -> RenderableType:
+def _hid(mute: MuteReport) -> Piece:
     verb = "hides" if mute.state == "active" else "hid"
     if not mute.hid:
         return line((f"{verb} no alert", "quiet"))

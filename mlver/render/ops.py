@@ -8,16 +8,13 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.undo import OpLogResult, UndoResult
 
 
-def op_log_page(result: OpLogResult) -> RenderableType:
+def op_log_page(result: OpLogResult) -> Piece:
     """Operations, newest first: number and id, what was typed, by whom, and what it moved."""
-    rows: list[list[Part | None] | Text] = []
+    rows: list[list[Part | None] | Line] = []
     width = max((len(str(operation.number)) for operation in result.operations), default=0)
     for operation in result.operations:
         command = line(operation.command, ("  undone", "warning") if operation.undone else "")
@@ -29,7 +26,7 @@ def op_log_page(result: OpLogResult) -> RenderableType:
     return paragraphs([Columns(rows, right=(0,)), *more])
 
 
-def undo_page(result: UndoResult) -> RenderableType:
+def undo_page(result: UndoResult) -> Piece:
     """Which operation was taken back and what that moved."""
     undone = result.undone
     head = line("took back ", (undone.id.short, "id"), f" {undone.command} ({who(undone.actor)}, {when(undone.time)})")

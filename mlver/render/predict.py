@@ -8,9 +8,7 @@ from mlver.render.lines import Columns, Part, command_line, line, paragraphs
 from mlver.render.values import many, number, signed, when
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.repo.predictions import Predicted
     from mlver.verbs.predict_result import Correctness, FlippedRow, PredictDiffResult, RanSide, Share
 
@@ -19,7 +17,7 @@ _SLICES = 12
 _LABELS = {"regression": "bad", "mend": "good", "wrong otherwise": "warning", "unknown": "quiet"}
 
 
-def predict_page(result: PredictDiffResult) -> RenderableType:
+def predict_page(result: PredictDiffResult) -> Piece:
     """Both sides; flips with their interval, and which way; right and wrong; slices; the first rows."""
     head = Columns([_side("from", result.old), _side("to", result.new)], grow=4)
     return paragraphs(head, _summary(result), _directions(result), _slices(result), _rows(result), _notes(result))
@@ -33,12 +31,12 @@ def _side(word: str, ran: RanSide) -> list[Part | None]:
     return [(word, "quiet"), (name, "ref"), (side.commit.short, "id"), when(side.time), side.subject or ""]
 
 
-def _summary(result: PredictDiffResult) -> list[RenderableType]:
+def _summary(result: PredictDiffResult) -> list[Piece]:
     flips = result.flips
     verb = f"moved by more than {number(result.tolerance)}" if result.tolerance else "predicted otherwise"
     said: Part = (f"{number(flips.count)} of {many(flips.n, 'row')} {verb}", "bad" if flips.count else "good")
     how = f" by {command_line(*result.command)}" if result.by == "serve" else f" by {result.new.model}"
-    lines: list[RenderableType] = [line((result.data, "path"), (how, "quiet"))]
+    lines: list[Piece] = [line((result.data, "path"), (how, "quiet"))]
     lines.append(line(said, f": {_share(flips)}" if flips.n else ""))
     if result.correct:
         lines.append(_correct(result.correct))
@@ -53,7 +51,7 @@ def _share(share: Share) -> str:
     return f"{share.share:.1%} (95 % interval: {share.low:.1%} to {share.high:.1%})"
 
 
-def _correct(correct: Correctness) -> RenderableType:
+def _correct(correct: Correctness) -> Piece:
     if not correct.labelled:
         return line(("no labelled row has both predictions", "warning"))
     right = f"{number(correct.right_before)} → {number(correct.right_now)} of {number(correct.labelled)} labelled right"
@@ -64,7 +62,7 @@ def _correct(correct: Correctness) -> RenderableType:
     )  # fmt: skip
 
 
-def _directions(result: PredictDiffResult) -> RenderableType | None:
+def _directions(result: PredictDiffResult) -> Piece | None:
     if not result.directions:
         return None
     rows: list[list[Part | None]] = [
@@ -77,7 +75,7 @@ def _directions(result: PredictDiffResult) -> RenderableType | None:
     return Columns(rows, head=("prediction", "rows"), right=(1,), grow=0)
 
 
-def _slices(result: PredictDiffResult) -> RenderableType | None:
+def _slices(result: PredictDiffResult) -> Piece | None:
     shown = [one for one in result.slices if one.flips.n][:_SLICES]
     if not shown or not result.flips.count:
         return None
@@ -97,12 +95,12 @@ def _slices(result: PredictDiffResult) -> RenderableType | None:
     return Columns(rows, head=head, right=(1, 2, 4, 5, 6), grow=0)
 
 
-def _rows(result: PredictDiffResult) -> list[RenderableType]:
+def _rows(result: PredictDiffResult) -> list[Piece]:
     if not result.flipped:
         return []
     rows: list[list[Part | None]] = [_row(row, bool(result.correct)) for row in result.flipped]
     head = ["row", "prediction", *(("label", "") if result.correct else ()), "in"]
-    lines: list[RenderableType] = [Columns(rows, head=head, grow=-1)]
+    lines: list[Piece] = [Columns(rows, head=head, grow=-1)]
     left = result.flips.count - len(result.flipped)
     if left:
         lines.append(line((f"… {number(left)} more (--limit N)", "quiet")))
@@ -121,9 +119,9 @@ def _value(value: Predicted) -> str:
     return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
-def _notes(result: PredictDiffResult) -> list[RenderableType]:
+def _notes(result: PredictDiffResult) -> list[Piece]:
     """What to know before anybody trusts the answer."""
-    notes: list[RenderableType] = []
+    notes: list[Piece] = []
     if result.by == "model":
         same = result.old.model_id == result.new.model_id
         both = ", the same on both sides" if same else ""

@@ -17,9 +17,7 @@ from mlver.objects.time import format_time, parse_time
 from mlver.render.lines import as_is
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line
     from mlver.verbs.lineage import LineageNode, LineageResult
 
 Records = dict[str, dict[str, Value]]
@@ -27,7 +25,7 @@ _PREFIX = {name: f"urn:mlver:{name}:" for name in ("blob", "step", "agent")} | {
 _ASSUMED = "assumed"
 
 
-def lineage_prov(result: LineageResult) -> Text:
+def lineage_prov(result: LineageResult) -> Line:
     """Return one document of PROV-JSON; every name in a relation is one that is described."""
     steps = {node.id: step for node in result.nodes if (step := _step(node)) is not None}
     relations: dict[str, list[dict[str, Value]]] = {

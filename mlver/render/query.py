@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-from rich.cells import cell_len
 
 from mlver.objects.result import jsonable
 from mlver.objects.time import parse_time
+from mlver.render.cells import cells
+from mlver.render.layout import Line, Piece, Row
 from mlver.render.lines import Columns, Part, as_is, blank, indented, line, paragraphs, safe, whole
 from mlver.render.markdown import table
 from mlver.render.values import many, when, who
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-    from rich.text import Text
 
 if TYPE_CHECKING:
     from mlver.verbs.query import QueryPathResult, QueryResult, QuerySchemaResult, TableInfo
@@ -33,7 +30,7 @@ _MARKED = re.compile("\x02(.*?)\x03", re.DOTALL)
 _WIDEST = 60  # characters of a cell, so that one long text does not push all others aside
 
 
-class _Answer:
+class _Answer(Piece):
     """Rows in columns where they fit; in a narrower place one column a line, row by row."""
 
     def __init__(self, result: QueryResult) -> None:
@@ -45,28 +42,28 @@ class _Answer:
             if all(isinstance(row[name], (int, float, type(None))) for row in result.rows)
         ]
         columns = [[name, *(row[i] for row in self._rows)] for i, name in enumerate(result.columns)]
-        self._widths = [min(max(map(cell_len, column)), _WIDEST) for column in columns]
+        self._widths = [min(max(map(cells, column)), _WIDEST) for column in columns]
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lay the rows out for the width at hand."""
+    def rows(self, width: int) -> Iterator[Row]:
+        """Yield the rows of columns, or of one block for each row."""
         grow = self._widths.index(max(self._widths))
         others = sum(self._widths) - self._widths[grow] + 2 * (len(self._widths) - 1)
-        if others + min(self._widths[grow], _LEAST) <= options.max_width:
+        if others + min(self._widths[grow], _LEAST) <= width:
             rows: list[list[Part | None]] = [[_part(text) for text in row] for row in self._rows]
-            yield Columns(rows, head=self._columns, right=self._right, grow=grow)
+            yield from Columns(rows, head=self._columns, right=self._right, grow=grow).rows(width)
             return
         for place, row in enumerate(self._rows):
             if place:
-                yield blank()
+                yield from blank().rows(width)
             pairs: list[list[Part | None]] = [
                 [(name, "quiet"), _part(text, whole=True)]
                 for name, text in zip(self._columns, row, strict=True)
                 if text
             ]
-            yield Columns(pairs, wrap=(1,))
+            yield from Columns(pairs, wrap=(1,)).rows(width)
 
 
-def query_page(result: QueryResult) -> RenderableType:
+def query_page(result: QueryResult) -> Piece:
     """The rows; ids and times shortened, numbers to the right."""
     foot = None
     if not result.rows:
@@ -105,7 +102,7 @@ def query_csv(result: QueryResult) -> str:
     return stream.getvalue()
 
 
-def query_markdown(result: QueryResult) -> Text:
+def query_markdown(result: QueryResult) -> Line:
     """The rows as a table in Markdown; everything in it is escaped."""
     rows = [[_text(row[name]) for name in result.columns] for row in result.rows]
     return as_is("\n".join(table(result.columns, rows)))
@@ -116,17 +113,17 @@ def first_column(result: QueryResult) -> list[Any]:
     return [jsonable(next(iter(row.values()), "")) for row in result.rows]
 
 
-def path_page(result: QueryPathResult) -> RenderableType:
+def path_page(result: QueryPathResult) -> Piece:
     """The path alone, whole: it is meant for another program."""
     return whole(str(result.path))
 
 
-def schema_page(result: QuerySchemaResult) -> RenderableType:
+def schema_page(result: QuerySchemaResult) -> Piece:
     """Each table with its columns."""
     return paragraphs(*(_table(table) for table in result.tables))
 
 
-def schema_markdown(result: QuerySchemaResult) -> Text:
+def schema_markdown(result: QuerySchemaResult) -> Line:
     """Each table as a heading and a table of its columns."""
     lines: list[str] = []
     for one in result.tables:
@@ -135,7 +132,7 @@ def schema_markdown(result: QuerySchemaResult) -> Text:
     return as_is("\n".join(lines[1:]))
 
 
-def _table(table: TableInfo) -> list[RenderableType]:
+def _table(table: TableInfo) -> list[Piece]:
     rows: list[list[Part | None]] = [
         [(name, "unit"), (kind.lower(), "quiet"), said] for name, kind, said in table.columns
     ]
@@ -143,10 +140,10 @@ def _table(table: TableInfo) -> list[RenderableType]:
     return [head, indented(Columns(rows, wrap=(2,)))]
 
 
-def search_page(result: SearchResult) -> RenderableType:
+def search_page(result: SearchResult) -> Piece:
     """Each hit in two lines: where it stands, and the part that matched."""
-    blocks: list[list[RenderableType]] = [_hit(hit) for hit in result.hits]
-    lines: list[RenderableType] = [one for block in blocks for one in block]
+    blocks: list[list[Piece]] = [_hit(hit) for hit in result.hits]
+    lines: list[Piece] = [one for block in blocks for one in block]
     if not lines:
         lines = [line(f"nothing holds {result.words}", wrap=True)]
     if result.more:
@@ -154,7 +151,7 @@ def search_page(result: SearchResult) -> RenderableType:
     return paragraphs(lines)
 
 
-def _hit(hit: Hit) -> list[RenderableType]:
+def _hit(hit: Hit) -> list[Piece]:
     head: list[Part] = [(when(hit.at), "when"), "  ", (hit.source, "kind")]
     head += [" ", (hit.about, "path")] if hit.about else []
     head += ["  ", (hit.commit.short, "id")] if hit.commit else []

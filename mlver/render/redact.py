@@ -9,15 +9,13 @@ from mlver.render.lines import Columns, Part, command_line, indented, line, para
 from mlver.render.values import day, many, size, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.redact_result import FinishResult, RedactedBlob, Redaction, RedactionsResult, RedactResult
 
 _SHOWN = 12
 
 
-def redact_page(result: RedactResult) -> RenderableType:
+def redact_page(result: RedactResult) -> Piece:
     """What goes; what was made from it and who served that; what keeps the same bytes; what is left to do."""
     return paragraphs(
         _goes(result),
@@ -29,7 +27,7 @@ def redact_page(result: RedactResult) -> RenderableType:
     )
 
 
-def _goes(result: RedactResult) -> RenderableType:
+def _goes(result: RedactResult) -> Piece:
     rows = [_blob(blob) for blob in result.blobs[:_SHOWN]]
     if len(result.blobs) > _SHOWN:
         rows.append([("…", "quiet"), f"{len(result.blobs) - _SHOWN} more (--json lists all)"])
@@ -49,9 +47,9 @@ def _blob(blob: RedactedBlob) -> list[Part | None]:
     ]
 
 
-def _around(result: RedactResult) -> list[RenderableType]:
+def _around(result: RedactResult) -> list[Piece]:
     """Facts that name it, alerts, and what keeps some of the same bytes or rows."""
-    found: list[RenderableType] = []
+    found: list[Piece] = []
     if result.alerts:
         found.append(line(f"{many(len(result.alerts), 'alert')} fired while it was served", wrap=True))
     if result.facts:
@@ -68,9 +66,9 @@ def _around(result: RedactResult) -> list[RenderableType]:
     return found
 
 
-def _left(result: RedactResult) -> list[RenderableType]:
+def _left(result: RedactResult) -> list[Piece]:
     """What this cannot reach, and what to type there."""
-    found: list[RenderableType] = [line(("still to be done by you", "head"))]
+    found: list[Piece] = [line(("still to be done by you", "head"))]
     for path in result.left[:_SHOWN]:
         found.append(indented(line(f"the file {path} in the work tree holds it:", wrap=True)))
         words = ("mlver", "restore", path) if result.rows else ("rm", path)
@@ -85,7 +83,7 @@ def _left(result: RedactResult) -> list[RenderableType]:
     return found
 
 
-def _verdict(result: RedactResult) -> list[RenderableType]:
+def _verdict(result: RedactResult) -> list[Piece]:
     would = "would remove" if result.dry_run else "removed"
     rows = f"{many(result.rows, 'row')} in " if result.rows else ""
     rest = [many(result.replaced, "pack") + " written anew"] if result.replaced else []
@@ -94,14 +92,14 @@ def _verdict(result: RedactResult) -> list[RenderableType]:
     rest += [many(len(result.releases), "release") + " on disk"] if result.releases else []
     what = f"{would} {rows}{many(len(result.blobs), 'version')}, {size(max(0, result.bytes))}"
     more = f" ({', '.join(rest)})" if rest else ""
-    found: list[RenderableType] = [line((what, "quiet" if result.dry_run else "good"), more, wrap=True)]
+    found: list[Piece] = [line((what, "quiet" if result.dry_run else "good"), more, wrap=True)]
     if result.operation is not None:
         by = f", by {who(result.by)}: {result.why}"
         found.append(line(("operation ", "quiet"), (result.operation.short, "id"), by, wrap=True))
     return found
 
 
-def redactions_page(result: RedactionsResult) -> RenderableType:
+def redactions_page(result: RedactionsResult) -> Piece:
     """A line for each tombstone, the oldest first."""
     if not result.redactions:
         return line("nothing was redacted here")
@@ -115,7 +113,7 @@ def _redaction(one: Redaction) -> list[Part | None]:
     return [(one.blob.short, "id"), (day(one.at), "quiet"), where, f"{who(one.by)}: {one.why}", still]
 
 
-def finish_page(result: FinishResult) -> RenderableType:
+def finish_page(result: FinishResult) -> Piece:
     """What was still here."""
     if not result.blobs and not result.bytes:
         return line("nothing of what was redacted is here")

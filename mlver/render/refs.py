@@ -9,9 +9,7 @@ from mlver.render.status import change_table
 from mlver.render.values import day, many, size, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.branch import RefMoved, RefsResult, SwitchResult
     from mlver.verbs.common import FileChange
     from mlver.verbs.restore import RestoreResult
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 
 
-def refs_page(result: RefsResult) -> RenderableType:
+def refs_page(result: RefsResult) -> Piece:
     """One row per branch or tag; the current branch has a star."""
     if not result.refs:
         return line("no branches yet: the first commit makes one" if result.type == "branch" else "no tags")
@@ -39,7 +37,7 @@ def refs_page(result: RefsResult) -> RenderableType:
     return Columns(rows)
 
 
-def ref_moved_page(result: RefMoved) -> RenderableType:
+def ref_moved_page(result: RefMoved) -> Piece:
     """One line: made, moved or deleted."""
     name: Part = (result.name, "ref")
     if result.new is None:
@@ -49,7 +47,7 @@ def ref_moved_page(result: RefMoved) -> RenderableType:
     return line(f"{result.type} ", name, " moved ", (result.old.short, "id"), " → ", (result.new.short, "id"))
 
 
-def switch_page(result: SwitchResult) -> RenderableType:
+def switch_page(result: SwitchResult) -> Piece:
     """Where HEAD is now and which files followed."""
     what = "new branch " if result.created else "on branch "
     where: list[Part] = [what, (result.branch, "ref")] if result.branch else ["HEAD is detached"]
@@ -57,7 +55,7 @@ def switch_page(result: SwitchResult) -> RenderableType:
     return paragraphs([line(*where, *at), *_written(result.changes)])
 
 
-def restore_page(result: RestoreResult) -> RenderableType:
+def restore_page(result: RestoreResult) -> Piece:
     """Which files were written from which commit, and what no longer fits together."""
     if not result.changes:
         return line("nothing to restore: all is as in ", (result.commit.short, "id"))
@@ -65,14 +63,14 @@ def restore_page(result: RestoreResult) -> RenderableType:
     files = f"{many(len(result.changes), 'file')} from "
     written = f", {size(result.bytes_written)} written" if not result.dry_run else ""
     head = line(f"{verb} {files}", (result.commit.short, "id"), " into ", (result.target, "path"), written)
-    mixed: list[RenderableType] = []
+    mixed: list[Piece] = []
     if result.mixed:
         title = ("committed together with these, not restored: ", "warning")
         mixed.append(line(title, ", ".join(result.mixed), wrap=True))
     return paragraphs([head, *_written(result.changes), *mixed])
 
 
-def _written(changes: tuple[FileChange, ...]) -> list[RenderableType]:
+def _written(changes: tuple[FileChange, ...]) -> list[Piece]:
     if not changes:
         return []
     left = len(changes) - _SHOWN

@@ -9,20 +9,16 @@ from mlver.render.lines import indented, line, paragraphs
 from mlver.render.values import many
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.repair_result import RepairResult
 
 _LISTED = 20
 
 
-def repair_page(result: RepairResult) -> RenderableType:
+def repair_page(result: RepairResult) -> Piece:
     """What was mended; then what is damaged still, with what it hurts; then the verdict."""
     would = "would be " if result.dry_run else ""
-    done: list[RenderableType] = [
-        line((one.what, "path"), f": {one.how}", wrap=True) for one in result.mended[:_LISTED]
-    ]
+    done: list[Piece] = [line((one.what, "path"), f": {one.how}", wrap=True) for one in result.mended[:_LISTED]]
     if len(result.mended) > _LISTED:
         done.append(line((f"… {len(result.mended) - _LISTED} more (--json lists all)", "quiet")))
     if result.untangled:
@@ -41,7 +37,7 @@ def _it(result: RepairResult) -> str:
     return "it" if len(result.quarantine) == 1 else "them"
 
 
-def _verdict(result: RepairResult) -> RenderableType:
+def _verdict(result: RepairResult) -> Piece:
     if result.left:
         what = many(len(result.left), "problem")
         return line((what, "bad"), " would be left" if result.dry_run else " left")

@@ -9,10 +9,8 @@ from mlver.render.rules import stale_lines
 from mlver.render.values import brief, day, many, number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
     from mlver.objects.ids import CommitId
+    from mlver.render.layout import Piece
     from mlver.repo.ablation_facts import Answer, MetricChange
     from mlver.verbs.rules_ablate import AblatedAnswer, AblateResult
     from mlver.verbs.rules_backtest import RulesBacktestResult
@@ -24,7 +22,7 @@ _VERDICTS = {"removable": "good", "not removable": "bad", "says nothing": "warni
 _LABELS = {"better": "good", "worse": "bad", "gone": "bad"}
 
 
-def replay_page(result: RulesReplayResult) -> RenderableType:
+def replay_page(result: RulesReplayResult) -> Piece:
     """How many rows are decided otherwise, which way, where; then the rules that made the difference."""
     head = line(_side(result.old), (" → ", "quiet"), _side(result.new), "  on ", (result.data, "path"))
     said = f"{number(result.flipped)} of {many(result.rows, 'row')} decided otherwise"
@@ -55,7 +53,7 @@ def _count(hits: int | None) -> str:
     return "–" if hits is None else number(hits)
 
 
-def ablate_page(result: AblateResult) -> RenderableType:
+def ablate_page(result: AblateResult) -> Piece:
     """Each question with its verdicts, what changed, and whether it still holds."""
     if not result.ablations:
         return line("nobody ever measured without a rule: mlver rules ablate DATA -- COMMAND")
@@ -64,9 +62,9 @@ def ablate_page(result: AblateResult) -> RenderableType:
     return paragraphs(*blocks, noise)
 
 
-def _ablation(one: AblatedAnswer) -> list[RenderableType]:
+def _ablation(one: AblatedAnswer) -> list[Piece]:
     head: list[Part] = [(one.rules, "path"), " at ", (one.commit.short, "id"), " on ", (one.data, "path")]
-    rows: list[RenderableType] = [line(*head, (f"  {when(one.at)} by {who(one.by)}", "quiet"))]
+    rows: list[Piece] = [line(*head, (f"  {when(one.at)} by {who(one.by)}", "quiet"))]
     rows += [indented(row) for row in stale_lines(one.stale)]
     if one.asked:
         rows.append(indented(line(("asked: ", "quiet"), "; ".join(one.asked), wrap=True)))
@@ -75,14 +73,14 @@ def _ablation(one: AblatedAnswer) -> list[RenderableType]:
     return rows
 
 
-def _answer(answer: Answer) -> list[RenderableType]:
+def _answer(answer: Answer) -> list[Piece]:
     fires = f", fires on {many(answer.hits, 'row')}" if answer.hits and answer.changes else ""
     head = line(
         "without ", (" and ".join(answer.off), "head"), ": ", (answer.verdict, _VERDICTS[answer.verdict]), fires
     )
     if not answer.changes:
         return [line(head, f": {answer.why}", wrap=True)]
-    shown: list[RenderableType] = [head]
+    shown: list[Piece] = [head]
     cells: list[list[Part | None]] = [_change(change) for change in answer.changes[:_CHANGES]]
     shown.append(indented(Columns(cells, right=(1, 3), grow=0)))
     if answer.why and answer.verdict == "says nothing":
@@ -102,7 +100,7 @@ def _number(value: object) -> str:
     return number(value) if value is None or isinstance(value, (int, float)) else brief(value)
 
 
-def backtest_page(result: RulesBacktestResult) -> RenderableType:
+def backtest_page(result: RulesBacktestResult) -> Piece:
     """Each proposal with how often it would have been right; then every version of the data."""
     versions = result.backtests[0].versions
     bad = sum(bool(version.bad) for version in versions)

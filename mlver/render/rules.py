@@ -10,10 +10,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import day, lasted, many, number, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.repo.outdated import Moved
     from mlver.verbs.rules_check import CheckedRule, RulesCheckResult
     from mlver.verbs.rules_list import LastAblation, ListedRule, RulesListResult
@@ -25,7 +22,7 @@ _SLICES = 6  # more do not fit beside each other
 _BAD = {"expired", "malformed", "owner left"}
 
 
-def rules_page(result: RulesListResult) -> RenderableType:
+def rules_page(result: RulesListResult) -> Piece:
     """One block per rule, those that need somebody first; rules that are alike in all but their condition as one."""
     unread = [line((path, "path"), ": ", (reason, "bad"), wrap=True) for path, reason in result.unread]
     if not result.rules:
@@ -49,12 +46,12 @@ def _alike(rules: Sequence[ListedRule]) -> Iterator[list[ListedRule]]:
             yield from ([rule] for rule in group)
 
 
-def _block(group: Sequence[ListedRule], now: datetime) -> list[RenderableType]:
+def _block(group: Sequence[ListedRule], now: datetime) -> list[Piece]:
     rule = group[0]
     head: list[Part] = [(rule.id, "head"), "  ", (rule.path, "path")]
     for word in rule.attention:
         head += ["  ", (word, "bad" if word in _BAD else "warning")]
-    rows: list[Text] = [line(rule.text)]
+    rows: list[Line] = [line(rule.text)]
     if rule.problem:
         rows.append(line((rule.problem, "bad"), wrap=True))
     rows += [_owner(rule), _age(rule, now), _fired(rule)]
@@ -71,12 +68,12 @@ def _block(group: Sequence[ListedRule], now: datetime) -> list[RenderableType]:
     return [line(*head), *(indented(row) for row in rows)]
 
 
-def _owner(rule: ListedRule) -> Text:
+def _owner(rule: ListedRule) -> Line:
     left: Part = (f" (left {day(rule.left)})", "bad") if rule.left else ""
     return line((who(rule.owner) or "nobody", "who"), left, f": {rule.why}" if rule.why else "", wrap=True)
 
 
-def _age(rule: ListedRule, now: datetime) -> Text:
+def _age(rule: ListedRule, now: datetime) -> Line:
     if rule.changed is None or rule.commit is None:
         return line(("not committed yet", "warning"))
     ticket = f"  {', '.join(rule.ticket)}" if rule.ticket else ""
@@ -86,7 +83,7 @@ def _age(rule: ListedRule, now: datetime) -> Text:
     return line(f"{age}: {day(rule.changed)}{about} ", (rule.commit.short, "id"), (ticket, "quiet"))
 
 
-def _fired(rule: ListedRule) -> Text:
+def _fired(rule: ListedRule) -> Line:
     fired = rule.fired
     if not fired.tables:
         said = "never tested: mlver rules check DATA"
@@ -98,13 +95,13 @@ def _fired(rule: ListedRule) -> Text:
     return line(said + (f", last {day(rule.last_fired)}" if rule.last_fired else ""))
 
 
-def _ablated(found: LastAblation) -> list[Text]:
+def _ablated(found: LastAblation) -> list[Line]:
     label = {"removable": "good", "not removable": "bad"}.get(found.verdict, "warning")
     about = f"without it ({day(found.at)}, {found.data}): "
     return [line(about, (found.verdict, label), f": {found.why}", wrap=True), *stale_lines(found.stale)]
 
 
-def stale_lines(stale: Sequence[Moved], limit: int = 3) -> list[Text]:
+def stale_lines(stale: Sequence[Moved], limit: int = 3) -> list[Line]:
     """One line per part that changed since an answer was found, with the commit that did it."""
     lines = []
     for moved in stale[:limit]:
@@ -117,14 +114,14 @@ def stale_lines(stale: Sequence[Moved], limit: int = 3) -> list[Text]:
     return lines
 
 
-def check_page(result: RulesCheckResult) -> RenderableType:
+def check_page(result: RulesCheckResult) -> Piece:
     """Conditions that fire, bounds that are broken, and what the table says nothing about."""
     commit: list[Part] = ["  at ", (result.commit.short, "id")] if result.commit else []
     head = line((result.data, "path"), "  ", (result.data_id.short, "id"), f"  {many(result.rows, 'row')}", *commit)
     firing = [rule for rule in result.rules if rule.hits or rule.broken]
     table = _hits(result, firing) if firing else None
     holding = [rule for rule in result.rules if rule.broken is False and not rule.hits]
-    rest: list[RenderableType] = []
+    rest: list[Piece] = []
     if holding:
         opened = max(rule.unknown for rule in holding)
         more = f"; up to {many(opened, 'row')} could not be told: empty cells" if opened else ""
@@ -143,7 +140,7 @@ def check_page(result: RulesCheckResult) -> RenderableType:
     return paragraphs(head, table, rest)
 
 
-def _hits(result: RulesCheckResult, rules: Sequence[CheckedRule]) -> RenderableType:
+def _hits(result: RulesCheckResult, rules: Sequence[CheckedRule]) -> Piece:
     slices = [one.slice for one in rules[0].slices][:_SLICES]
     rows: list[list[Part | None]] = []
     for rule in rules:

@@ -8,18 +8,16 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import lasted, many
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlver.objects.commit import Used
+    from mlver.render.layout import Piece
     from mlver.verbs.run import RunResult
 
 _SHOWN = 10
 
 
-def run_page(result: RunResult) -> RenderableType:
+def run_page(result: RunResult) -> Piece:
     """How it ended, what it read and what it wrote."""
     if result.skipped:
         return paragraphs([line(("not run again", "good"), "; --skip-same")])
@@ -37,7 +35,7 @@ def run_page(result: RunResult) -> RenderableType:
     )
 
 
-def _files(title: str, files: Sequence[Used]) -> list[RenderableType]:
+def _files(title: str, files: Sequence[Used]) -> list[Piece]:
     rows: list[list[Part | None]] = [[(f.kind, "kind"), f.path, (f.id.short, "id")] for f in files[:_SHOWN]]
     left = len(files) - _SHOWN
     more = [indented(line((f"… {left} more", "quiet")))] if left > 0 else []

@@ -10,9 +10,7 @@ from mlver.render.merge import merge_page
 from mlver.render.values import many, size, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.clone import CloneResult
     from mlver.verbs.fetch import FetchResult
     from mlver.verbs.pull import PullResult
@@ -23,20 +21,20 @@ if TYPE_CHECKING:
 _REFS = 20
 
 
-def clone_page(result: CloneResult) -> RenderableType:
+def clone_page(result: CloneResult) -> Piece:
     """Where the new repository is, and what came along."""
     head = whole("cloned ", (result.where, "path"), " into ", (result.path, "path"))
     delivery = result.delivery
     refs = [many(result.branches, "branch", "branches"), *([many(result.tags, "tag")] if result.tags else [])]
     refs += [f"stage {name}" for name in result.stages]
     counts = [many(delivery.commits, "commit"), *refs, many(result.operations, "operation"), size(delivery.bytes)]
-    lines: list[RenderableType] = [indented(line(", ".join(counts), wrap=True))]
+    lines: list[Piece] = [indented(line(", ".join(counts), wrap=True))]
     if not result.bare and result.branch:
         lines.append(indented(line("on branch ", (result.branch, "ref"), f", {many(result.files, 'file')} written")))
     return paragraphs([head, *lines])
 
 
-def remotes_page(result: RemotesResult) -> RenderableType:
+def remotes_page(result: RemotesResult) -> Piece:
     """One row per repository: name, folder, what was last seen of it."""
     if not result.remotes:
         return line("no other repository is known here")
@@ -48,7 +46,7 @@ def remotes_page(result: RemotesResult) -> RenderableType:
     return Columns(rows, grow=1, tail=(1,))
 
 
-def push_page(result: PushResult) -> RenderableType:
+def push_page(result: PushResult) -> Piece:
     """What moved there and what was sent."""
     behind = [
         indented(line((name, "ref"), f" is behind {result.remote}: mlver pull", wrap=True)) for name in result.behind
@@ -60,12 +58,12 @@ def push_page(result: PushResult) -> RenderableType:
     return paragraphs([head, *_refs(result.refs), *_sent(result.delivery), *behind])
 
 
-def fetch_page(result: FetchResult) -> RenderableType:
+def fetch_page(result: FetchResult) -> Piece:
     """What came, what moved here, what somebody has to decide."""
     return paragraphs(_fetched(result), [_conflict(one, result.remote) for one in result.conflicts])
 
 
-def pull_page(result: PullResult) -> RenderableType:
+def pull_page(result: PullResult) -> Piece:
     """What was fetched, then what became of the branch."""
     if result.merge is not None:
         return paragraphs(fetch_page(result.fetched), merge_page(result.merge))
@@ -79,7 +77,7 @@ def pull_page(result: PullResult) -> RenderableType:
     return paragraphs(fetch_page(result.fetched), tail)
 
 
-def _fetched(result: FetchResult) -> list[RenderableType]:
+def _fetched(result: FetchResult) -> list[Piece]:
     kept = [
         indented(line("tag ", (name, "ref"), f" names another commit on {result.remote}; kept", wrap=True))
         for name in result.tags_kept
@@ -91,12 +89,12 @@ def _fetched(result: FetchResult) -> list[RenderableType]:
     branches: list[list[Part | None]] = [
         [(f"{result.remote}/{change.name}", "ref"), *_ids(change)] for change in result.branches_moved
     ]
-    lines: list[RenderableType] = [head, *([indented(Columns(branches))] if branches else [])]
+    lines: list[Piece] = [head, *([indented(Columns(branches))] if branches else [])]
     served = [indented(line((name, "ref"), " is served from here, and follows")) for name in result.followed]
     return [*lines, *_refs(result.refs), *_sent(result.delivery), *served, *kept]
 
 
-def _refs(refs: Sequence[RefChange]) -> list[RenderableType]:
+def _refs(refs: Sequence[RefChange]) -> list[Piece]:
     rows: list[list[Part | None]] = [
         [(ref.name, "ref"), *_ids(ref), (ref.type if ref.type != "branch" else "", "quiet")] for ref in refs[:_REFS]
     ]
@@ -110,7 +108,7 @@ def _ids(change: RefChange) -> list[Part | None]:
     return [(change.old.short, "id"), line("→ ", (change.new.short if change.new else "nothing", "id"))]
 
 
-def _sent(delivery: Delivery) -> list[RenderableType]:
+def _sent(delivery: Delivery) -> list[Piece]:
     """What went over, in words: commits, files by kind, facts by type, bytes."""
     counts = [many(delivery.commits, "commit")] if delivery.commits else []
     counts += [f"{many(count.files, f'{kind} file')} ({size(count.bytes)})" for kind, count in delivery.kinds.items()]
@@ -119,7 +117,7 @@ def _sent(delivery: Delivery) -> list[RenderableType]:
     return [indented(line(text, wrap=True))] if delivery.bytes else []
 
 
-def _conflict(conflict: StageConflict, remote: str) -> RenderableType:
+def _conflict(conflict: StageConflict, remote: str) -> Piece:
     head = line((conflict.name, "ref"), (" was moved on both sides", "warning"))
     rows = [_side("here", conflict.ours), _side(f"on {remote}", conflict.theirs)]
     return paragraphs([head, indented(Columns(rows, wrap=(4,)))])

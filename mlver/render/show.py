@@ -17,10 +17,7 @@ from mlver.render.metric_rows import metric_name
 from mlver.render.values import brief, many, number, size, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.cat import CatResult
     from mlver.verbs.show import FactInfo, ShowResult, ShowUnitResult
 
@@ -33,7 +30,7 @@ _LOADING = {  # what a model's verdict means for whoever loads the file
 _PROFILE = ("type", "nulls", "distinct", "min", "mean", "max")  # of a column; --json has all
 
 
-def show_page(result: ShowResult) -> RenderableType:
+def show_page(result: ShowResult) -> Piece:
     """The commit, its context, where it was live, what was learned since, what it changed."""
     first = result.diff is None or result.diff.old.commit is None
     compared = result.diff.redacted if result.diff is not None and not first else ()
@@ -48,7 +45,7 @@ def show_page(result: ShowResult) -> RenderableType:
     )
 
 
-def _context(result: ShowResult) -> list[RenderableType]:
+def _context(result: ShowResult) -> list[Piece]:
     rows: list[list[Part | None]] = []
     if result.environment:
         environment = result.environment
@@ -64,7 +61,7 @@ def _context(result: ShowResult) -> list[RenderableType]:
     return [Columns(rows, wrap=(1,))] if rows else []
 
 
-def _served(result: ShowResult) -> list[RenderableType]:
+def _served(result: ShowResult) -> list[Piece]:
     rows: list[list[Part | None]] = []
     for served in result.served:
         name = f"{served.stage}/{served.scope}" if served.scope else served.stage
@@ -79,7 +76,7 @@ def _served(result: ShowResult) -> list[RenderableType]:
     return [line(("live on", "head")), indented(Columns(rows, wrap=(3,)))] if rows else []
 
 
-def _facts(result: ShowResult) -> list[RenderableType]:
+def _facts(result: ShowResult) -> list[Piece]:
     """What was learned, a line each; metrics that were recorded together share one."""
     if not result.facts:
         return []
@@ -112,7 +109,7 @@ def _fact_text(fact: FactInfo) -> str:
     return fact.text
 
 
-def _artifacts(result: ShowResult) -> list[RenderableType]:
+def _artifacts(result: ShowResult) -> list[Piece]:
     rows: list[list[Part | None]] = [
         [(artifact.kind, "kind"), artifact.path, (size(artifact.size), "quiet"), (artifact.id.short, "id")]
         for artifact in result.artifacts[:_ARTIFACTS]
@@ -127,7 +124,7 @@ def _artifacts(result: ShowResult) -> list[RenderableType]:
 _KNOWN = 5  # newest facts of an artifact
 
 
-def show_unit_page(result: ShowUnitResult) -> RenderableType:
+def show_unit_page(result: ShowUnitResult) -> Piece:
     """One artifact's summary, or one unit: what it says, then its value."""
     name = result.path if result.unit is None else f"{result.path}#{result.unit}"
     head: list[Part] = [(result.kind, "kind"), " ", (name, "path")]
@@ -135,7 +132,7 @@ def show_unit_page(result: ShowUnitResult) -> RenderableType:
         head += ["  as of ", (result.commit.id.short, "id"), " ", when(result.commit.time)]
     else:
         head.append(("  in the work tree", "quiet"))
-    body: list[RenderableType] = []
+    body: list[Piece] = []
     if isinstance(result.value, Mapping):
         tables = {key: value for key, value in result.value.items() if _is_table(value)}
         plain = [(key, value) for key, value in result.value.items() if key not in tables]
@@ -165,7 +162,7 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Mapping) for item in value.values())
 
 
-def _table(title: str, value: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+def _table(title: str, value: Mapping[str, Mapping[str, Any]]) -> Piece:
     """A map of maps, such as the profile of each column, as a table."""
     known = dict.fromkeys(name for row in value.values() for name, item in row.items() if not isinstance(item, list))
     names = [name for name in _PROFILE if name in known] or list(known)
@@ -187,7 +184,7 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else brief(value, 2000)
 
 
-def cat_page(result: CatResult) -> RenderableType:
+def cat_page(result: CatResult) -> Piece:
     """One unit's value as JSON, a number of rows, or rows in columns as wide as they need."""
     if result.count is not None:
         return whole(str(result.count))
@@ -198,14 +195,14 @@ def cat_page(result: CatResult) -> RenderableType:
     names = list(dict.fromkeys(name for row in result.rows for name in row))
     cells = [[_plain(row.get(name)) for name in names] for row in result.rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(names)]
-    lines: list[RenderableType] = [_row([safe(name) for name in names], widths, "quiet")]
+    lines: list[Piece] = [_row([safe(name) for name in names], widths, "quiet")]
     lines += [_row(row, widths, "") for row in cells]
     if result.more:
         lines.append(line(("… more (--limit N)" if result.columns else "… more (--head N)", "quiet")))
     return paragraphs(lines)
 
 
-def _row(cells: list[str], widths: list[int], label: str) -> Text:
+def _row(cells: list[str], widths: list[int], label: str) -> Line:
     text = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return whole((text.rstrip(), label))
 

@@ -13,9 +13,7 @@ from mlver.render.metric_rows import metric_blocks, metric_name
 from mlver.render.values import brief, end, lasted, many, number, size, span, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.deployed import DeployedResult, LedgerResult
     from mlver.verbs.promote import MoveResult
 
@@ -30,12 +28,12 @@ def stage_name(stage: str, scope: str) -> str:
     return f"{stage}/{scope}" if scope else stage
 
 
-def move_page(result: MoveResult) -> RenderableType:
+def move_page(result: MoveResult) -> Piece:
     """What is live now and was before, what that changes, where it is served from."""
     return paragraphs(_move(result), _about(result), _changes(result), metric_blocks(result.metrics, _METRICS))
 
 
-def _move(result: MoveResult) -> list[RenderableType]:
+def _move(result: MoveResult) -> list[Piece]:
     name = (stage_name(result.stage, result.scope), "stage")
     if not result.changed:
         return [line(name, " has ", (result.new.short, "id"), f" already: {result.new_subject}; nothing moved")]
@@ -48,8 +46,8 @@ def _move(result: MoveResult) -> list[RenderableType]:
     return [line(name), indented(Columns(rows))]
 
 
-def _about(result: MoveResult) -> list[RenderableType]:
-    lines: list[RenderableType] = []
+def _about(result: MoveResult) -> list[Piece]:
+    lines: list[Piece] = []
     if result.unhealthy:
         lines += [line(("passed over: ", "warning"), text, wrap=True) for text in result.unhealthy]
     if result.mixed:
@@ -66,17 +64,17 @@ def _about(result: MoveResult) -> list[RenderableType]:
     return lines
 
 
-def _changes(result: MoveResult) -> list[RenderableType]:
+def _changes(result: MoveResult) -> list[Piece]:
     if result.diff is None or not result.changed:
         return []
     return stat_lines(result.diff)
 
 
-def deployed_page(result: DeployedResult) -> RenderableType:
+def deployed_page(result: DeployedResult) -> Piece:
     """What is live, since when, by whom and why; where it is served from."""
     name = stage_name(result.stage, result.scope)
     time = f"since {when(result.since)}" if result.until is None else span(result.since, result.until)
-    lines: list[RenderableType] = [
+    lines: list[Piece] = [
         line((name, "stage"), "  ", (result.commit.short, "id"), f"  {result.subject}", wrap=True),
         indented(
             line(
@@ -136,7 +134,7 @@ def _metric(metric: Any, *, where: bool) -> str:
     return f"{name} {number(metric.get('value'))}{on}"
 
 
-def ledger_page(result: LedgerResult) -> RenderableType:
+def ledger_page(result: LedgerResult) -> Piece:
     """One row per entry, newest first."""
     if not result.entries:
         return line("nothing was ever promoted")

@@ -8,9 +8,7 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs, whole
 from mlver.render.values import many, size, when
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.common import FileChange
     from mlver.verbs.init import InitResult
     from mlver.verbs.status import StatusResult
@@ -20,7 +18,7 @@ _RULES = 6
 SIGNS = {"added": "added", "removed": "removed", "modified": "changed", "renamed": "changed", "rewritten": "quiet"}
 
 
-def init_page(result: InitResult) -> RenderableType:
+def init_page(result: InitResult) -> Piece:
     """One line: where the repository is."""
     where: list[Part] = [(result.path, "path"), "" if result.bare else "/.mlver"]
     if result.created:
@@ -28,7 +26,7 @@ def init_page(result: InitResult) -> RenderableType:
     return whole("there is a repository already in ", *where)
 
 
-def status_page(result: StatusResult) -> RenderableType:
+def status_page(result: StatusResult) -> Piece:
     """Where HEAD is; what changed, is odd, stale, live; alerts that wait."""
     return paragraphs(
         _head(result),
@@ -41,13 +39,13 @@ def status_page(result: StatusResult) -> RenderableType:
     )
 
 
-def _head(result: StatusResult) -> RenderableType:
+def _head(result: StatusResult) -> Piece:
     where: list[Part] = ["on branch ", (result.branch, "ref")] if result.branch else [("HEAD detached", "warning")]
     where += [" at ", (result.head.short, "id")] if result.head else [", no commit yet"]
     return line(*where)
 
 
-def _merging(result: StatusResult) -> list[RenderableType]:
+def _merging(result: StatusResult) -> list[Piece]:
     """The merge that is open, which conflicts are left, and how to go on."""
     merging = result.merging
     if merging is None:
@@ -55,14 +53,14 @@ def _merging(result: StatusResult) -> list[RenderableType]:
     state = f"{many(len(merging.left), 'conflict')} left" if merging.left else "nothing left to resolve"
     done = f", {len(merging.resolved)} resolved" if merging.resolved else ""
     title = line(f"{merging.action} of ", (merging.name, "ref"), " is open: ", (state + done, "warning"))
-    shown: list[RenderableType] = [indented(line((target, "path"))) for target in merging.left[:_CONFLICTS]]
+    shown: list[Piece] = [indented(line((target, "path"))) for target in merging.left[:_CONFLICTS]]
     if len(merging.left) > _CONFLICTS:
         shown.append(indented(line((f"… {len(merging.left) - _CONFLICTS} more", "quiet"))))
     how = "mlver merge shows both sides" if merging.left else "mlver merge --continue commits it"
     return [title, *shown, indented(whole((f"{how}, mlver merge --abort gives it up", "quiet")))]
 
 
-def _changes(result: StatusResult) -> list[RenderableType]:
+def _changes(result: StatusResult) -> list[Piece]:
     if result.clean:
         if not result.head:
             return [line("nothing to commit: the folder is empty")]
@@ -71,7 +69,7 @@ def _changes(result: StatusResult) -> list[RenderableType]:
     return [line((title, "head")), indented(change_table(result.changes))]
 
 
-def change_table(changes: tuple[FileChange, ...]) -> RenderableType:
+def change_table(changes: tuple[FileChange, ...]) -> Piece:
     """Artifacts that differ: what happened, kind, path, size."""
     rows: list[list[Part | None]] = []
     for change in changes:
@@ -83,14 +81,14 @@ def change_table(changes: tuple[FileChange, ...]) -> RenderableType:
     return Columns(rows, grow=2)
 
 
-def _odd(result: StatusResult) -> list[RenderableType]:
+def _odd(result: StatusResult) -> list[Piece]:
     if not result.odd:
         return []
     rows: list[list[Part | None]] = [[(odd.path, "path"), odd.reason] for odd in result.odd]
     return [line(("a commit would refuse these:", "warning")), indented(Columns(rows))]
 
 
-def _stale(result: StatusResult) -> list[RenderableType]:
+def _stale(result: StatusResult) -> list[Piece]:
     if not result.stale:
         return []
     title = "stale, made from inputs that have changed since:"
@@ -100,7 +98,7 @@ def _stale(result: StatusResult) -> list[RenderableType]:
     return [line((title, "warning")), indented(Columns(rows))]
 
 
-def _live(result: StatusResult) -> list[RenderableType]:
+def _live(result: StatusResult) -> list[Piece]:
     if not result.stages:
         return []
     rows: list[list[Part | None]] = []
@@ -112,8 +110,8 @@ def _live(result: StatusResult) -> list[RenderableType]:
     return [line(("live:", "head")), indented(Columns(rows, grow=2))]
 
 
-def _waiting(result: StatusResult) -> list[RenderableType]:
-    lines: list[RenderableType] = []
+def _waiting(result: StatusResult) -> list[Piece]:
+    lines: list[Piece] = []
     if result.open_alerts:
         shown = ", ".join(result.open_alerts[:8]) + (" …" if len(result.open_alerts) > 8 else "")
         muted = f" (and {result.muted_alerts} muted)" if result.muted_alerts else ""

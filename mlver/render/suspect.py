@@ -8,15 +8,13 @@ from mlver.render.lines import Columns, Part, indented, line, paragraphs
 from mlver.render.values import many, number, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.suspect import Suspect, SuspectResult
 
 _SHOWN = 12
 
 
-def suspect_page(result: SuspectResult) -> RenderableType:
+def suspect_page(result: SuspectResult) -> Piece:
     """A block per suspect, the strongest first."""
     head = line(
         f"{many(len(result.ids), 'bad prediction')} of {number(result.rows)} in ", (result.data, "path"),
@@ -29,7 +27,7 @@ def suspect_page(result: SuspectResult) -> RenderableType:
     return paragraphs(head, *blocks, *([[line((f"… {more} more (--json lists all)", "quiet"))]] if more > 0 else []))
 
 
-def _block(one: Suspect, ids: int, rows: int) -> list[RenderableType]:
+def _block(one: Suspect, ids: int, rows: int) -> list[Piece]:
     label = "bad" if one.score > 0.5 else "warning" if one.score > 0 else "quiet"
     counts: list[Part | None] = [
         (number(one.score), label),
@@ -37,7 +35,7 @@ def _block(one: Suspect, ids: int, rows: int) -> list[RenderableType]:
         (one.name, "id" if one.commit else "unit"),
         f"{one.bad} of {ids} bad, {one.others} of {number(rows - ids)} others",
     ]
-    lines: list[RenderableType] = [Columns([counts], grow=2)]
+    lines: list[Piece] = [Columns([counts], grow=2)]
     if one.commit is not None:
         lines.append(indented(line((who(one.author or ""), "who"), f", {when(one.time)}: {one.why}", wrap=True), 7))
     lines.append(indented(line((one.what, "quiet"), wrap=True), 7))

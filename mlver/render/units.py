@@ -13,10 +13,7 @@ from mlver.render.lines import Columns, Part, line
 from mlver.render.values import brief, briefs
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Line, Piece
     from mlver.verbs.diff import UnitChange
 
 SIGNS = {"added": ("+", "added"), "removed": ("-", "removed"), "changed": ("~", "changed")}
@@ -102,7 +99,7 @@ def pick(changes: Sequence[UnitChange | Alike], most: int, samples: int | None =
     return [change for sort, count in zip(sorts, taken, strict=True) for change in sort[:count]]
 
 
-def unit_table(changes: Sequence[UnitChange | Alike], kind: str, *, nameless: bool = False) -> RenderableType:
+def unit_table(changes: Sequence[UnitChange | Alike], kind: str, *, nameless: bool = False) -> Piece:
     """One row per unit; rules, settings and alerts are told in full, the rest is cut at the edge.
 
     When the units are `nameless`, what they say stands alone.
@@ -130,7 +127,7 @@ def common_prefix(names: Sequence[str]) -> str:
     return "".join(f"{parts[0]}." for parts in shared)
 
 
-def said(change: UnitChange | Alike, kind: str) -> Text:
+def said(change: UnitChange | Alike, kind: str) -> Line:
     """What happened to one unit: `label 1 → 0`, `"median" → -1`, or what an added or removed one says."""
     if isinstance(change, Alike):
         return line(*arrow(*change.said), wrap=kind in _WRAPPED)

@@ -9,22 +9,20 @@ from mlver.render.log import seal_part
 from mlver.render.values import many, number, size, when, who
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-if TYPE_CHECKING:
+    from mlver.render.layout import Piece
     from mlver.verbs.verify import Verified, VerifyResult
 
 _SHOWN, _HURTS = 40, 6
 _NOUNS = {"promote": "promotion"}
 
 
-def verify_page(result: VerifyResult) -> RenderableType:
+def verify_page(result: VerifyResult) -> Piece:
     """Each signature, what is not as it was, whose keys count, and the verdict."""
     bad = sorted(result.rows, key=lambda row: row.seal.holds)
-    rows: list[RenderableType] = [part for row in bad[:_SHOWN] for part in _row(row)]
+    rows: list[Piece] = [part for row in bad[:_SHOWN] for part in _row(row)]
     if len(bad) > _SHOWN:
         rows.append(line((f"… {number(len(bad) - _SHOWN)} more (--json lists all)", "quiet")))
-    damage: list[RenderableType] = []
+    damage: list[Piece] = []
     for wrong in result.damage:
         damage.append(line((wrong.what, "bad"), f": {wrong.detail}", wrap=True))
         damage += [indented(line(f"hurts {text}", wrap=True)) for text in wrong.hurts[:_HURTS]]
@@ -33,9 +31,9 @@ def verify_page(result: VerifyResult) -> RenderableType:
     return paragraphs(rows, damage or None, _redacted(result) or None, _end(result))
 
 
-def _redacted(result: VerifyResult) -> list[RenderableType]:
+def _redacted(result: VerifyResult) -> list[Piece]:
     """What is not as it was signed, because somebody removed it on purpose."""
-    found: list[RenderableType] = []
+    found: list[Piece] = []
     for one in result.redacted[:_SHOWN]:
         found.append(line(("after signing", "warning"), f": {one.detail}", wrap=True))
         more = f" and {len(one.hurts) - 1} more" if one.hurts[1:] else ""
@@ -43,7 +41,7 @@ def _redacted(result: VerifyResult) -> list[RenderableType]:
     return found
 
 
-def _row(row: Verified) -> list[RenderableType]:
+def _row(row: Verified) -> list[Piece]:
     if row.action == "commit":
         head: list[Part] = [("commit ", "quiet"), (row.commit.short, "id"), f" {row.subject}"]
     else:
@@ -63,8 +61,8 @@ def _row(row: Verified) -> list[RenderableType]:
     ]
 
 
-def _end(result: VerifyResult) -> list[RenderableType]:
-    lines: list[RenderableType] = [line(("whose keys count: ", "quiet"), result.signers, wrap=True)]
+def _end(result: VerifyResult) -> list[Piece]:
+    lines: list[Piece] = [line(("whose keys count: ", "quiet"), result.signers, wrap=True)]
     for id in result.passed_over:
         why = "changed the list without a signature of somebody on it: that does not count"
         lines.append(indented(line((id.short, "id"), f" {why}", wrap=True)))
