@@ -180,7 +180,9 @@ def head_problems(repo: Repository) -> Iterator[Finding]:
         pass  # said below, slot by slot
     for key, data in zip(SLOTS, slots, strict=True):
         if data is None:
-            if key == SLOTS[0] or state.operation.number > 0:
+            if thing := repo.storage.stranger(key):
+                yield key, f"{thing} stands here", (), True
+            elif key == SLOTS[0] or state.operation.number > 0:
                 yield key, "head slot is missing", (), True
             continue
         try:

@@ -33,6 +33,7 @@ from mlver.store.rescue import Patience, find_flip
 _FORMAT = "format"
 _OPERATION = 1 << 28  # bytes
 _ANEW = "written anew from the operations"
+_ONE = "there is but one operation"
 Say = Callable[[str, str], None]  # what was mended, and how
 
 
@@ -114,9 +115,16 @@ class LogRepair:
         try:
             self._replace(key, self._storage.read(key), good, how)
         except KeyError:
-            self._say(key, how)
+            self._say(key, self._cleared(key) + how)
             if not self._dry_run:
                 self._storage.create(key, good)
+
+    def _cleared(self, key: str) -> str:
+        """Set aside what stands in the place of a file and is none; return words for that."""
+        thing = self._storage.stranger(key)
+        if thing and not self._dry_run:
+            self._storage.set_aside(key, QUARANTINE)
+        return f"{thing} set aside; " if thing else ""
 
     def _put_away(self, id: OperationId) -> None:
         """Set aside a damaged file that nothing needs."""
@@ -155,8 +163,11 @@ class LogRepair:
             self._swap(key, data, slot_bytes(operation.number, id))
         elif operation.parent is not None:
             self._swap(key, data, slot_bytes(operation.number - 1, operation.parent))
-        elif data is not None:  # nothing has ever been there
-            self._say(key, "set aside: there is but one operation")
+        elif data is None:
+            if words := self._cleared(key):
+                self._say(key, words + _ONE)
+        else:  # nothing has ever been there
+            self._say(key, f"set aside: {_ONE}")
             if not self._dry_run:
                 self._storage.move(key, self._aside(key, data))
 
@@ -164,7 +175,7 @@ class LogRepair:
         if data is not None:
             self._replace(key, data, good, _ANEW)
             return
-        self._say(key, _ANEW)
+        self._say(key, self._cleared(key) + _ANEW)
         if not self._dry_run:
             self._storage.compare_and_swap(key, None, good)
 

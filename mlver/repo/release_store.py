@@ -27,7 +27,7 @@ from mlver.repo.snapshot import Artifact, Snapshot
 from mlver.repo.worktree import hash_stream, link_text, open_regular
 from mlver.storage import durable
 from mlver.storage.looking import exists, names_in
-from mlver.storage.swap import carry_off, turn
+from mlver.storage.swap import carry_off, put_down, turn
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -191,8 +191,7 @@ def _publish(repo: Repository, release: Release, temp: Path) -> None:
         if broken := carry_off(target, lambda: not is_whole(repo, release)):
             quarantine = repo.dot / "quarantine"
             durable.make_dirs(quarantine)
-            durable.move(broken, quarantine / f"release-{release.name}-{os.urandom(4).hex()}")
-            durable.remove_tree(broken.parent)
+            put_down(broken, quarantine / f"release-{release.name}-{os.urandom(4).hex()}")
     try:
         durable.move(temp, target)
     except LocalIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -15,14 +16,25 @@ from mlver.storage import durable
 from mlver.storage.base import Writer
 from mlver.storage.durable import Bytes, NewFile, local_io
 from mlver.storage.keys import check_folder, check_key, is_key
-from mlver.storage.swap import swap_file, turn
+from mlver.storage.swap import carry_off, put_down, swap_file, turn
 
 LOCK = "lock"
 IMMUTABLE = 0o444
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _Entries = list[tuple[str, bool, bool]]  # key, whether it is a folder, whether it is a regular file
+_FOLDER = "a folder"
+_THINGS = {stat.S_IFDIR: _FOLDER, stat.S_IFLNK: "a link", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+_OF_A_STRANGER = (errno.ELOOP, errno.ENXIO, errno.ESPIPE)  # what reading a link, a socket, a pipe ends with
 _SWEEP_AFTER = 3600.0  # seconds a temporary file is left alone, however dead it looks
+
+
+def _read(path: str, start: int, length: int | None) -> bytes:
+    fd = durable.os_calls.open(path, _READ)
+    try:
+        return durable.read_range(fd, start, length)
+    finally:
+        durable.close_quietly(fd)
 
 
 class _LocalWriter:
@@ -77,11 +89,16 @@ class LocalStorage:
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         path = self._base + check_key(key)
         try:
-            fd = durable.os_calls.open(path, _READ)
-            try:
-                return durable.read_range(fd, start, length)
-            finally:
-                durable.close_quietly(fd)
+            return _read(path, start, length)
+        except _ABSENT:
+            raise KeyError(key) from None
+        except OSError as error:
+            if self.stranger(key):
+                raise KeyError(key) from None
+            if error.errno not in _OF_A_STRANGER:
+                raise local_io(error, path, "read") from error
+        try:  # it was replaced meanwhile
+            return _read(path, start, length)
         except _ABSENT:
             raise KeyError(key) from None
         except OSError as error:
@@ -131,6 +148,27 @@ class LocalStorage:
             elif not (is_file and is_key(key)) and not key.rpartition("/")[2].startswith(durable.TEMP_PREFIX):
                 yield key
 
+    def stranger(self, key: str) -> str | None:
+        """Return what stands in the place of a value and is none: `a folder`, `a link`, `a named pipe`; else None."""
+        try:
+            mode = durable.os_calls.lstat(self._base + check_key(key)).st_mode
+        except OSError:  # then it is not known that there is one
+            return None
+        return None if stat.S_ISREG(mode) else _THINGS.get(stat.S_IFMT(mode), "a special file")
+
+    def set_aside(self, key: str, folder: str) -> bool:
+        """Move what stands in the place of a value, and is none, into a folder under a name of its own, durably.
+
+        False, and nothing moved, when there is none (any more). LocalIO.
+        """
+        path, to = self.path(key), self.folder(folder)
+        with turn(self.root / LOCK):
+            found = carry_off(path, lambda: self.stranger(key) is not None, swapped=True)
+        if found is None:
+            return False
+        put_down(found, to / f"{key.replace('/', '-')}-{os.urandom(4).hex()}")
+        return True
+
     def writer(self, folder: str) -> Writer:
         if folder not in self._swept:
             self._swept.add(folder)
@@ -152,6 +190,8 @@ class LocalStorage:
             except KeyError:
                 return None
 
+        if expected is None and (found := self.stranger(key)) == _FOLDER:  # anything else is replaced
+            raise LocalIO(f"cannot write {durable.show(path)}: {found} stands here", hint="mlver repair")
         return swap_file(path, expected, new, read, self.root / LOCK)
 
     def confirm(self, folder: str) -> None:

@@ -81,15 +81,18 @@ def swap_link(path: Path, target: str, still: Callable[[], bool] = lambda: True)
     return True
 
 
-def carry_off(path: Path, still: Callable[[], bool]) -> Path | None:
+def carry_off(path: Path, still: Callable[[], bool], *, swapped: bool = False) -> Path | None:
     """Move a file, link or folder into a new temporary folder beside it, if `still` holds once that is there.
 
+    What others may be about to replace by a swap, `swapped`, is carried off in the order of a swap: theirs fails.
     Returns where it lies then; None when `still` does not hold, `path` is not there or somebody, by `take_away`,
     has objected: then nothing was moved. LocalIO.
     """
     box = _temp(path)
     try:
         durable.os_calls.mkdir(box)
+        if swapped:
+            take_away(path, but=box.name)
         if still():
             durable.os_calls.rename(path, box / path.name)
             return box / path.name
@@ -101,6 +104,18 @@ def carry_off(path: Path, still: Callable[[], bool]) -> Path | None:
     finally:
         with contextlib.suppress(OSError):  # when it holds something, it stays
             durable.os_calls.rmdir(box)
+
+
+def put_down(carried: Path, to: Path) -> None:
+    """Move what `carry_off` gave to where it is to stay, durably; LocalIO.
+
+    The temporary folder goes: whoever swaps what was carried off may remove it at once, when it is empty.
+    """
+    durable.move(carried, to, sync=False)
+    durable.fsync_dir(to.parent)
+    with contextlib.suppress(OSError):
+        durable.os_calls.rmdir(carried.parent)
+    durable.fsync_dir(carried.parent.parent)
 
 
 def take_away(path: Path, but: str = "") -> None:

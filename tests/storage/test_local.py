@@ -105,10 +105,13 @@ def test_special_files_are_no_values(tmp_path: Path) -> None:
     (tmp_path / "packs" / "link").symlink_to(tmp_path / "packs" / "a")
     assert list(storage.list("")) == ["packs/a"]
     assert sorted(storage.strangers("packs")) == ["packs/fifo", "packs/link"]
-    for key in ("packs/fifo", "packs/link"):
-        assert not storage.exists(key)
-        with pytest.raises((KeyError, LocalIO)):
+    (tmp_path / "packs/folder").mkdir()
+    standing = {"packs/fifo": "a named pipe", "packs/link": "a link", "packs/folder": "a folder"}
+    for key, thing in standing.items():
+        assert not storage.exists(key) and storage.stranger(key) == thing
+        with pytest.raises(KeyError):
             storage.read(key)
+    assert storage.stranger("packs/a") is None and storage.stranger("packs/none") is None
 
 
 def test_leftovers_of_a_crash_are_not_listed_and_swept_in_time(tmp_path: Path) -> None:

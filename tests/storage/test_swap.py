@@ -74,6 +74,42 @@ def test_of_two_swaps_one_within_the_other_at_any_call_exactly_one_happens(
     raise AssertionError("the swap was never over")
 
 
+@pytest.mark.parametrize("inner", ["swap", "set aside"])
+def test_a_value_that_is_swapped_in_at_any_call_is_never_set_aside_for_what_stood_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
+) -> None:
+    for at in range(1, 60):
+        storage = LocalStorage(tmp_path / str(at))
+        storage.create("packs/a", b"1")
+        os.mkfifo(storage.root / "head.0")
+
+        def swap_in(storage: LocalStorage = storage) -> bool:
+            return storage.compare_and_swap("head.0", None, b"new")
+
+        def away(storage: LocalStorage = storage) -> bool:
+            return storage.set_aside("head.0", "quarantine")
+
+        one, other = (away, swap_in) if inner == "swap" else (swap_in, away)
+        done: list[bool] = []
+
+        def meanwhile(done: list[bool] = done, other: Callable[[], bool] = other) -> None:
+            done.append(other())
+
+        rig = interrupted(monkeypatch, at, meanwhile)
+        done.insert(0, one())
+        monkeypatch.undo()
+        monkeypatch.setattr(swap, "PATIENCE", 0.005)
+        kept = list((storage.root / "quarantine").glob("*")) if (storage.root / "quarantine").exists() else []
+        assert all(path.is_fifo() for path in kept), f"at call {at}"
+        swapped = done[0] if inner == "set aside" else done[-1] if len(done) == 2 else False
+        assert storage.exists("head.0") == swapped and (not swapped or storage.read("head.0") == b"new")
+        assert any(done) and not list(storage.root.glob(".tmp-*"))
+        if rig.left > 0:
+            assert len(done) == 1 and at > 8
+            return
+    raise AssertionError("it was never over")
+
+
 def test_a_swap_does_not_wait_for_one_who_holds_the_lock_and_does_nothing(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.create("head.0", b"old")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlver.errors import LocalIO
 from mlver.repo.head import write_operation
+from mlver.repo.refs import BRANCH
+from mlver.repo.repository import Repository
+from mlver.verbs.branch import set_ref
 from mlver.verbs.fsck import fsck
 from mlver.verbs.repair import repair
 from tests.verbs.test_repair import flip, opened, packs, root, scene, write, zero
@@ -35,6 +40,80 @@ def test_what_is_no_file_among_the_packs_is_named_and_left_alone(
     assert place.is_fifo() or place.is_symlink()
     place.unlink()
     assert fsck(opened(root)).ok
+
+
+def _folder(place: Path) -> None:
+    place.mkdir()
+    (place / "mine.txt").write_text("work")
+
+
+THINGS: dict[str, Callable[[Path], None]] = {
+    "a named pipe": os.mkfifo,
+    "a folder": _folder,
+    "a link": lambda place: place.symlink_to("elsewhere"),
+}
+
+
+@pytest.mark.parametrize("slots", [("head.0",), ("head.1",), ("head.0", "head.1")])
+@pytest.mark.parametrize("thing", THINGS)
+def test_what_stands_in_place_of_a_slot_is_set_aside_whole_and_the_slot_written_anew(
+    root: Path, thing: str, slots: tuple[str, ...]
+) -> None:
+    with opened(root) as repo:
+        head = repo.state.id
+    sound = [(root / ".mlver/head.0").read_bytes(), (root / ".mlver/head.1").read_bytes()]
+    for slot in slots:
+        (root / ".mlver" / slot).rename(root / ".mlver/elsewhere")  # which the link leads to: it is not followed
+        THINGS[thing](root / ".mlver" / slot)
+    if len(slots) == 1:
+        with Repository.open(root) as repo:
+            assert repo.state.id == head, "the other slot, and the operations, tell what is the newest"
+    with opened(root) as repo:
+        found = fsck(repo).problems
+        assert [(one.what, one.detail) for one in found] == [(slot, f"{thing} stands here") for slot in slots]
+        assert all(one.repairable for one in found)
+        planned = repair(repo, dry_run=True)
+        result = repair(repo)
+    assert result.ok and planned.ok and planned.mended == result.mended
+    how = f"{thing} set aside; written anew from the operations"
+    assert [(one.what, one.how) for one in result.mended] == [(slot, how) for slot in slots]
+    assert [(root / ".mlver/head.0").read_bytes(), (root / ".mlver/head.1").read_bytes()] == sound
+    aside = sorted((root / ".mlver/quarantine").iterdir())
+    assert [path.name.rpartition("-")[0] for path in aside] == list(slots)
+    if thing == "a folder":
+        assert {(path / "mine.txt").read_text() for path in aside} == {"work"}
+    assert not list((root / ".mlver").glob(".tmp-*")) and fsck(opened(root)).ok
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_who_writes_beside_what_stands_in_place_of_a_slot_loses_nothing(root: Path, thing: str) -> None:
+    with opened(root) as repo:
+        slot = root / f".mlver/head.{(repo.state.operation.number + 1) % 2}"
+    slot.rename(root / ".mlver/elsewhere")
+    THINGS[thing](slot)
+    with Repository.open(root, actor="ana") as repo:
+        if thing == "a folder":
+            with pytest.raises(LocalIO, match=rf"{slot.name}: a folder stands here") as caught:
+                set_ref(repo, BRANCH, "new")
+            assert caught.value.hint == "mlver repair" and (slot / "mine.txt").exists()
+            assert repair(repo).ok
+        set_ref(repo, BRANCH, "new")
+    with Repository.open(root) as repo:
+        assert "new" in repo.view.branches and fsck(repo).ok
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_what_stands_in_place_of_an_operation_is_set_aside_for_the_copy(root: Path, scene: Path, thing: str) -> None:
+    with opened(root) as repo:
+        parent = repo.state.operation.parent
+    place = root / f".mlver/ops/{parent}"
+    sound = place.read_bytes()
+    place.unlink()
+    THINGS[thing](place)
+    with opened(root) as repo:
+        assert [one.what for one in fsck(repo).problems] == ["operation log"]
+        assert repair(repo, scene / "repo").ok and place.read_bytes() == sound
+    assert len(list((root / ".mlver/quarantine").iterdir())) == 1
 
 
 def test_one_damaged_slot_beside_an_operation_that_a_crash_left_is_mended(root: Path) -> None:
