@@ -72,13 +72,14 @@ def _oneline(commit: CommitInfo) -> Line:
 
 
 def seal_part(seal: Seal) -> Part:
-    """Whose signature something has, or what is wrong with it."""
+    """Whose signature something has, or what is wrong with it: that first, as a terminal cuts what comes last."""
     if seal.state == "signed":
         return f"by {seal.by}", "good"
     if seal.state == "unchecked":
-        return f"with {seal.key}, not checked: {seal.why}", "warning"
+        return f"not checked: {seal.why} (with {seal.key})", "warning"
+    why = f": {seal.why}" if seal.why else ""
     key = f" ({seal.key})" if seal.key else ""
-    return f"{seal.state}{key}: {seal.why}" if seal.why else f"{seal.state}{key}", "bad"
+    return f"{seal.state}{why}{key}", "bad"
 
 
 def commit_lines(commit: CommitInfo, seal: Seal | None = None) -> list[Line]:

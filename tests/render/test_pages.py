@@ -9,6 +9,7 @@ from mlver.objects.ids import DerivationId, OperationId
 from mlver.render import blame, house, log, ops, refs, run, stages
 from mlver.render.commit import commit_page
 from mlver.render.console import to_text
+from mlver.repo.signing import Seal
 from mlver.verbs.blame import BlamedUnit, BlameResult
 from mlver.verbs.branch import RefInfo, RefMoved, RefsResult
 from mlver.verbs.commit import CommitResult
@@ -51,6 +52,18 @@ def test_commit_tells_its_id_message_and_size() -> None:
         "\n"
         "  modified  config  config/pipeline.json  85 B → 81 B\n"
     )
+
+
+def test_what_is_wrong_with_a_signature_comes_before_the_key_which_a_terminal_cuts() -> None:
+    key, why = f"SHA256:{'k' * 43}", "signed by bob, in the name of ana"
+    for seal, said in (
+        (Seal("untrusted", "bob", key, why), f"untrusted: {why} (SHA256:"),
+        (Seal("unchecked", None, key, "mlver verify checks it"), "not checked: mlver verify checks it (with SHA256:"),
+        (Seal("broken", None, None, "not a signature"), "broken: not a signature\n"),
+    ):
+        commits = (info("v2"),)
+        shown = page(log.log_page(LogResult(commits, signed={commits[0].id.hex(): seal})))
+        assert f"signed: {said}" in shown and all(len(text) <= 80 for text in shown.splitlines())
 
 
 def test_log_long_shows_refs_reasons_and_whole_messages() -> None:
