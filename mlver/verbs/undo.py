@@ -10,12 +10,15 @@ from mlver.frozen import frozen
 from mlver.objects.ids import OperationId
 from mlver.objects.result import Result
 from mlver.objects.state import Operation, View
+from mlver.repo.condemning import quarantine_key
 from mlver.repo.effects import effects, last_standing, standing, staying
+from mlver.repo.generation import in_trash
 from mlver.repo.moves import with_joined
 from mlver.repo.redaction_facts import redactions_of, with_redactions
 from mlver.repo.releases import settle_after
 from mlver.repo.repository import Repository
 from mlver.repo.transaction import recorded, transact
+from mlver.store.pack import pack_key
 
 _PREFIX = 6  # the least length of an id prefix; what is shorter and decimal is a number
 
@@ -97,7 +100,7 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
             hint=f"mlver undo {target.number - 1} takes back what was before it, mlver redact lists what is gone",
         )
     if target.condemned is not None:
-        raise NegativeAnswer(f"operation {target.number} moved no name: {target.command}", hint="mlver gc --restore")
+        raise _moved_nothing(repo, target)
     before = with_joined(repo.operation(target.parent).view, target.number, repo.operations())
     before = with_redactions(repo, before, seen)
     stays = staying(repo, target.number)
@@ -112,6 +115,19 @@ def undo(repo: Repository, operation: str | None = None, *, reason: str | None =
         result = UndoResult(_info(repo, id, target, undone=True), head.id, effects(repo, seen, before), stays)
         settle_after(repo)
     return result
+
+
+def _moved_nothing(repo: Repository, target: Operation) -> NegativeAnswer:
+    """Return the answer to who would take back what gave packs up; what still lies in the trash can be had again."""
+    what = f"operation {target.number} moved no name: {target.command}"
+    packs = set(target.condemned or ())
+    if any(name in packs for _, name in in_trash(repo.storage)):
+        return NegativeAnswer(what, hint="mlver gc --restore")
+    kept = (pack_key(name) for name in packs)  # brought back
+    aside = (quarantine_key(target.number, name) for name in packs)
+    if packs and not any(repo.storage.exists(key) for key in (*kept, *aside)):
+        what += "; what it dropped is gone"
+    return NegativeAnswer(what, hint="mlver op log")
 
 
 def _info(repo: Repository, id: OperationId, operation: Operation, *, undone: bool) -> OperationInfo:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlver.errors import Collected, Conflict, Damaged, UnknownRevision, UsageError
+from mlver.errors import Collected, Conflict, Damaged, NegativeAnswer, UnknownRevision, UsageError
 from mlver.repo.generation import in_trash
 from mlver.repo.repository import Repository
 from mlver.store.pack import list_packs, pack_key
@@ -138,6 +138,25 @@ def test_why_tells_the_way_from_a_root(bench: Bench) -> None:
     assert not gc_why(bench.repo, gone.hex(), grace="0").kept
     with pytest.raises(UnknownRevision):
         gc_why(bench.repo, "nothing-such")
+
+
+def test_undo_names_the_trash_only_while_it_has_what_gc_dropped(bench: Bench) -> None:
+    drop(bench, "x")
+    bench.repo.storage.age = lambda key: 1e6  # type: ignore[method-assign]
+    bench.repo.settings._layers = {"repository": {"gc.retention": "0"}}
+    gc(bench.repo)
+    number = str(bench.repo.state.operation.number)
+    with pytest.raises(NegativeAnswer, match=r"moved no name: gc: .* dropped$") as lying:
+        undo(bench.repo, number)
+    assert lying.value.hint == "mlver gc --restore"
+    restore_trash(bench.repo)
+    with pytest.raises(NegativeAnswer, match=r"moved no name: gc: .* dropped$") as back:
+        undo(bench.repo, number)
+    gc(bench.repo, grace="0")
+    number = str(bench.repo.state.operation.number)
+    with pytest.raises(NegativeAnswer, match=r"dropped; what it dropped is gone$") as gone:
+        undo(bench.repo, number)
+    assert back.value.hint == gone.value.hint == "mlver op log"
 
 
 def test_the_trash_comes_back(bench: Bench) -> None:
