@@ -1,19 +1,17 @@
-"""Frozen dataclasses that cost little where they are not used.
+"""Frozen dataclasses for which no code is compiled.
 
 `dataclasses` compiles six functions for each class, in half a millisecond; a command imports sixty classes and makes a
-few instances of some. Here nothing is compiled for a class before two dozen instances of it are made, and then only
-`__init__`, by `dataclasses`.
+few instances of some. Here all classes share what does the same for any fields.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
-_FEW = 24  # instances that cost less one by one than a quick `__init__` does
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -25,7 +23,7 @@ def frozen(cls: type[_T]) -> type[_T]:
     compared = [field.name for field in fields if field.compare]
     methods = _methods(attrgetter(*compared) if compared else _nothing)
     own = {name for name in methods if made.__dict__.get(name) is not None}
-    methods |= {"__init__": _first_init(made, fields), "__setattr__": _refuse, "__delattr__": _refuse}
+    methods |= {"__init__": _init(made, fields), "__setattr__": _refuse, "__delattr__": _refuse}
     for name in methods.keys() - own:
         setattr(made, name, methods[name])
     return made
@@ -41,38 +39,47 @@ def _methods(compared: Callable[[Any], object]) -> dict[str, Any]:
     return {"__eq__": equal, "__hash__": hashed, "__repr__": _repr}
 
 
-def _first_init(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
-    """Return an `__init__` for the first instances, which then has a quick one made and puts it in its own place."""
+def _init(cls: type[Any], fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
     names = [field.name for field in fields]
     given = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
     fresh = {f.name: f.default_factory for f in fields if f.default_factory is not dataclasses.MISSING}
-    needed, left = {*names} - given.keys() - fresh.keys(), _FEW
+    count, known = len(names), frozenset(names)
+    after = getattr(cls, "__post_init__", None)
 
-    def first(self: Any, *args: object, **words: object) -> None:
-        nonlocal left
-        left -= 1
-        said = dict(zip(names, args, strict=False)) | words
-        as_asked = len(said) == len(args) + len(words) and needed <= said.keys() <= {*names}
-        if not left or not as_asked:  # which says what is wrong, too
-            cls.__init__ = _init_of(cls)
-            cls.__init__(self, *args, **words)
-            return
-        for name in names:
-            self.__dict__[name] = said[name] if name in said else fresh[name]() if name in fresh else given[name]
-        if hasattr(self, "__post_init__"):
-            self.__post_init__()
+    def init(self: Any, *args: object, **words: object) -> None:
+        own = self.__dict__
+        if not words and len(args) == count:
+            own.update(zip(names, args, strict=False))
+        elif not args and words.keys() == known:
+            own.update(words)
+        else:
+            said = dict(zip(names, args, strict=False)) | words
+            own |= given | {name: make() for name, make in fresh.items() if name not in said} | said
+            if len(said) < len(args) + len(words) or own.keys() != known:
+                raise _misfit(cls, fields, args, words)
+        if after is not None:
+            after(self)
 
-    return first
+    return init
 
 
-def _init_of(cls: type[Any]) -> Callable[..., None]:
-    fields = [(field.name, field.type, field) for field in dataclasses.fields(cls)]
-    after = {name: getattr(cls, name) for name in ("__post_init__",) if hasattr(cls, name)}
-    twin = dataclasses.make_dataclass(
-        cls.__name__, fields, namespace=after, frozen=True, repr=False, eq=False, match_args=False
-    )
-    made: Callable[..., None] = twin.__dict__["__init__"]
-    return made
+def _misfit(
+    cls: type[Any], fields: Iterable[dataclasses.Field[Any]], args: tuple[object, ...], words: dict[str, object]
+) -> TypeError:
+    """Return what says which argument is missing, unknown, given twice or one too many."""
+    from inspect import Parameter, Signature
+
+    wanted = {field.name: Parameter.empty if _is_needed(field) else None for field in fields}
+    asked = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default) for name, default in wanted.items()]
+    try:
+        Signature(asked).bind(*args, **words)
+    except TypeError as error:
+        return TypeError(f"{cls.__qualname__}(): {error}")
+    raise AssertionError("these arguments fit")
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _refuse(self: object, name: str, value: object = None) -> NoReturn:

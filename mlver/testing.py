@@ -61,6 +61,7 @@ class StorageContract:
         storage.create("good", b"1")
         calls: list[Callable[[], Any]] = [
             lambda: storage.read(key),
+            lambda: storage.read_into(key, 0, []),
             lambda: storage.size(key),
             lambda: storage.exists(key),
             lambda: storage.create(key, b""),
@@ -78,6 +79,20 @@ class StorageContract:
         assert storage.create("a/b", b"old") is True
         assert storage.create("a/b", b"new") is False
         assert storage.read("a/b") == b"old"
+
+    def test_a_range_is_read_into_parts(self, storage: Storage) -> None:
+        storage.create("a/b", bytes(range(100)))
+        parts = [memoryview(bytearray(length)) for length in (3, 0, 10, 1, 40)]
+        assert storage.read_into("a/b", 5, parts) == 54
+        assert b"".join(parts) == bytes(range(5, 59))
+        assert storage.read_into("a/b", 90, parts) == 10, "what there was"
+        assert bytes(parts[0]) == bytes((90, 91, 92)) and bytes(parts[2])[:7] == bytes(range(93, 100))
+        assert storage.read_into("a/b", 5, []) == storage.read_into("a/b", 200, parts) == 0
+        many = [memoryview(bytearray(1)) for _ in range(3000)]
+        storage.create("long", bytes(n % 251 for n in range(2990)))
+        assert storage.read_into("long", 0, many) == 2990 and b"".join(many)[:2990] == storage.read("long")
+        with pytest.raises(KeyError):
+            storage.read_into("none", 0, parts)
 
     def test_listing_is_sorted_and_stays_in_its_folder(self, storage: Storage) -> None:
         keys = ["a", "a.b", "a/b", "a/c/d", "a/c.d", "a-b", "ab/c", "b/a"]

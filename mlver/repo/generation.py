@@ -7,7 +7,7 @@ from then on belongs to: every later operation names it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlver.errors import LocalIO, MlverError
@@ -82,6 +82,9 @@ class Trash:
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         return self._inner.read(self._keys[key], start, length)
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        return self._inner.read_into(self._keys[key], start, parts)
 
     def size(self, key: str) -> int:
         return self._inner.size(self._keys[key])

@@ -92,7 +92,7 @@ def _write_file(
 
     with file:
         try:
-            store.copy_blob(artifact.id, write, behind=True)
+            store.copy_blob(artifact.id, write)
         except Damaged as error:
             raise Damaged(f"{artifact.path}: {error.message}", hint=error.hint) from None
         stamp = file.stamp() if wrote else 0

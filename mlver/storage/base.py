@@ -8,7 +8,7 @@ or RemoteError for trouble of the medium, and KeyError for a key that is not the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -43,6 +43,9 @@ class Storage(Protocol):
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         """Return the value or a range of it; KeyError when absent. Reading past the end gives fewer bytes."""
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        """Fill `parts`, one behind the other, with what begins at `start`; return how many bytes there were."""
 
     def size(self, key: str) -> int:
         """Return the value's length in bytes; KeyError when absent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,6 +21,9 @@ class Elsewhere:
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         return _told(lambda: self.inner.read(key, start, length))
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        return _told(lambda: self.inner.read_into(key, start, parts))
 
     def size(self, key: str) -> int:
         return _told(lambda: self.inner.size(key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -57,6 +57,9 @@ class FaultyStorage:
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         return self._call("read", lambda: self.inner.read(key, start, length))
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        return self._call("read", lambda: self.inner.read_into(key, start, parts))
 
     def size(self, key: str) -> int:
         return self._call("size", lambda: self.inner.size(key))

@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from mlver.errors import Conflict, LocalIO
 from mlver.storage import durable
@@ -22,6 +22,8 @@ LOCK = "lock"
 IMMUTABLE = 0o444
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_T = TypeVar("_T")
+_AT_ONCE = 1000  # parts; the system takes 1,024
 _Entries = list[tuple[str, bool, bool]]  # key, whether it is a folder, whether it is a regular file
 _FOLDER = "a folder"
 _THINGS = {stat.S_IFDIR: _FOLDER, stat.S_IFLNK: "a link", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
@@ -29,10 +31,10 @@ _OF_A_STRANGER = (errno.ELOOP, errno.ENXIO, errno.ESPIPE)  # what reading a link
 _SWEEP_AFTER = 3600.0  # seconds a temporary file is left alone, however dead it looks
 
 
-def _read(path: str, start: int, length: int | None) -> bytes:
+def _opened(path: str, act: Callable[[int], _T]) -> _T:
     fd = durable.os_calls.open(path, _READ)
     try:
-        return durable.read_range(fd, start, length)
+        return act(fd)
     finally:
         durable.close_quietly(fd)
 
@@ -87,9 +89,15 @@ class LocalStorage:
         return path
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        return self._reading(key, lambda fd: durable.read_range(fd, start, length))
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        return self._reading(key, lambda fd: _fill(fd, start, parts))
+
+    def _reading(self, key: str, act: Callable[[int], _T]) -> _T:
         path = self._base + check_key(key)
         try:
-            return _read(path, start, length)
+            return _opened(path, act)
         except _ABSENT:
             raise KeyError(key) from None
         except OSError as error:
@@ -98,7 +106,7 @@ class LocalStorage:
             if error.errno not in _OF_A_STRANGER:
                 raise local_io(error, path, "read") from error
         try:  # it was replaced meanwhile
-            return _read(path, start, length)
+            return _opened(path, act)
         except _ABSENT:
             raise KeyError(key) from None
         except OSError as error:
@@ -247,3 +255,21 @@ class LocalStorage:
             raise local_io(error, path, "list") from error
         # a folder sorts as its keys do, with the slash
         return sorted(found, key=lambda item: item[0] + "/" if item[1] else item[0])
+
+
+def _fill(fd: int, start: int, parts: Sequence[memoryview]) -> int:
+    """Read into `parts` until they are full or the file ends; return how many bytes. Raises OSError."""
+    done = first = 0
+    head = parts[0] if parts else None  # what of the first part is still to be filled
+    while head is not None:
+        got = count = durable.os_calls.preadv(fd, [head, *parts[first + 1 : first + _AT_ONCE]], start + done)
+        if not got:
+            break
+        done += got
+        while head is not None and count >= len(head):
+            count -= len(head)
+            first += 1
+            head = parts[first] if first < len(parts) else None
+        if head is not None:
+            head = head[count:]
+    return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,14 @@ class MemoryStorage:
     def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         value = self._values[check_key(key)]
         return value[start:] if length is None else value[start : start + length]
+
+    def read_into(self, key: str, start: int, parts: Sequence[memoryview]) -> int:
+        value, at = memoryview(self._values[check_key(key)])[start:], 0
+        for part in parts:
+            piece = value[at : at + len(part)]
+            part[: len(piece)] = piece
+            at += len(piece)
+        return at
 
     def size(self, key: str) -> int:
         return len(self._values[check_key(key)])

@@ -28,6 +28,7 @@ class OsCalls:
     open = staticmethod(os.open)
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
+    preadv = staticmethod(os.preadv)
     write = staticmethod(os.write)
     fsync = staticmethod(_fsync)
     fstat = staticmethod(os.fstat)

@@ -14,9 +14,10 @@ from mlver.objects.ids import BlobId, ObjectId
 from mlver.objects.redaction import Tombstone
 from mlver.objects.tree import Tree
 from mlver.storage.base import Storage
-from mlver.store.blob import BlobReader, Chunks, copy_chunks, each_chunk
+from mlver.store.blob import BlobReader, copy_chunks, each_chunk
 from mlver.store.frames import LIST, TYPES, Bytes, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
+from mlver.store.runs import Chunks
 from mlver.store.session import StoreSession as StoreSession
 from mlver.store.stand_in import Redactions, redacted, stand_in, standing_in
 from mlver.store.verify import Progress, verify_packs
@@ -92,7 +93,7 @@ class ObjectStore:
         if type(id) is not BlobId:
             return self._read(type_of(id), id)
         pieces: list[bytes] = []
-        self.copy_blob(id, pieces.append)
+        self.copy_blob(id, lambda piece: pieces.append(bytes(piece)))
         return b"".join(pieces)
 
     def get_object(self, cls: type[_T], id: ObjectId) -> _T:
@@ -143,15 +144,15 @@ class ObjectStore:
         """
         return BlobReader.open(self.chunks(id), self._chunk, self._many)
 
-    def copy_blob(self, id: BlobId, write: Callable[[Any], object], *, behind: bool = False) -> None:
+    def copy_blob(self, id: BlobId, write: Callable[[Any], object]) -> None:
         """Hand the bytes of a blob to `write`, piece by piece; Damaged when they are not what `id` says.
 
-        The hash is known to be right only at the end, so write to a place that can be thrown away. With `behind`,
-        another thread may call `write`, which must not keep what it is given: the memory is used again.
+        The hash is known to be right only at the end, so write to a place that can be thrown away. Another thread
+        may call `write`, which must not keep what it is given: the memory is used again.
         """
         id = stand_in(self._redactions(False), id)
         chunks = self.chunks(id)
-        copy_chunks(id, chunks, self._finder(chunks), self._chunk, self.storage, write, behind=behind)
+        copy_chunks(id, chunks, self._finder(chunks), self._chunk, self.storage, write)
 
     def _finder(self, chunks: Chunks) -> Callable[[bytes], list[Location]]:
         """Return what `copy_chunks` asks for places, in their order; the index is asked for many at once."""

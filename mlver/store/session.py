@@ -111,8 +111,8 @@ class StoreSession:
         return self.put_bytes(bytes(head[:size])), size
 
     def has(self, id: ObjectId) -> bool:
-        """Whether the object is stored, or was put here already."""
-        return (type_of(id), id) in self._seen or self.store.has(id)
+        """Whether the object is stored, with all chunks of a large blob, or was put here already."""
+        return (type_of(id), id) in self._seen or self.store.has(id, deep=True)
 
     def finish(self) -> tuple[str, ...]:
         """Make all of it durable and visible; returns the names of the new packs, none when nothing was new.

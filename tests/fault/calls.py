@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,25 +19,27 @@ from mlver.storage import durable
 from mlver.testing import Killed
 
 SHORT = "short"  # what is read or written is half of what was asked for
-Fault = int | str | type[Killed]
+Fault = int | str | type[Killed] | Callable[[], None]
 
 _NAMES = (
     "open", "stat", "lstat", "scandir", "listdir", "readlink", "mkdir", "rmdir", "rename", "replace", "unlink",
-    "remove", "link", "symlink", "chmod", "utime", "truncate", "fstat", "read", "pread", "write", "fsync", "fchmod",
-    "statvfs", "access", "ftruncate",
+    "remove", "link", "symlink", "chmod", "utime", "truncate", "fstat", "read", "pread", "preadv", "write", "fsync",
+    "fchmod", "statvfs", "access", "ftruncate",
 )  # fmt: skip
-_TRANSFERS = ("pread", "read", "write")
+TRANSFERS = ("pread", "preadv", "read", "write")
 _DYING = ("close",)  # done in any case: a process that dies closes its files
 
 
 class Calls:
     """The calls made so far: `log` has the name and path of each that counts; `fired` is the one that was broken."""
 
-    def __init__(self, below: Path, at: int | None, fail: Fault, only: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, below: Path, at: int | None, fail: Fault, only: tuple[str, ...] | None, file: Path | None
+    ) -> None:
         self.log: list[tuple[str, str]] = []
         self.fired: tuple[str, str] | None = None
         self._below = str(below)
-        self._at, self._fail, self._only = at, fail, only
+        self._at, self._fail, self._only, self._file = at, fail, only, str(file) if file else None
         self._real: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in _NAMES}
         self._open, self._fdopen = io.open, os.fdopen
 
@@ -50,7 +52,7 @@ class Calls:
                 return real(*args, **more)
             if name == "scandir":
                 return self.count(name, path, lambda: _Listing(self, real(*args, **more)))
-            short = (lambda: self._half(name, real, args)) if name in _TRANSFERS else None
+            short = (lambda: self._half(name, real, args)) if name in TRANSFERS else None
             return self.count(name, path, lambda: real(*args, **more), short)
 
         return call
@@ -59,12 +61,15 @@ class Calls:
         """Make one call, or break it. `short` does half of it, where that is possible."""
         if self.fired and self._fail is Killed:
             return self._die(name, call)
-        if self._only is not None and name not in self._only:
+        if (self._only is not None and name not in self._only) or self._file not in (None, path):
             return call()
         self.log.append((name, path))
         if len(self.log) != self._at:
             return call()
         self.fired = (name, path)
+        if callable(self._fail) and self._fail is not Killed:
+            self._fail()  # of which the log has nothing: what it does is not counted again
+            return call()
         if isinstance(self._fail, int):
             name in _DYING and call()  # the system closes a file also where it says that it failed
             raise OSError(self._fail, os.strerror(self._fail), path)
@@ -81,6 +86,9 @@ class Calls:
     def _half(self, name: str, real: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         if name == "write":
             return real(args[0], memoryview(args[1])[: max(1, len(args[1]) // 2)])
+        if name == "preadv":
+            whole = sum(map(len, args[1]))
+            return real(args[0], _first(args[1], max(1, whole // 2)), *args[2:])
         return real(args[0], max(1, args[1] // 2), *args[2:])
 
     def _path(self, args: tuple[Any, ...], more: dict[str, Any]) -> str:
@@ -117,6 +125,15 @@ class Calls:
             return self._fdopen(fd, mode, buffering, *args, **more)
         raw = _Stream(self, path, fd, "r")
         return raw if buffering == 0 else io.BufferedReader(raw)
+
+
+def _first(parts: Sequence[memoryview], count: int) -> list[memoryview]:
+    """Return the first bytes of what is to be filled."""
+    found = []
+    for part in parts:
+        found.append(part[:count])
+        count -= len(found[-1])
+    return found
 
 
 class _Stream(io.FileIO):
@@ -197,13 +214,18 @@ class _OsCalls:
 
 @contextmanager
 def broken_calls(
-    below: Path, at: int | None = None, fail: Fault = 0, only: tuple[str, ...] | None = None
+    below: Path,
+    at: int | None = None,
+    fail: Fault = 0,
+    only: tuple[str, ...] | None = None,
+    file: Path | None = None,
 ) -> Iterator[Calls]:
-    """Break the `at`-th call (from 1; None: none) made within the block, of those named in `only`.
+    """Break the `at`-th call (from 1; None: none) made within the block, of those named in `only`, on `file`.
 
-    `fail` is an errno to raise; SHORT, to do half of a read or write; or Killed: then all later calls fail too.
+    `fail` is an errno to raise; SHORT, to do half of a read or write; Killed: then all later calls fail too; or what
+    somebody else does just before the call.
     """
-    calls = Calls(below, at, fail, only)
+    calls = Calls(below, at, fail, only, file)
     real = durable.os_calls
     durable.os_calls = _OsCalls(calls, real)  # type: ignore[assignment]
     changes: dict[str, Any] = {name: calls.wrapped(name, function) for name, function in calls._real.items()}

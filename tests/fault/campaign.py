@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from mlver.testing import Killed
-from tests.fault.calls import SHORT, Fault
+from tests.fault.calls import SHORT, TRANSFERS, Fault
 from tests.fault.rig import Round, Stage, stage
 from tests.fault.words import READS, WRITES, Act
 
@@ -33,7 +33,6 @@ ERRNOS = (
     errno.ENOMEM,  # the kernel has no memory
     errno.ESTALE,  # a network file system whose server has forgotten the file
 )
-TRANSFERS = ("write", "pread", "read")
 
 
 KILLS, ERRORS, READING = "kills", "errnos", "reads"

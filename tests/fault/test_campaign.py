@@ -12,8 +12,8 @@ from mlver.cli.registry import COMMANDS
 from mlver.storage import durable
 from mlver.storage.trouble import unsure
 from mlver.testing import Killed
-from tests.fault.calls import SHORT
-from tests.fault.campaign import ERRNOS, TRANSFERS
+from tests.fault.calls import SHORT, TRANSFERS
+from tests.fault.campaign import ERRNOS
 from tests.fault.rig import Round, Scene, Stage, stage
 from tests.fault.words import LEFT_OUT, READS, WRITES, leaf
 

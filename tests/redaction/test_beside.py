@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,3 +109,15 @@ def test_both_are_done_in_full_or_one_says_that_it_was_not(
                 repo.store.get(repo.snapshot(repo.resolve("HEAD~1"))[BIG].id)
             assert sound(repo), where
     assert both
+
+
+def test_what_a_redaction_took_from_a_commit_that_was_under_way_is_stored_again(scene: Path, tmp_path: Path) -> None:
+    root = tmp_path / "round"
+    shutil.copytree(scene, root, symlinks=True)
+    time.sleep(0.1)  # so that the stat data of the work tree prove something
+    with between(1, lambda: act(root, erase), ("commit",)) as rig:
+        assert act(root, write) is None
+    assert rig.fired
+    with opened(root) as repo:
+        assert repo.snapshot(repo.resolve("HEAD")).source(COPY).open().read() == noise(1, 250_000) + b"and more"
+        assert sound(repo)

@@ -86,7 +86,7 @@ def test_what_compresses_and_what_does_not_come_back_in_order(tmp_path: Path, or
         assert size == len(data) and id == blake3(data).digest()
         assert store.get(id) == data and store.get(other) == data + b"x"
         back = bytearray()
-        store.copy_blob(id, back.extend, behind=True)
+        store.copy_blob(id, back.extend)
         assert back == data and store.verify().ok
 
 
@@ -100,7 +100,7 @@ def test_a_damaged_chunk_stops_a_copy_that_is_written_behind(tmp_path: Path) -> 
         file.write(b"damage")
     got = bytearray()
     with pytest.raises(Damaged, match="is damaged"):
-        store.copy_blob(id, got.extend, behind=True)
+        store.copy_blob(id, got.extend)
     assert noise(3_000_000).startswith(bytes(got))
 
 
@@ -111,7 +111,7 @@ def test_a_writer_that_fails_behind_is_told() -> None:
     store = open_store()
     (id,) = put(store, noise(3_000_000))
     with pytest.raises(LocalIO, match="full"):
-        store.copy_blob(id, full, behind=True)
+        store.copy_blob(id, full)
 
 
 def test_a_file_that_grows_behind_its_end_is_what_it_was_there() -> None:
