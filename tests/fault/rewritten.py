@@ -4,7 +4,8 @@
 
 A process rewrites five files without a pause: in place and in the same size, shorter, longer, by rename, with its time
 set back. Every other commit happens in the middle of that; the next as soon as it has paused, and must hold exactly
-what lies there, though size and time of a file may be as before. Prints one line of JSON.
+what lies there, though size and time of a file may be as before. Then a file is rewritten at each moment of a commit
+(rewritten_moments.py). Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mlver.objects.ids import BlobId
 from mlver.repo.repository import Repository
 from mlver.verbs.commit import commit
 from mlver.verbs.fsck import fsck
+from tests.fault import rewritten_moments
 from tests.fault.processes import spawn
 from tests.gc.beside import still
 
@@ -132,7 +134,10 @@ def main(words: list[str]) -> int:
     numbers = [int(word) for word in words] + [500, SEED][len(words) :]
     start = time.monotonic()
     landed, refused, wrong = run(*numbers)
-    figures = {"campaign": "rewritten", "rounds": landed + refused, "landed": landed, "refused": refused}
+    moments, more = rewritten_moments.run()
+    wrong += more
+    figures = {"campaign": "rewritten", "rounds": landed + refused + moments, "landed": landed, "refused": refused}
+    figures["moments"] = moments
     figures |= {"violations": len(wrong), "seed": numbers[1], "seconds": round(time.monotonic() - start)}
     print(json.dumps({**figures, "first": wrong[:5]}))
     return 1 if wrong else 0
