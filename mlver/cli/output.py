@@ -39,11 +39,11 @@ def write_json(result: Result) -> None:
     write(json_text(result, indent=sys.stdout.isatty()))
 
 
-def write_text(renderable: Piece, *, color: bool | None, pager: bool) -> None:
+def write_text(page: Piece, *, color: bool | None, pager: bool) -> None:
     """Lay out and write; through a pager when stdout is a terminal and it does not fit the screen."""
     from mlver.render.console import to_text
 
-    text = to_text(renderable, **style_of(sys.stdout, color))
+    text = to_text(page, **style_of(sys.stdout, color))
     if not (pager and sys.stdout.isatty() and _is_long(text) and _paged(text)):
         write(text)
 
@@ -60,12 +60,12 @@ def _bytes_kept(text: str) -> str:
     return text if "\n" not in text else text.replace("\n", "\\n")  # one value stays one line
 
 
-def write_aside(renderable: Piece, *, color: bool | None) -> None:
+def write_aside(page: Piece, *, color: bool | None) -> None:
     """Lay out and write to stderr."""
     from mlver.render.console import to_text
 
     sys.stdout.flush()
-    sys.stderr.write(to_text(renderable, **style_of(sys.stderr, color)))
+    sys.stderr.write(to_text(page, **style_of(sys.stderr, color)))
     sys.stderr.flush()
 
 
