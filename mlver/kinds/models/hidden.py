@@ -11,6 +11,7 @@ import pickletools
 import re
 import tarfile
 import zlib
+from codecs import getincrementaldecoder
 from dataclasses import replace
 from functools import cache
 from typing import BinaryIO, Final
@@ -35,6 +36,13 @@ _NAME: Final = re.compile(rb"[^\0/.\n]+(\.[^\0/.\n]+)*")
 _CALLS: Final = (b"R", b"o", b"\x81", b"\x92", b"b")
 _CHANGES: Final = (b"a", b"e", b"s", b"u", b"\x90")  # of a thing that is named: its own methods are called
 _SAID: Final = "can be read as a pickle"
+_BROKEN_OFF: Final = "begins as a pickle that imports, and breaks off"
+_LOOKED_AT: Final = 1 << 16  # bytes behind a name
+_BEYOND: Final = 16  # bytes that are looked at where the loader has given up
+_CONTROL: Final = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+_IDENTIFIERS: Final = re.compile(rb"c[^\W\d]\w*(\.[^\W\d]\w*)*\r?\n[^\W\d]\w*(\.[^\W\d]\w*)*\r?\n\Z")
+_ENDS: Final = (b".", b"\n.", b"'\n.")  # of what may be cut within a line
+_OF_WORDS: Final = frozenset("(cPV")  # and then a line of anything
 
 
 def packed(head: bytes) -> bool:
@@ -72,29 +80,70 @@ def _scan(stream: BinaryIO, size: int) -> tuple[str, str] | None:
     """Go from opcode to opcode until something that was named is called, or until a loader would give up."""
     found: tuple[str, str] | None = None
     given = text = False
+    named = 0  # where the first name ends, which a loader imports as soon as it is there
     stack = _Stack()
     for _ in range(MAX_OPCODES):
         code = stream.read(1)
         step = _steps().get(code)
         if step is None or not stack.take(code, step):
-            return None
+            return _broken_off(stream, named)
         if code == b"." or (found and _acts(code, given, found[0])):
             return found
         if step.width != _PAIR:
             if not _skip(stream, step.width, size):
-                return None
+                return _broken_off(stream, named)
             if code == b"\x93" and text:
                 return UNKNOWN, _SAID
             found = found or ((UNKNOWN, _SAID) if code in _NUMBERED else None)
         elif (name := _name(stream)) is None:
-            return None  # nothing is called so: the loader ends here
+            return _broken_off(stream, named)  # nothing is called so: the loader ends here
         else:
             found = (RUNS, name[:100]) if runs_code(name) else found or (UNKNOWN, _SAID)
+            named = named or stream.tell()
             if code == b"i":
                 return found
         given |= code in _GATHERS or code == b"("
         text |= code in _TEXTS
     return UNKNOWN, "more opcodes of a pickle than are looked at"
+
+
+def _broken_off(stream: BinaryIO, named: int) -> tuple[str, str] | None:
+    """Return the verdict where a loader gives up behind a name that ends at `named`: it has imported it by then.
+
+    Two lines of words behind a `c` are also how a text begins. So there has to be a byte that no text has where the
+    loader gives up or before that; or opcodes alone to the end of the file, with what picklers put behind them.
+    """
+    if not named:
+        return None
+    length = stream.tell() - named
+    stream.seek(named)
+    rest = stream.read(_LOOKED_AT)
+    if not _is_text(rest[: length + _BEYOND]):
+        return UNKNOWN, _BROKEN_OFF
+    stream.seek(0)
+    names = stream.read(named) if named < _LOOKED_AT else b""
+    whole = len(rest) < _LOOKED_AT and _IDENTIFIERS.search(names) is not None
+    return (UNKNOWN, _BROKEN_OFF) if whole and any(_only_opcodes(rest + end) for end in _ENDS) else None
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether bytes could be those of a text, in UTF-8 or one of the alphabets before it."""
+    if _CONTROL.search(data):
+        return False
+    try:
+        getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError as error:
+        return data[error.start] >= 0xA0
+    return True
+
+
+def _only_opcodes(data: bytes) -> bool:
+    """Whether bytes are opcodes with the arguments that picklers write, and some of them not what words begin with."""
+    try:
+        codes = [opcode.code for opcode, _, _ in pickletools.genops(data)]
+    except ValueError:
+        return False
+    return bool(set(codes[:-1]) - _OF_WORDS)
 
 
 def _acts(code: bytes, given: bool, verdict: str) -> bool:

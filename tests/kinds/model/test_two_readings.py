@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlver.kinds.models.hidden import reads_as_pickle
 from mlver.kinds.models.rating import rate
 from tests.kinds.byte_source import ByteSource
 from tests.kinds.model import shapes
@@ -55,6 +56,12 @@ HIDDEN = {
     "a module that is no identifier": ("c.csv", b"cmy evil-mod\nrun\n(tR"),
     "a call by the methods of what is named": ("c.csv", b"csys\npath\nX\4\0\0\0/tmpa cut off"),
     "a name made of texts, then cut off": ("d.csv", b"\x8c\4evil\x8c\3run\x93 cut off"),
+    "a module that is imported, then bytes": ("f.csv", b"cevil\nrun\n\xff\0\1"),
+    "a module that is imported, cut off behind a mark and a number": ("f.csv", b"cevil.mod\nrun\np0\n(I1\n"),
+    "a module that is imported, cut off within a text": ("f.csv", b"cevil.mod\nrun\np0\n(S'rm -"),
+    "a module that is imported, cut off within a text of bytes": ("f.csv", b"cevil\nrun\nq\0(X\x0a\0\0\0rm"),
+    "a module that is imported, then what cannot be": ("f.csv", b"cevil\nrun\nq\x01su"),
+    "a module that is imported behind other things": ("f.csv", b"(I1\ncevil\nrun\nq\0N no opcode"),
     "a tag of YAML": ("e.yaml", b"a: !!python/object/apply:os.system [x]\n"),
     "a tag of YAML by its long name": ("e.yml", b"a: !<tag:yaml.org,2002:python/name:os.system> x\n"),
     "what transformers import": ("config.json", json.dumps({"auto_map": {"AutoModel": "evil.X"}}).encode()),
@@ -115,11 +122,31 @@ def test_a_folder_of_an_archive_that_holds_an_array_is_none() -> None:
         "(see below)\n",
         "import os\n",
         "class A:\n    pass\n",
+        "cat\ndog\nSome more\n",
+        "cat\ndog\ncow\nfox\n",
+        "cat\ndog\nVersion 2\n",
+        "cat\ndog\n(see below)\n",
+        "cat\ndog\n3 \N{LATIN SMALL LETTER E WITH ACUTE}t\n",
+        "(c) 2024 Foo\nAll rights reserved\n",
     ],
 )
 def test_ordinary_words_are_no_pickle(text: str) -> None:
     for kind in (*OTHERS, "file"):
         assert rate(ByteSource("notes.txt", text.encode()), kind) is None
+
+
+def test_no_text_that_is_installed_here_is_a_pickle() -> None:
+    texts = {".py", ".pyi", ".txt", ".md", ".rst", ".csv", ".json", ""}
+    begun = 0
+    for path in Path(np.__file__).parents[1].rglob("*"):
+        if path.suffix not in texts or not path.is_file() or path.stat().st_size > 1 << 20:
+            continue
+        with path.open("rb") as file:
+            if file.read(1) not in (b"c", b"("):
+                continue
+        begun += 1
+        assert reads_as_pickle(ByteSource(path.name, path.read_bytes())) is None, path
+    assert begun > 5
 
 
 def test_ordinary_settings_name_nothing() -> None:
