@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from mlver.errors import MlverError
 from mlver.objects.commit import Environment
+from mlver.objects.ids import OperationId
 from mlver.repo.releases import settle
 from mlver.repo.remote import add_remote_setting
 from mlver.repo.repository import FOLDER, Repository, has_format
@@ -141,28 +143,43 @@ def broken(
         except (MlverError, Killed) as error:
             said = error
     assert rig.fired
-    what = f"call {at} ({rig.log[-1]}), {said!r}"
-    for name in ("ana", "ben", "hub"):
+    what = f"call {at} ({rig.log[at - 1]}), {said!r}"
+    with unusable(what):
+        _judge(folder, act, what, before)
+    if fail is not Killed:
+        left = [path for path in folder.rglob(f"{TEMP_PREFIX}*") if "cache" not in path.parts]
+        assert not left or "unlink" in rig.log[at - 1], f"{what}: left {left}"
+    with unusable(f"{what}: again"):
+        act.run(folder)
+        act.done(folder)
+        settle(opened(folder / "ana"))
+        for root in sorted(path for path in folder.iterdir()):
+            assert fsck(opened(root)).ok, f"{what}: again: {root.name}"
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def unusable(what: str) -> Iterator[None]:
+    """Take it for a failure when a repository cannot be opened, or the same command fails."""
+    try:
+        yield
+    except MlverError as error:
+        raise AssertionError(f"{what}: {error.message}") from error
+
+
+def _judge(folder: Path, act: Act, what: str, before: dict[str, OperationId]) -> None:
+    for name, id in before.items():
         repo = opened(folder / name)
         settle(repo)  # what the next command that asks for a stage does first
         assert fsck(repo).ok, f"{what}: {name}: {fsck(repo).problems}"
         if name == "ben":
-            assert repo.state.id == before[name], what
+            assert repo.state.id == id, what
     if not has_format(folder / "new" / FOLDER):
         with pytest.raises(MlverError, match="not a mlver repository"):
             opened(folder / "new")
     elif act is ACTS["clone"]:
         assert fsck(opened(folder / "new")).ok, what
         shutil.rmtree(folder / "new")
-    if fail is not Killed:
-        left = [path for path in folder.rglob(f"{TEMP_PREFIX}*") if "cache" not in path.parts]
-        assert not left or "unlink" in rig.log[at - 1], f"{what}: left {left}"
-    act.run(folder)
-    act.done(folder)
-    settle(opened(folder / "ana"))
-    for root in sorted(path for path in folder.iterdir()):
-        assert fsck(opened(root)).ok, f"{what}: again: {root.name}"
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("name", ACTS)
