@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlver.errors import UsageError
 from mlver.frozen import frozen
@@ -29,6 +29,7 @@ from mlver.store.object_store import ObjectStore
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
+_T = TypeVar("_T")
 Root = tuple[ObjectId, str]
 Log = Sequence[tuple[OperationId, Operation]]
 ALWAYS = ("promoted", "tagged", "noted")  # kept whatever is asked
@@ -78,6 +79,15 @@ GC_SETTINGS: Mapping[str, Callable[[str], object]] = {
     "gc.retention": parse_grace,
     "gc.trash": parse_grace,
 }  # how the value of each is read
+
+
+def gc_setting(name: str, text: str, read: Callable[[str], _T]) -> _T:
+    """Return what the value of a setting of gc means; UsageError, which names the setting, when `read` cannot tell."""
+    try:
+        return read(text)
+    except UsageError as error:
+        hints = [f"mlver config {name} VALUE", *([error.hint] if error.hint else [])]
+        raise UsageError(f"{name}: {error.message}", hint="; ".join(hints)) from None
 
 
 def view_roots(view: View) -> list[Root]:

@@ -9,7 +9,7 @@ from mlver.errors import UsageError
 from mlver.frozen import frozen
 from mlver.kinds.base import Value
 from mlver.objects.result import Result
-from mlver.repo.gc_roots import GC_SETTINGS
+from mlver.repo.gc_roots import GC_SETTINGS, gc_setting
 from mlver.repo.repository import Repository
 from mlver.repo.settings import KNOWN, Settings, about, parse_value, write_setting
 from mlver.repo.transaction import recorded
@@ -60,10 +60,7 @@ def _check(name: str, value: str) -> None:
     if name in _FILES and not Path(value).is_absolute():
         raise UsageError(f"{name} must be an absolute path, not {value[:200]!r}", hint=f"mlver config {name} PATH")
     if name in GC_SETTINGS:
-        try:
-            GC_SETTINGS[name](value)
-        except UsageError as error:
-            raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
+        gc_setting(name, value, GC_SETTINGS[name])
 
 
 def _setting(settings: Settings, name: str) -> Setting:

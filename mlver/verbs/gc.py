@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from mlver.errors import UsageError
 from mlver.repo.condemning import alone, condemn, move_pack, settle_condemned
-from mlver.repo.gc_roots import effective_times, parse_grace, parse_keep
+from mlver.repo.gc_roots import effective_times, gc_setting, parse_grace, parse_keep
 from mlver.repo.generation import TRASH, in_trash, trash_key
 from mlver.repo.head import Head
 from mlver.repo.repository import Repository
@@ -58,11 +57,7 @@ def gc_terms(repo: Repository, grace: str | None = None, keep: str | None = None
 
 
 def _setting(repo: Repository, name: str, read: Callable[[str], _T]) -> _T:
-    text = repo.settings.get(name) or ""
-    try:
-        return read(text)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error.message}", hint=f"mlver config {name} VALUE; {error.hint}") from None
+    return gc_setting(name, repo.settings.get(name) or "", read)
 
 
 def restore_trash(repo: Repository) -> RestoreTrashResult:
