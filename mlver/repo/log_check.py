@@ -14,11 +14,13 @@ from mlver.repo.head import SLOTS, SeveralHeads, newest_stored, parse_slot, read
 from mlver.repo.releases import slot_name
 from mlver.repo.whole import named
 from mlver.storage.base import Storage
+from mlver.storage.local import LINK, LocalStorage
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 FOLDER = "ops"
+SETTINGS = "config.toml"
 _KEY = re.compile(r"ops/([0-9a-f]{64})")
 Finding = tuple[str, str, tuple[str, ...], bool]  # as fsck's problems: what, detail, hurts, repairable
 _LOG = "the history of stages and undo before it"
@@ -163,11 +165,19 @@ def _awaited(repo: Repository) -> set[OperationId]:
     return found
 
 
+def in_place_of_settings(storage: LocalStorage) -> str | None:
+    """Return what stands where the settings should, and is no file; None when nothing does. A link is followed."""
+    thing = storage.stranger(SETTINGS)
+    return thing if thing != LINK else None
+
+
 def head_problems(repo: Repository) -> Iterator[Finding]:
     """Check `format` and both slots. One that is damaged costs nothing as long as the other is whole."""
     state = repo.state
     if repo.format_damaged:
         yield "format", "does not say what it must", (), True
+    if thing := in_place_of_settings(repo.storage):
+        yield SETTINGS, f"{thing} stands here, and the defaults count", (), True
     slots = read_slots(repo.storage)
     try:
         if all(_unreadable(data, True) for data in slots):

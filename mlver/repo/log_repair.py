@@ -24,7 +24,7 @@ from mlver.repo.head import (
     read_slots,
     slot_bytes,
 )
-from mlver.repo.log_check import check_log, operation_key, readable
+from mlver.repo.log_check import SETTINGS, check_log, in_place_of_settings, operation_key, readable
 from mlver.repo.repository import FORMAT, Repository
 from mlver.storage.base import Storage
 from mlver.store.codec import unfold
@@ -53,6 +53,8 @@ class LogRepair:
     def run(self) -> None:
         """Mend what can be; what cannot stays as it is, for fsck to name."""
         self._mend_format()
+        if in_place_of_settings(self._storage):
+            self._say(SETTINGS, self._cleared(SETTINGS) + "the defaults count")
         self._mend_operations()
         if self._mend_slots() and not self._dry_run:
             self.repo.state = read_head(self._storage, salvage=True)

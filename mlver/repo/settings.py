@@ -12,6 +12,7 @@ from typing import Any
 from mlver.errors import UsageError
 from mlver.frozen import frozen
 from mlver.storage import durable
+from mlver.storage.trouble import NotAFile
 
 
 @frozen
@@ -135,6 +136,8 @@ def _read(path: Path) -> dict[str, Any]:
         plain = tomllib.loads(durable.read_file(path, limit=_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         return {}
+    except NotAFile as error:
+        raise UsageError(error.message, hint="move it away") from None
     except RecursionError:
         raise UsageError(f"{durable.show(path)}: nested too deeply") from None
     except ValueError as error:  # of TOML or UTF-8

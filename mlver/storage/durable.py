@@ -23,9 +23,9 @@ from typing import Self
 from mlver.errors import LocalIO
 from mlver.storage.buffers import BLOCK
 from mlver.storage.syscalls import OsCalls
+from mlver.storage.trouble import NotAFile, unsure
 from mlver.storage.trouble import local_io as local_io
 from mlver.storage.trouble import show as show
-from mlver.storage.trouble import unsure
 
 TEMP_PREFIX = ".tmp-"
 Bytes = bytes | bytearray | memoryview
@@ -235,7 +235,7 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
         try:
             found = os_calls.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
-                raise LocalIO(f"cannot read {show(path)}: not a regular file")
+                raise NotAFile(f"cannot read {show(path)}: not a regular file")
             if limit is not None and found.st_size > limit:
                 raise LocalIO(f"cannot read {show(path)}: larger than {limit} bytes")
             return read_range(fd, 0, None)

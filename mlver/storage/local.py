@@ -26,7 +26,8 @@ _T = TypeVar("_T")
 _AT_ONCE = 1000  # parts; the system takes 1,024
 _Entries = list[tuple[str, bool, bool]]  # key, whether it is a folder, whether it is a regular file
 _FOLDER = "a folder"
-_THINGS = {stat.S_IFDIR: _FOLDER, stat.S_IFLNK: "a link", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+LINK = "a link"
+_THINGS = {stat.S_IFDIR: _FOLDER, stat.S_IFLNK: LINK, stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
 _OF_A_STRANGER = (errno.ELOOP, errno.ENXIO, errno.ESPIPE)  # what reading a link, a socket, a pipe ends with
 _SWEEP_AFTER = 3600.0  # seconds a temporary file is left alone, however dead it looks
 

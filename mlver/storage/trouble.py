@@ -28,6 +28,10 @@ _HINTS = {
 }
 
 
+class NotAFile(LocalIO):
+    """A folder, a pipe or the like stands where a file should."""
+
+
 def show(path: str | os.PathLike[str]) -> str:
     """Return a path as one printable line."""
     text = os.fspath(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlver.errors import LocalIO
+from mlver.errors import LocalIO, UsageError
 from mlver.repo.head import write_operation
 from mlver.repo.refs import BRANCH
 from mlver.repo.repository import Repository
@@ -114,6 +114,24 @@ def test_what_stands_in_place_of_an_operation_is_set_aside_for_the_copy(root: Pa
         assert [one.what for one in fsck(repo).problems] == ["operation log"]
         assert repair(repo, scene / "repo").ok and place.read_bytes() == sound
     assert len(list((root / ".mlver/quarantine").iterdir())) == 1
+
+
+@pytest.mark.parametrize("thing", ["a named pipe", "a folder"])
+def test_what_stands_in_place_of_the_settings_keeps_nobody_from_mending(root: Path, thing: str) -> None:
+    place = root / ".mlver/config.toml"
+    THINGS[thing](place)
+    with opened(root) as repo:
+        with pytest.raises(UsageError, match=r"config\.toml: not a regular file"):
+            repo.settings.get("symlinks")
+        (problem,) = fsck(repo).problems
+        assert (problem.what, problem.repairable) == ("config.toml", True) and problem.detail.startswith(thing)
+        assert [one.what for one in repair(repo, dry_run=True).mended] == ["config.toml"] and os.path.lexists(place)
+        assert repair(repo).ok
+    assert not os.path.lexists(place) and len(list((root / ".mlver/quarantine").iterdir())) == 1
+    (root / "mine.toml").write_text("symlinks = 'store'\n")
+    place.symlink_to("../mine.toml")
+    with opened(root) as repo:
+        assert fsck(repo).ok and repair(repo).ok and repo.settings.get("symlinks") == "store"
 
 
 def test_one_damaged_slot_beside_an_operation_that_a_crash_left_is_mended(root: Path) -> None:
