@@ -114,8 +114,8 @@ class Locations:
 
     def refresh(self) -> bool:
         """Take in packs that are new and forget those that are gone; whether there were any."""
-        present = set(list_packs(self._storage))
         known = {name for (name,) in self._run(_select, "SELECT name FROM packs", ())}
+        present = set(list_packs(self._storage))  # listed last: what another process adds meanwhile is not gone
         for name in known - present:
             self._run(_drop, name)
         for name in sorted(present - known):

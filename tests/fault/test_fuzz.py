@@ -38,8 +38,8 @@ ELSEWHERE = {
     "repo/worktree.py:read_stable": "bytes of a file, as they are",
     "repo/small_files.py:read_small": "bytes of files, as they are",
     "repo/predictor/loading.py:load_model": "behind walls: tests/repo/test_predictor.py",
-    "storage/durable.py:read_file": "bytes of a file, as they are",
-    "storage/durable.py:read_range": "bytes of a file, as they are",
+    "repo/generation.py:read_into": "bytes of a pack in the trash, as they are",
+    "store/runs.py:read_run": "frames out of packs, each checked: object:list",
     "store/transfer.py:load": "a chunk out of the store",
     "store/verify.py:load": "a chunk out of the store",
     "index/stats.py:load": "rows of SQLite, each with its digest: tests/repo/test_worktree.py",
@@ -47,6 +47,7 @@ ELSEWHERE = {
     "verbs/compare_memo.py:load": "a cache of ours, read strictly; what does not fit is made anew",
     "verbs/ablation_judge.py:parse": "conditions, parsed as text:condition",
     # whole folders
+    "storage/": "bytes under keys, as they are",
     "cli/": "argv and files that the user names",
     "render/": "shows what was read",
     "api/": "hands on",

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -298,3 +299,22 @@ def test_a_pack_replaced_by_a_damaged_one_is_noticed_on_reading() -> None:
     assert store.has(id)
     with pytest.raises(Damaged, match=str(id)):
         store.get(id)
+
+
+def test_what_another_process_stores_during_a_look_at_the_packs_is_not_forgotten(tmp_path: Path) -> None:
+    storage, cache = LocalStorage(tmp_path / "repo"), tmp_path / "objects.db"
+    filled(storage)
+    index, other = Locations.open(cache, storage), open_store(storage, cache)
+    listing, ids = storage.list, list[BlobId]()
+
+    def list_then_store(prefix: str) -> Iterator[str]:
+        found = [*listing(prefix)]
+        if not ids:
+            ids.append(BlobId(b""))
+            ids[:] = put(other, b"stored just then")
+        return iter(found)
+
+    storage.list = list_then_store  # type: ignore[method-assign]
+    index.refresh()
+    storage.list = listing  # type: ignore[method-assign]
+    assert index.find(1, ids[0]) and other.index.find(1, ids[0])
