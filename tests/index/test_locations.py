@@ -305,12 +305,12 @@ def test_what_another_process_stores_during_a_look_at_the_packs_is_not_forgotten
     storage, cache = LocalStorage(tmp_path / "repo"), tmp_path / "objects.db"
     filled(storage)
     index, other = Locations.open(cache, storage), open_store(storage, cache)
-    listing, ids = storage.list, list[BlobId]()
+    listing, ids, asked = storage.list, list[BlobId](), list[str]()
 
     def list_then_store(prefix: str) -> Iterator[str]:
         found = [*listing(prefix)]
-        if not ids:
-            ids.append(BlobId(b""))
+        asked.append(prefix)
+        if len(asked) == 1:
             ids[:] = put(other, b"stored just then")
         return iter(found)
 
