@@ -27,6 +27,10 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
+class NoRoom(Exception):
+    """Two versions cannot be compared in the memory that was granted."""
+
+
 class Unreadable(Exception):
     """These bytes are not what the kind reads; `str()` says why in a few words, for people.
 
@@ -230,10 +234,13 @@ class Kind:
         """Return the units in `source`; Unreadable (with the reason) when the bytes are not this kind."""
         raise NotImplementedError
 
-    def apart(self, old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Units, Units] | None:
+    def apart(
+        self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None
+    ) -> tuple[Units, Units] | None:
         """Return units of two versions without those that are the same in both, to be compared with each other.
 
-        None when that is no quicker than `units` of each; Unreadable as for `units`.
+        None when that is no quicker than `units` of each; Unreadable as for `units`. NoRoom when comparing them takes
+        far more than `room` bytes of memory, now or when they are compared; kinds of small files need not look at it.
         """
         return None
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from mlver.kinds.base import CannotEdit, Comparison, Delta, Kind, Selection, Source, Spec, Units, Value, short_json
+from mlver.kinds.base import (
+    CannotEdit,
+    Comparison,
+    Delta,
+    Kind,
+    NoRoom,
+    Selection,
+    Source,
+    Spec,
+    Units,
+    Value,
+    short_json,
+)
 from mlver.kinds.folder import Ask, ByParts, FolderSource, PartTask
 from mlver.kinds.recognise import score
 
@@ -46,30 +58,36 @@ class DataKind(Kind, ByParts):
 
         return TableUnits(read_table(source, spec.options), spec.key)
 
-    def apart(self, old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Units, Units] | None:
+    def apart(
+        self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None
+    ) -> tuple[Units, Units] | None:
         """Return the rows that differ, of two large Parquet or Arrow files with a key, read piece by piece."""
-        if min(old.size, new.size) < _LARGE or isinstance(old, FolderSource) or isinstance(new, FolderSource):
+        if max(old.size, new.size) < _LARGE or isinstance(old, FolderSource) or isinstance(new, FolderSource):
             return None
         from mlver.kinds.tables.apart import ReadWhole, units_apart
         from mlver.kinds.tables.pieces import can_stream
 
-        if not all(can_stream(_head(source)) for source in (old, new)):
-            return None
-        try:
-            return units_apart(old, new, specs)
-        except ReadWhole:
-            return None
+        if min(old.size, new.size) >= _LARGE and all(can_stream(_head(source)) for source in (old, new)):
+            try:
+                return units_apart(old, new, specs, room)
+            except ReadWhole:
+                pass
+        _refuse_heavy((old, new), room)
+        return None
 
     def parts_apart(
-        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask
+        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask, room: int | None = None
     ) -> tuple[Units, Units] | None:
         """Return the rows that differ, found part by part by whoever answers."""
         from mlver.kinds.tables.apart import ReadWhole
-        from mlver.kinds.tables.parts_apart import parts_apart
+        from mlver.kinds.tables.parts_apart import pairs_of, parts_apart
 
+        for pair in pairs_of(old, new):
+            _refuse_heavy([part.source for part in pair if part], room)
         try:
-            return parts_apart(old, new, specs, ask)
+            return parts_apart(old, new, specs, ask, room)
         except ReadWhole:
+            _refuse_heavy([part.source for side in (old, new) for part in side.parts], room)
             return None
 
     def answer(self, task: PartTask) -> bytes:
@@ -162,6 +180,16 @@ class DataKind(Kind, ByParts):
             described = {name: _array_profile(units.get(name)) for name in units.keys()}  # noqa: SIM118
             return {"arrays": len(units), "profile": described}
         return profile(units)
+
+
+def _refuse_heavy(sources: Sequence[Source], room: int | None) -> None:
+    """Raise NoRoom when comparing these as wholes takes more than `room` bytes."""
+    if room is None:
+        return
+    from mlver.kinds.tables.weight import COPIES, weight
+
+    if COPIES * sum(map(weight, sources)) > room:
+        raise NoRoom
 
 
 def _holds_arrays(source: Source) -> bool:

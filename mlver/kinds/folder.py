@@ -72,9 +72,12 @@ class ByParts:
     """A kind that can compare folders part by part, elsewhere than where the question is asked."""
 
     def parts_apart(
-        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask
+        self, old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask, room: int | None = None
     ) -> tuple[Units, Units] | None:
-        """Return units that differ as those of the whole folders do; None when that takes reading them whole."""
+        """Return units that differ as those of the whole folders do; None when that takes reading them whole.
+
+        NoRoom as for `Kind.apart`.
+        """
         raise NotImplementedError
 
     def answer(self, task: PartTask) -> bytes:

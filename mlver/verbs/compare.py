@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 from mlver.errors import Redacted
-from mlver.kinds.base import Delta, Kind, Units, Unreadable, Value
-from mlver.kinds.folder import Ask, ByParts, without_shared
+from mlver.kinds.base import Delta, Kind, Spec, Units, Unreadable, Value
+from mlver.kinds.folder import Ask, ByParts, FolderSource, PartTask, without_shared
 from mlver.repo.folders import folder_source
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import spellings
 from mlver.verbs.common import FileChange
 from mlver.verbs.compare_memo import LISTED, Memo, worth_keeping
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
+
+_LARGE_FOLDER: Final = 16 << 20  # bytes that differ, from which a folder is compared part by part in any case
 
 
 def compare_artifact(
@@ -25,11 +29,13 @@ def compare_artifact(
     limit: int = 1000,
     only: Collection[str] = (),
     ask: Ask | None = None,
+    room: int | None = None,
 ) -> ArtifactDiff:
     """Return what changed in one artifact, in its kind's terms. `ask` has others compare the parts of a folder.
 
     `only` keeps units of these names (a field of a unit may follow after a dot); `limit` cuts the
     list of changes, never the counts. Bytes the kind cannot read fall back to size and id.
+    Raises NoRoom when there is a `room` and comparing the two versions takes far more bytes of memory.
     """
     result = ArtifactDiff(
         path=change.path,
@@ -49,10 +55,10 @@ def compare_artifact(
         specs = old.spec(change.path, key), new.spec(change.path, key)
         memo = Memo(old, new, change, new.kind(change.path), specs)
         if (made := memo.load()) is None:
-            made = _made(old, new, change, result, key, LISTED, (), ask)
+            made = _made(old, new, change, result, key, LISTED, (), ask, room)
             memo.save(made)
         return _shortened(made, limit)
-    return _made(old, new, change, result, key, limit, only, ask)
+    return _made(old, new, change, result, key, limit, only, ask, room)
 
 
 def _shortened(made: ArtifactDiff, limit: int) -> ArtifactDiff:
@@ -74,15 +80,19 @@ def _made(
     limit: int,
     only: Collection[str],
     ask: Ask | None,
+    room: int | None,
 ) -> ArtifactDiff:
+    kind_changed = old_kind_differs(old, new, change.path)
+    if kind_changed and room is not None:
+        return _of_another_kind(old, new, result)
     try:
-        a, b = _both_units(old, new, change, key, ask)
+        a, b = _both_units(old, new, change, key, ask, room)
     except (Unreadable, Redacted) as error:
         reason = error.message if isinstance(error, Redacted) else str(error)
-        return replace(result, summary=_size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
+        return replace(result, summary=size_line(change), unreadable=f"not readable as {change.kind}: {reason}")
     kind = new.kind(change.path) if b is not None else old.kind(change.path)
-    if old_kind_differs(old, new, change.path):
-        return replace(result, summary=f"kind changed from {old[change.path].kind} to {new[change.path].kind}")
+    if kind_changed:
+        return _of_another_kind(old, new, result)
     delta = unit_delta(a, b)
     comparison = kind.compare(a, b, delta)
     if only:  # what it says of the whole artifact is not what was asked
@@ -103,26 +113,49 @@ def _made(
     )
 
 
+def _of_another_kind(old: Snapshot, new: Snapshot, result: ArtifactDiff) -> ArtifactDiff:
+    kinds = (side[result.path].kind for side in (old, new))
+    return replace(result, summary="kind changed from {} to {}".format(*kinds))
+
+
 def _both_units(
-    old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...], ask: Ask | None
+    old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...], ask: Ask | None, room: int | None
 ) -> tuple[Units | None, Units | None]:
     """Return the units of both sides, None where the artifact is absent; of a folder only what can differ."""
     path = change.path
     if path.endswith("/") and change.old_id and change.new_id:
         sources = without_shared(folder_source(old, path), folder_source(new, path))
         kinds, specs = (old.kind(path), new.kind(path)), (old.spec(path, key), new.spec(path, key))
-        if ask is not None and kinds[0] is kinds[1]:
-            by_parts: object = kinds[1]
-            told = by_parts.parts_apart(*sources, specs, ask) if isinstance(by_parts, ByParts) else None
-            if told is not None:
-                return told
+        if kinds[0] is kinds[1] and (told := _by_parts(kinds[1], sources, specs, ask, room)) is not None:
+            return told
         read = [kind.units(source, spec) for kind, source, spec in zip(kinds, sources, specs, strict=True)]
         return read[0], read[1]
     if change.old_id and change.new_id and not old_kind_differs(old, new, path):
         specs = old.spec(path, key), new.spec(path, key)
-        if apart := new.kind(path).apart(old.content(path), new.content(path), specs):
+        if apart := new.kind(path).apart(old.content(path), new.content(path), specs, room):
             return apart
     return old.units(path, key) if change.old_id else None, new.units(path, key) if change.new_id else None
+
+
+def _by_parts(
+    kind: object,
+    sources: tuple[FolderSource, FolderSource],
+    specs: tuple[Spec, Spec],
+    ask: Ask | None,
+    room: int | None,
+) -> tuple[Units, Units] | None:
+    """Return what differs, found part by part: by others, or one after the other when there is much to read."""
+    if not isinstance(kind, ByParts):
+        return None
+    if ask is None:
+        if sum(part.source.size for side in sources for part in side.parts) < _LARGE_FOLDER:
+            return None
+        ask = partial(_answers, kind)
+    return kind.parts_apart(*sources, specs, ask, room)
+
+
+def _answers(kind: ByParts, tasks: Sequence[PartTask]) -> list[bytes]:
+    return [kind.answer(task) for task in tasks]
 
 
 def old_kind_differs(old: Snapshot, new: Snapshot, path: str) -> bool:
@@ -176,7 +209,8 @@ def unit_changes(kind: Kind, old: Units | None, new: Units | None, delta: Delta)
         yield UnitChange(key, "added", new=value, text_new=kind.text(key, value))
 
 
-def _size_line(change: FileChange) -> str:
+def size_line(change: FileChange) -> str:
+    """Say how large an artifact was and is."""
     if change.old_size is None or change.new_size is None:
         size = change.new_size if change.old_size is None else change.old_size
         return f"{size} bytes"

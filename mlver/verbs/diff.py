@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlver.errors import UnknownRevision
 from mlver.kinds import registry
-from mlver.kinds.base import Unreadable
+from mlver.kinds.base import NoRoom, Unreadable
 from mlver.objects.commit import Environment
 from mlver.objects.ids import CommitId, EnvironmentId
 from mlver.repo.ledger import ledger_of
@@ -20,7 +20,7 @@ from mlver.repo.revisions import parse_target
 from mlver.repo.snapshot import Snapshot
 from mlver.repo.unit_reader import inside, locate, locate_or_fail
 from mlver.verbs.common import FileChange, MetricDelta
-from mlver.verbs.compare import compare_artifact
+from mlver.verbs.compare import compare_artifact, size_line
 from mlver.verbs.diff_result import ArtifactDiff, DiffResult, FiredAlert, Side, UnitChange, UnitCounts
 from mlver.verbs.file_changes import file_changes
 from mlver.verbs.folders import artifact_changes, gathered
@@ -82,8 +82,13 @@ def diff_snapshots(
     key: Sequence[str] = (),
     limit: int = 1000,
     units: bool = True,
+    room: int | None = None,
 ) -> tuple[ArtifactDiff, ...]:
-    """Return the artifacts that differ between two snapshots, most telling kinds first."""
+    """Return the artifacts that differ between two snapshots, most telling kinds first.
+
+    With `room`, what takes far more bytes of memory to compare is only said to differ, and what is on one side alone
+    is not read.
+    """
     wanted = _wanted(repo, targets, old, new)
     found: list[ArtifactDiff] = []
     named = [path for path, _ in wanted]
@@ -98,11 +103,16 @@ def diff_snapshots(
         only = _units_wanted(wanted, change)
         if wanted and only is None:
             continue
-        if not units:
+        if not units or (room is not None and None in (change.old_id, change.new_id)):
             found.append(_bare(change))
             continue
         ask = _ask(repo, old, new, change)
-        artifact = compare_artifact(old, new, change, key=tuple(key), limit=limit, only=only or (), ask=ask)
+        try:
+            artifact = compare_artifact(
+                old, new, change, key=tuple(key), limit=limit, only=only or (), ask=ask, room=room
+            )
+        except NoRoom:
+            artifact = replace(_bare(change), summary=size_line(change))
         if only and not artifact.changes and not artifact.unreadable:
             continue  # the artifact changed, the unit asked for did not
         found.append(artifact)

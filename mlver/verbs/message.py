@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mlver.errors import MlverError, Refused, UsageError
-from mlver.kinds.base import Unreadable, Value
+from mlver.kinds.base import NoRoom, Unreadable, Value
 from mlver.repo.repository import Repository
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
@@ -20,6 +20,7 @@ _CHANGES = 3
 # Above this an artifact is not read again at commit only to look for oddities, or to be compared ahead of time.
 _CHECKED_BYTES: Final = 32 << 20
 _COMPARED_BYTES: Final = 256 << 20
+_ROOM: Final = 256 << 20  # bytes of memory for it
 WARNING_TITLE = "association flipped"
 
 
@@ -36,7 +37,7 @@ def describe(repo: Repository, old: Snapshot, new: Snapshot, room: int = _SUBJEC
         said = "first snapshot: " + (", ".join(known) or "nothing yet")
         return said if len(said) <= _SUBJECT else f"first snapshot: {len(new.artifacts)} files\n\n" + "\n".join(known)
     try:
-        changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1)
+        changed = diff_snapshots(repo, old, new, limit=_CHANGES + 1, room=_ROOM)
     except (UsageError, Refused):  # a file that was stored a moment ago is gone
         changed = diff_snapshots(repo, old, new, units=False)
     if not changed:
@@ -93,7 +94,8 @@ def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange], *, ahe
     """Return one line per oddity of what changed.
 
     Tables: rows whose label goes with a feature the other way round. Models: files that run code when loaded.
-    With `ahead`, larger tables are compared, too, and the answer kept for whoever asks for the diff.
+    With `ahead`, larger tables are compared, too, and the answer kept for whoever asks for the diff. Tables that
+    do not come in pieces are left to them.
     """
     warnings: list[str] = []
     for change in changes:
@@ -102,11 +104,11 @@ def oddities(old: Snapshot, new: Snapshot, changes: Iterable[FileChange], *, ahe
             continue
         try:
             if change.kind == "data" and change.change == "modified":
-                warnings += _flipped(compare_artifact(old, new, change, limit=0))
+                warnings += _flipped(compare_artifact(old, new, change, limit=0, room=_ROOM))
             elif change.kind == "model" and size <= _CHECKED_BYTES:
                 warnings += _running(new, change.path)
-        except (Unreadable, MlverError, OSError):
-            continue  # the commit is made; diff says why this cannot be read
+        except (Unreadable, NoRoom, MlverError, OSError):
+            continue  # the commit is made; diff says why this cannot be read, or takes the room
         except KeyboardInterrupt:  # the commit is made, and says so
             return (*warnings, "interrupted while changed tables were looked at; nothing else is missing")
     return tuple(warnings)

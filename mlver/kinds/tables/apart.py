@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlver.frozen import frozen
-from mlver.kinds.base import Source, Spec
+from mlver.kinds.base import NoRoom, Source, Spec
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import empty, fixed, positions
 from mlver.kinds.tables.digest import row_digests
@@ -29,11 +29,13 @@ from mlver.kinds.tables.pieces import CannotCut, pieces
 from mlver.kinds.tables.same_groups import same_groups
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
+from mlver.kinds.tables.weight import COPIES
 from mlver.kinds.tables.whole import WholeTable
 
 _ALONE: Final = 1 << 18  # rows that have met nobody, before the order is taken for another one
 _ROWS: Final = 1 << 17  # in a piece
 _LOOKED_AT: Final = 1 << 17  # rows after which a table that is new in most of them is read whole
+_NAME: Final = 24  # bytes a name takes that is remembered, and its copies while repeats are looked for
 
 
 class ReadWhole(Exception):
@@ -64,16 +66,21 @@ class ApartTable(TableUnits):
         return self._whole_table
 
 
-def units_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[ApartTable, ApartTable]:
-    """Return the units of two versions that are not the same in both; ReadWhole or Unreadable as `rows_apart`."""
-    apart = rows_apart(old, new, specs)
+def units_apart(
+    old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None
+) -> tuple[ApartTable, ApartTable]:
+    """Return the units of two versions that are not the same in both; raises what `rows_apart` does."""
+    apart = rows_apart(old, new, specs, room)
     sides = ((old, apart.old, apart.rows_old), (new, apart.new, apart.rows_new))
-    made = [ApartTable(table, apart.key, WholeTable(source, table.schema, rows)) for source, table, rows in sides]
+    made = [ApartTable(table, apart.key, WholeTable(source, table.schema, rows, room)) for source, table, rows in sides]
     return made[0], made[1]
 
 
-def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
-    """Return the rows of two Parquet or Arrow files that differ; ReadWhole or Unreadable when that cannot be said."""
+def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None) -> Apart:
+    """Return the rows of two Parquet or Arrow files that differ; ReadWhole or Unreadable when that cannot be said.
+
+    NoRoom when what has to be remembered takes more than `room` bytes, of which pieces are no part.
+    """
     with frugal(), ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         both = ((old, specs[0], first), (new, specs[1], second))
         sides = tuple(_Side(source, spec, worker) for source, spec, worker in both)
@@ -83,7 +90,7 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
             same = same_groups(old, new)  # of footers that were accepted by now
             for side, groups in zip(sides, same, strict=True):
                 side.begin(key, groups)
-            return _compared(sides[0], sides[1], key)
+            return _compared(sides[0], sides[1], key, room)
         except CannotCut:
             raise ReadWhole from None
         finally:
@@ -91,7 +98,7 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
                 side.close()
 
 
-def _compared(old: _Side, new: _Side, key: tuple[str, ...]) -> Apart:
+def _compared(old: _Side, new: _Side, key: tuple[str, ...], room: int | None) -> Apart:
     meeting = Meeting(old.schema, new.schema, key)
     while True:
         for side, other in ((old, new), (new, old)):
@@ -102,6 +109,8 @@ def _compared(old: _Side, new: _Side, key: tuple[str, ...]) -> Apart:
         rise = old.rises and new.rises
         old.settle(alignment.old[differs], *_waiting(alignment.removed, alignment.old, new.ended, rise))
         new.settle(alignment.new[differs], *_waiting(alignment.added, alignment.new, old.ended, rise))
+        if room is not None and old.remembered + new.remembered > room:
+            raise NoRoom
         if old.ended and new.ended:
             break
         if max(old.waiting, new.waiting) > _ALONE or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
@@ -187,6 +196,7 @@ class _Side:
         self._last: Any = None  # key of the row before, as long as keys rise
         self.ended = False
         self.seen = self.told = self.waiting = 0
+        self._heavy = 0  # bytes of the rows told apart
 
     @cached_property
     def schema(self) -> Any:
@@ -242,12 +252,20 @@ class _Side:
         """Keep what is known to differ, `changed` and `final`, let those wait that are `left`, and drop the rest."""
         rows = np.sort(np.concatenate([changed, final]))
         if len(rows):
-            self._found.append((self._places[rows], self.pool.take(rows)))
+            taken = self.pool.take(rows)
+            self._found.append((self._places[rows], taken))
+            self._heavy += sum(table.nbytes for table in taken)
             self.told += len(rows)
         self._gone.append(self.pool)
         self.pool = Pool(self.pool.take(left))
         self.lanes, self._places = self.lanes[:, left], self._places[left]
         self.waiting = len(left)
+
+    @property
+    def remembered(self) -> int:
+        """Bytes that rows told apart take while they are compared, and those that wait; those of their names."""
+        waiting = sum(table.nbytes for table in self.pool.tables) if self.waiting else 0
+        return COPIES * self._heavy + waiting + (0 if self.rises else _NAME * self.seen)
 
     def result(self) -> Any:
         """Return the rows told apart, in file order."""

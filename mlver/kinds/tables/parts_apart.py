@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pyarrow as pa
 
-from mlver.kinds.base import Spec, Unreadable, Value
+from mlver.kinds.base import NoRoom, Spec, Unreadable, Value
 from mlver.kinds.folder import Ask, FolderSource, Part, PartTask
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty
@@ -36,6 +36,7 @@ from mlver.kinds.tables.part_tasks import (
     to_words,
 )  # fmt: skip
 from mlver.kinds.tables.partitions import FolderTable, clashing, joined, path_types
+from mlver.kinds.tables.weight import COPIES
 from mlver.kinds.tables.whole import ByColumn
 
 _NONE: Final[U64] = np.empty(0, dtype=np.uint64)
@@ -62,10 +63,13 @@ class ApartFolder(FolderTable):
 
 
 def parts_apart(
-    old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask
+    old: FolderSource, new: FolderSource, specs: tuple[Spec, Spec], ask: Ask, room: int | None = None
 ) -> tuple[ApartFolder, ApartFolder]:
-    """Return the rows of two folders that differ; ReadWhole when that takes the whole tables."""
-    pairs = _pairs(old, new)
+    """Return the rows of two folders that differ; ReadWhole when that takes the whole tables.
+
+    NoRoom when these rows, and what names all others, take more than `room` bytes.
+    """
+    pairs = pairs_of(old, new)
     if specs[0].key != specs[1].key or not any(None not in pair for pair in pairs):
         raise ReadWhole
 
@@ -81,6 +85,8 @@ def parts_apart(
         return ask(tasks)
 
     found = [_Found(data, sides) for data in put(ROWS, pairs, names=b"")]
+    if room is not None and COPIES * sum(one.heavy for one in found) > room:
+        raise NoRoom
     if specs[1].key:
         _refuse_repeats(pairs, found, put)
     else:
@@ -90,12 +96,12 @@ def parts_apart(
         rows = {pair[number].path: one for pair, one in zip(pairs, found, strict=True) if pair[number]}  # type: ignore[union-attr]
         apart = [rows[part.path].tables[number] for part in side.folder.parts]
         table = pa.concat_tables([empty(side.schema), *apart]).combine_chunks()
-        whole = WholeParts(side, {path: one.rows[number] for path, one in rows.items()}, put)
+        whole = WholeParts(side, {path: one.rows[number] for path, one in rows.items()}, put, room)
         made.append(ApartFolder(table, specs[1].key, len(side.folder.parts), len(side.folder.same), whole))
     return made[0], made[1]
 
 
-def _pairs(old: FolderSource, new: FolderSource) -> list[Twins]:
+def pairs_of(old: FolderSource, new: FolderSource) -> list[Twins]:
     """Return the parts of both sides, those at one path together."""
     before, after = ({part.path: part for part in side.parts} for side in (old, new))
     return [(before.get(path), after.get(path)) for path in sorted(before.keys() | after.keys())]
@@ -133,6 +139,7 @@ class _Found:
         self.tables = [from_stream(member, side.schema) for member, side in zip(members, sides, strict=False)]
         self.words = [from_words(member) for member in members[2:4]]
         self.apart = from_words(members[4])
+        self.heavy = sum(map(len, members))
         self.rows: list[int] = said.get("rows", [])
         self.ranges: list[list[int] | None] = said.get("ranges", [])
         if len(self.rows) != 2 or len(self.ranges) != 2 or not all(type(n) is int and n >= 0 for n in self.rows):
@@ -173,8 +180,8 @@ def _with_copies(pairs: Sequence[Twins], found: list[_Found], sides: Sequence[_S
 class WholeParts(ByColumn):
     """All rows of the parts that were read."""
 
-    def __init__(self, side: _Side, rows: Mapping[str, int], put: _Put) -> None:
-        super().__init__(side.schema, sum(rows.values()))
+    def __init__(self, side: _Side, rows: Mapping[str, int], put: _Put, room: int | None) -> None:
+        super().__init__(side.schema, sum(rows.values()), room)
         self._side, self._rows = side, rows
         self._ask = partial(put, COLUMN)
 

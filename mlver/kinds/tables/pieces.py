@@ -30,6 +30,9 @@ _FIRST: Final = 1 << 20  # of the first block: the first rows are asked for most
 _PACKED: Final = 8  # text grows about so many times
 _ROWS: Final = 1 << 16  # in a batch, when nobody says how many
 _MOST: Final = 1 << 17
+_PIECE: Final = 32 << 20  # bytes of a piece: wide rows come fewer at a time
+_LEAST: Final = 128
+_VARIES: Final = 16  # bytes of a cell that has no fixed width
 _BUFFER: Final = 1 << 20  # of one column
 _LINES: Final = (".jsonl", ".ndjson")
 _SAMPLE: Final = 1 << 16
@@ -175,13 +178,18 @@ def _parquet(stream: BinaryIO, choose: Choose, rows: int, as_words: bool, fewer:
         if look is not None and not _any_row(file.read_row_group(group, columns=first), look):
             continue
         batches = file.iter_batches(
-            min(max(rows, 1), _MOST),
+            min(max(rows, 1), _MOST, max(_PIECE // _width(file.schema_arrow), _LEAST)),
             row_groups=[group],
             columns=names if some is None else some,
             use_threads=not as_words,
         )
         for batch in batches:
             yield words.checked(batch)
+
+
+def _width(schema: Any) -> int:
+    """Return about how many bytes a row has."""
+    return sum(max(kind.bit_width // 8, 1) if pa.types.is_primitive(kind) else _VARIES for kind in schema.types)
 
 
 class _Words:

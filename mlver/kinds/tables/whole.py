@@ -7,17 +7,19 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from mlver.kinds.base import Source, Unreadable
+from mlver.kinds.base import NoRoom, Source, Unreadable
 from mlver.kinds.tables.pieces import column_parts, read_column
 
 _ROWS: Final = 1 << 16  # in a part
+_KEPT: Final = 64 << 20  # bytes of columns that are kept for who asks again
+_COPIES: Final = 48  # bytes a number takes while the distributions of two columns are compared
 
 
 class ByColumn:
     """A table whose columns are read when they are asked for, each alone. Has what of a table context needs."""
 
-    def __init__(self, schema: Any, rows: int) -> None:
-        self.schema, self.num_rows = schema, rows
+    def __init__(self, schema: Any, rows: int, room: int | None = None) -> None:
+        self.schema, self.num_rows, self._room = schema, rows, room
         self._columns: dict[str, Any] = {}
 
     @property
@@ -27,11 +29,15 @@ class ByColumn:
         return names
 
     def column(self, name: str) -> Any:
-        """Return one column, whole; Unreadable when the bytes are others by now."""
+        """Return one column, whole; Unreadable when the bytes are others by now, NoRoom for too many rows."""
+        if self._room is not None and self.num_rows * _COPIES > self._room:
+            raise NoRoom
         if name not in self._columns:
             column = self._read(name)
             if len(column) != self.num_rows:
                 raise Unreadable("the file changed while it was read")
+            while self._columns and column.nbytes + sum(one.nbytes for one in self._columns.values()) > _KEPT:
+                del self._columns[next(iter(self._columns))]
             self._columns[name] = column
         return self._columns[name]
 
@@ -57,8 +63,8 @@ class ByColumn:
 class WholeTable(ByColumn):
     """All rows of one file; texts that repeat come as a dictionary."""
 
-    def __init__(self, source: Source, schema: Any, rows: int) -> None:
-        super().__init__(schema, rows)
+    def __init__(self, source: Source, schema: Any, rows: int, room: int | None = None) -> None:
+        super().__init__(schema, rows, room)
         self._source = source
 
     def _read(self, name: str) -> Any:
