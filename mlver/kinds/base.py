@@ -126,6 +126,10 @@ class Units:
         """The values of several units, in their order, MISSING for those that are not there."""
         return [self.get(key) for key in keys]
 
+    def has_all(self, keys: Sequence[str]) -> list[bool]:
+        """Whether there is a unit of each of these keys."""
+        return [self.get(key) is not MISSING for key in keys]
+
     def counterpart(self, key: str, older: Units) -> str | None:
         """The key under which `older` holds this unit, None when it does not.
 
@@ -141,6 +145,18 @@ class Units:
             removed=[key for key in mine if key not in theirs],
             changed=[key for key, value in theirs.items() if key in mine and not same(mine[key], value)],
         )
+
+    def inside(self, starts: tuple[str, ...]) -> list[str]:
+        """The keys that start with one of `starts`, in the order of the file."""
+        return [key for key in self.keys() if key.startswith(starts)]
+
+    def names_hold(self, other: Units) -> bool:
+        """Whether a key means the same unit here and in `other`, so that what `delta` leaves out is in both."""
+        return type(self).delta is Units.delta and type(other).delta is Units.delta
+
+    def values_hold(self, other: Units) -> bool:
+        """Whether what `delta` leaves out has the same value here and in `other`, every field of it."""
+        return self.names_hold(other)
 
     def agrees(self, key: str, other: Units) -> bool:
         """Whether a unit is the same here and in `other`, or absent in both. For merges."""
@@ -233,6 +249,13 @@ class Kind:
     def units(self, source: Source, spec: Spec) -> Units:
         """Return the units in `source`; Unreadable (with the reason) when the bytes are not this kind."""
         raise NotImplementedError
+
+    def late_units(self, source: Source, spec: Spec) -> Units:
+        """Return `units` for somebody who asks for a few of them: where that is quicker, read when they are asked for.
+
+        Their names, their number and their values are those of `units`. Unreadable as for `units`, now or later.
+        """
+        return self.units(source, spec)
 
     def apart(
         self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from mlver.kinds.base import (
@@ -57,6 +58,18 @@ class DataKind(Kind, ByParts):
         from mlver.kinds.tables.units import TableUnits
 
         return TableUnits(read_table(source, spec.options), spec.key)
+
+    def late_units(self, source: Source, spec: Spec) -> Units:
+        """Return the units; of a large Parquet or Arrow file with a key a row is read when it is asked for."""
+        if source.size >= _LARGE and not isinstance(source, FolderSource):
+            from mlver.kinds.tables.apart import ReadWhole
+            from mlver.kinds.tables.looked_up import LookedUp
+            from mlver.kinds.tables.pieces import can_stream
+
+            if can_stream(_head(source)):
+                with suppress(ReadWhole):
+                    return LookedUp(source, spec, lambda: self.units(source, spec))
+        return self.units(source, spec)
 
     def apart(
         self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None

@@ -12,6 +12,7 @@ from mlver.kinds.base import Units
 from mlver.objects.ids import CommitId
 from mlver.objects.result import jsonable
 from mlver.repo.path_changes import PathChanges, Version
+from mlver.repo.touched import Comparisons, Untold
 from mlver.repo.unit_reader import UnitReader
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class UnitChanges:
     def __init__(self, repo: Repository, reader: UnitReader, start: CommitId) -> None:
         self._repo, self._reader, self._start = repo, reader, start
         self._table = repo.graph.table
+        self._comparisons = Comparisons(repo, reader)
         spec = reader.spec
         told = [_VERSION, reader.kind.name, reader.kind.version, reader.path, list(spec.key), jsonable(spec.options)]
         words = json.dumps(told, sort_keys=True).encode("utf-8", "backslashreplace")
@@ -49,11 +51,12 @@ class UnitChanges:
         try:
             for version in self._versions():
                 marks = version.row.known_marks(self._way) if version.row is not None else None
-                if marks is None:
-                    marks = self._compared(version)
+                touches = None if marks is None else any(mark in marks for mark in wanted)
+                if touches is None:
+                    touches, marks = self._compared(version, units)
                     if marks is not None and version.row is not None:
                         fresh.append((version.row, marks))
-                if marks is None or any(mark in marks for mark in wanted):
+                if touches:
                     yield version.commit
                 if len(fresh) == _KEPT_AT:
                     self._keep(fresh)
@@ -63,16 +66,19 @@ class UnitChanges:
     def _versions(self) -> Iterator[Version]:
         return PathChanges(self._repo).versions(self._start, self._reader.path, self._way)
 
-    def _compared(self, version: Version) -> bytes | None:
-        """Return marks of the units that a change touched, None when it must be looked at."""
-        sides = [self._reader.units_of(blob) for blob in version.sides() if blob is not None]
-        if any(units is None or type(units).delta is not Units.delta for units in sides):
-            return None
-        told = [units for units in sides if units is not None]
-        if len(told) < 2:
-            return paths.marks(key for units in told for key in units.keys())  # noqa: SIM118 - Units is no mapping
-        delta = told[0].delta(told[1])
-        return paths.marks([*delta.added, *delta.removed, *delta.changed])
+    def _compared(self, version: Version, wanted: Collection[str]) -> tuple[bool, bytes | None]:
+        """Return whether a change may have touched one of some units, and marks of those it touched, if few."""
+        old, new = version.sides()
+        if old is not None and new is not None:
+            found = self._comparisons.between(old, new)
+            if isinstance(found, Untold) or not found.exact:
+                return True, None
+            return not found.names.isdisjoint(wanted), paths.marks(found.names)
+        side = old or new
+        units = self._reader.few_of(side) if side is not None else None
+        if units is None or not units.names_hold(units) or type(units).delta is not Units.delta:
+            return True, None  # of a table it is quicker to look
+        return True, paths.marks(units.keys())
 
     def _keep(self, fresh: list[tuple[paths.Row, bytes]]) -> None:
         if fresh:

@@ -34,6 +34,7 @@ class UnitReader:
         self._repo, self.spec = repo, spec
         self._blobs: dict[CommitId, ObjectId | None] = {}
         self._units: OrderedDict[ObjectId, Units | None] = OrderedDict()
+        self._late: dict[ObjectId, Units | None] = {}
 
     def blob(self, commit: CommitId) -> ObjectId | None:
         """What names the artifact's content at a commit: its blob, of a folder its tree; None where it is absent."""
@@ -55,14 +56,44 @@ class UnitReader:
         """The units of one version; None where its bytes cannot be read as its kind."""
         if blob not in self._units:
             try:
-                self._units[blob] = self.kind.units(self._source(blob), self.spec)
+                self._units[blob] = self.kind.units(self.source(blob), self.spec)
             except (Unreadable, Redacted):
                 self._units[blob] = None  # that version blames as a whole
             if len(self._units) > _KEPT:
                 self._units.popitem(last=False)
         return self._units[blob]
 
-    def _source(self, id: ObjectId) -> Source:
+    def few(self, commit: CommitId) -> Units | None:
+        """The units at a commit for somebody who asks for a few of them by name; None as for `units`."""
+        blob = self.blob(commit)
+        return None if blob is None else self.few_of(blob)
+
+    def few_of(self, blob: ObjectId) -> Units | None:
+        """The units of one version, read when they are asked for where the kind can; None as for `units_of`."""
+        if isinstance(blob, TreeId) or self._units.get(blob) is not None:
+            return self.units_of(blob)
+        if blob not in self._late:
+            from mlver.repo.kept_units import late_units
+
+            if len(self._late) >= _KEPT:
+                del self._late[next(iter(self._late))]
+            source = self.source(blob)
+            self._repo.redactions()  # what was looked up before one is not to be believed
+            try:
+                self._late[blob] = late_units(self.kind, source, self.spec, str(blob), self._repo.derived)
+            except (Unreadable, Redacted):
+                self._late[blob] = None
+        return self._late[blob]
+
+    def readable(self, commit: CommitId) -> bool:
+        """Whether the artifact is there at a commit, and its bytes can be read as its kind."""
+        from mlver.repo.kept_units import KeptUnits
+
+        units = self.few(commit)
+        return units.can_be_read() if isinstance(units, KeptUnits) else units is not None
+
+    def source(self, id: ObjectId) -> Source:
+        """What the kind reads of one version."""
         store = self._repo.store
         if isinstance(id, TreeId):
             return self._folder(id)
@@ -85,7 +116,7 @@ class UnitReader:
 
     def value(self, commit: CommitId, key: str, fields: tuple[str, ...] = ()) -> Value:
         """One unit, or a field of it, at a commit; MISSING where there is none."""
-        units = self.units(commit)
+        units = self.few(commit)
         return field_of(units.get(key), fields) if units is not None else MISSING
 
 
@@ -115,7 +146,7 @@ def spellings(unit: str) -> tuple[str, ...]:
 def inside(units: Units, unit: str) -> list[str]:
     """Return the keys below `unit`: of `train` in a config, `train.lr` and `train.epochs`."""
     starts = tuple(f"{spelling}." for spelling in spellings(unit))
-    return [key for key in units.keys() if key.startswith(starts)]  # noqa: SIM118 - Units is no mapping
+    return units.inside(starts)
 
 
 def locate(units: Units, unit: str) -> tuple[str, tuple[str, ...]] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from glob import escape
 
 from mlver.errors import UnknownRevision, UsageError
@@ -15,6 +17,7 @@ from mlver.repo.repository import Repository
 from mlver.repo.revisions import Target, parse_target
 from mlver.repo.unit_changes import LastChange, UnitChanges
 from mlver.repo.unit_reader import UnitReader, field_of, inside, locate, possible_keys
+from mlver.verbs.blame_many import claims
 from mlver.verbs.blame_result import BlamedUnit, BlameResult
 
 __all__ = ["BlameResult", "BlamedUnit", "blame"]
@@ -23,6 +26,7 @@ __all__ = ["BlameResult", "BlamedUnit", "blame"]
 _TOLD_APART = ("rules", "config")
 _TOLD_APART_UNITS = 500
 _ENTRIES, _CHANGES = 1000, 30  # shown if nothing is said; of the changes of one unit a page or two
+_ONE_PER_ROW = 10_000  # units of a table above which its rows are counted by commit
 _ONE_BY_ONE = 200  # files whose last changes are looked up, and not met on the way back
 
 
@@ -56,7 +60,7 @@ def _blame(
     if parsed.path is None:
         return _blame_revision(repo, target, start, expand, limit)
     reader = _reader(repo, parsed.path, start)
-    if parsed.unit is not None and column is None and (parts := _parts_of(reader.units(start), parsed.unit)):
+    if parsed.unit is not None and column is None and (parts := _parts_of(reader.few(start), parsed.unit)):
         return _cut(target, start, _blame_units(repo, reader, start, parts), limit)
     if parsed.unit is not None:
         limit = said or _CHANGES
@@ -65,7 +69,7 @@ def _blame(
         return _cut(target, start, [*pending, *entries], limit)
     if column is not None:
         raise UsageError("a column needs a row: PATH#ROW --column NAME", hint="mlver blame --help")
-    entries = _deleted(repo, reader, start) if deleted else _blame_artifact(repo, reader, start)
+    entries = _deleted(repo, reader, start) if deleted else _blame_artifact(repo, reader, start, limit)
     return _cut(target, start, entries, limit)
 
 
@@ -121,7 +125,7 @@ def _blame_revision(repo: Repository, target: str, start: CommitId, expand: bool
     for path in snapshot.artifacts:
         reader = UnitReader(repo, path, snapshot[path].kind, snapshot.spec(path))
         if expand:
-            entries += _blame_artifact(repo, reader, start)
+            entries += _blame_artifact(repo, reader, start, limit)
             continue
         parents = repo.commit(made[path]).parents
         change = "changed" if any(reader.blob(parent) for parent in parents) else "added"
@@ -162,13 +166,43 @@ def _known(entry: BlamedUnit) -> CommitId:
     return entry.commit
 
 
-def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId) -> list[BlamedUnit]:
-    """One entry per unit in file order; for a table one per commit, with the number of its rows."""
+def _blame_artifact(repo: Repository, reader: UnitReader, start: CommitId, limit: int) -> list[BlamedUnit]:
+    """One entry per unit in file order; for a table of many rows one per commit, with the number of its rows."""
+    few = reader.few(start) if reader.kind.name == "data" and reader.readable(start) else None
+    if few is not None and len(few) > _ONE_PER_ROW:
+        return _blame_many(repo, reader, start, few, limit)
     units = reader.units(start)
     if units is None:
         made = attribute(repo, start, [reader.path], whole_tracer(reader), _last(repo, reader))
         return [_entry(repo, reader, made[reader.path], None, "changed")]
     return _blame_units(repo, reader, start, {key: units.get(key) for key in units.keys()})  # noqa: SIM118
+
+
+def _blame_many(repo: Repository, reader: UnitReader, start: CommitId, units: Units, limit: int) -> list[BlamedUnit]:
+    """Entries of a table of many rows, newest change first: so many rows by name, the others counted by commit."""
+    found = claims(repo, reader, start, _last(repo, reader))
+    room = limit - sum(2 + len(claim.columns) for claim in found)
+    shown: list[str] = []
+    for claim in found:
+        if len(claim.rows) <= room - len(shown):
+            shown += claim.rows
+    values = dict(zip(shown, units.get_all(shown), strict=True))
+    entries: list[BlamedUnit] = []
+    for claim in found:
+        named = {name: values[name] for name in sorted(claim.rows, key=lambda n: (len(n), n)) if name in values}
+        entries += [_entry(repo, reader, claim.commit, key, claim.rows[key], new=value) for key, value in named.items()]
+        counts = Counter(change for name, change in claim.rows.items() if name not in named)
+        counts["added"] += claim.rest
+        entries += [
+            replace(_entry(repo, reader, claim.commit, None, change), count=count)
+            for change, count in sorted(counts.items())
+            if count
+        ]
+        entries += [
+            _entry(repo, reader, claim.commit, name, change, new=units.get(name))
+            for name, change in claim.columns.items()
+        ]
+    return entries
 
 
 def _blame_units(
@@ -235,17 +269,17 @@ def _located(
     reader: UnitReader, start: CommitId, unit: str, changes: UnitChanges, repo: Repository
 ) -> tuple[str, tuple[str, ...]]:
     """Return the key and the fields that `unit` names, in the newest version that has it."""
-    now = reader.units(start)
+    now = reader.few(start)
     if now is not None and (found := locate(now, unit)):
         return found
     for id in changes.touching(possible_keys(unit)):
         for one in (id, *repo.commit(id).parents):
-            units = reader.units(one)
+            units = reader.few(one)
             if units is not None and (found := locate(units, unit)):
                 return found
     from mlver.repo.unit_reader import locate_or_fail
 
-    newest = (units for id in changes.commits() if (units := reader.units(id)) is not None)
+    newest = (units for id in changes.commits() if (units := reader.few(id)) is not None)
     return locate_or_fail(now or next(newest, None) or Units({}), unit, reader.path)
 
 
@@ -263,23 +297,21 @@ def _change_entry(
 
 def _uncommitted(repo: Repository, reader: UnitReader, start: CommitId, entries: list[BlamedUnit]) -> list[BlamedUnit]:
     """An entry on top when the work tree holds another value than HEAD."""
-    from dataclasses import replace
-
     work = repo.work_snapshot()
     if not entries or not work.holds(reader.path) or work.find(reader.path).id == reader.blob(start):
         return []
+    committed = reader.few(start)
+    top = entries[0]
     try:
-        units = work.units(reader.path)
+        units = work.kind(reader.path).late_units(work.content(reader.path), work.spec(reader.path))
+        key, fields = (
+            (locate(committed, top.unit or "") if committed else None)
+            or locate(units, top.unit or "")
+            or (top.unit or "", ())
+        )
+        now = field_of(units.get(key), fields)
     except Unreadable:
         return []  # a file in the middle of an edit has no units to blame
-    committed = reader.units(start)
-    top = entries[0]
-    key, fields = (
-        (locate(committed, top.unit or "") if committed else None)
-        or locate(units, top.unit or "")
-        or (top.unit or "", ())
-    )
-    now = field_of(units.get(key), fields)
     before = field_of(committed.get(key), fields) if committed is not None else MISSING
     if _equal(now, before):
         return []

@@ -61,6 +61,17 @@ def compare_artifact(
     return _made(old, new, change, result, key, limit, only, ask, room)
 
 
+def _tell(old: Snapshot, new: Snapshot, change: FileChange, key: tuple[str, ...], a: Units, b: Units, d: Delta) -> None:
+    """Keep for blame which units differ; of folders it does not ask."""
+    from mlver.repo.touched import keep, told
+
+    specs = old.spec(change.path, key), new.spec(change.path, key)
+    if new.derived is None or change.path.endswith("/") or specs[0] != specs[1]:
+        return
+    if change.old_id and change.new_id and worth_keeping(change):
+        keep(new.derived, new.kind(change.path), change.path, specs[1], (change.old_id, change.new_id), told(a, b, d))
+
+
 def _shortened(made: ArtifactDiff, limit: int) -> ArtifactDiff:
     """Return a comparison with its list of changes cut to `limit`."""
     if len(made.changes) <= limit:
@@ -94,6 +105,8 @@ def _made(
     if kind_changed:
         return _of_another_kind(old, new, result)
     delta = unit_delta(a, b)
+    if a is not None and b is not None and not only:
+        _tell(old, new, change, key, a, b, delta)
     comparison = kind.compare(a, b, delta)
     if only:  # what it says of the whole artifact is not what was asked
         comparison = replace(comparison, summary=f"only {', '.join(only)}", details=(), counts={})

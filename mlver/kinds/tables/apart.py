@@ -133,10 +133,10 @@ def _waiting(alone: Rows, matched: Rows, ended: bool, rise: bool) -> tuple[Rows,
 
 
 _NONE: Final[Rows] = np.empty(0, dtype=np.int64)
-_FELL: Final = object()
+FELL: Final = object()
 
 
-def _named(keys: Any) -> Lanes:
+def named(keys: Any) -> Lanes:
     """Return 128 bits per row that are the same where keys are: whole numbers are their own name."""
     kind = keys.schema.field(0).type
     if keys.num_columns > 1 or not pa.types.is_integer(kind):
@@ -146,26 +146,26 @@ def _named(keys: Any) -> Lanes:
     return lanes
 
 
-def _risen(keys: Any, last: Any) -> Any:
-    """Return the last key when they rise from `last` on, row by row; `_FELL` when not, or they have no order here."""
+def risen(keys: Any, last: Any) -> Any:
+    """Return the last key when they rise from `last` on, row by row; `FELL` when not, or they have no order here."""
     column = keys.column(0)
     if keys.num_columns > 1 or not (pa.types.is_integer(column.type) or pa.types.is_temporal(column.type)):
-        return _FELL
+        return FELL
     array = one_piece(column)
     if last is not None and not pc.less(last, array[0]).as_py():
-        return _FELL
-    return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else _FELL
+        return FELL
+    return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else FELL
 
 
 @frozen
-class _Steps:
+class Steps:
     """Names that rise, in a byte or some each: nobody may ever ask for them."""
 
     first: np.uint64
     steps: npt.NDArray[Any]
 
     @classmethod
-    def of(cls, names: U64) -> _Steps:
+    def of(cls, names: U64) -> Steps:
         """Keep names, which may rise round the end of 64 bits."""
         steps = np.diff(names)
         return cls(names[0], steps.astype(np.min_scalar_type(steps.max() if len(steps) else 0)))
@@ -192,7 +192,7 @@ class _Side:
         self.lanes: Lanes = np.empty((2, 0), dtype=np.uint64)
         self._places: Rows = _NONE  # where the rows of `pool` stand in the file
         self._found: list[tuple[Rows, list[Any]]] = []
-        self._names: list[U64 | _Steps] = []
+        self._names: list[U64 | Steps] = []
         self._last: Any = None  # key of the row before, as long as keys rise
         self.ended = False
         self.seen = self.told = self.waiting = 0
@@ -231,9 +231,9 @@ class _Side:
         keys = without_dictionaries(piece.select(self._key))
         if any(column.null_count for column in keys.columns):
             raise ReadWhole
-        lanes = _named(keys)
-        self._last = _risen(keys, self._last) if self.rises else _FELL
-        self._names.append(_Steps.of(lanes[0]) if self.rises else lanes[0].copy())
+        lanes = named(keys)
+        self._last = risen(keys, self._last) if self.rises else FELL
+        self._names.append(Steps.of(lanes[0]) if self.rises else lanes[0].copy())
         begin = self.seen
         self.seen += piece.num_rows
         if piece.num_columns < len(self.schema.names):
@@ -246,7 +246,7 @@ class _Side:
     @property
     def rises(self) -> bool:
         """Whether each key so far is above the one before."""
-        return self._last is not _FELL
+        return self._last is not FELL
 
     def settle(self, changed: Rows, left: Rows, final: Rows) -> None:
         """Keep what is known to differ, `changed` and `final`, let those wait that are `left`, and drop the rest."""
@@ -284,7 +284,7 @@ class _Side:
         """Whether two rows seen may have one name: not those of one column that only rises."""
         if self.rises:
             return False
-        return repeats(np.concatenate([one.names() if isinstance(one, _Steps) else one for one in self._names]))
+        return repeats(np.concatenate([one.names() if isinstance(one, Steps) else one for one in self._names]))
 
     def close(self) -> None:
         """Stop reading. What a piece nobody waits for complains of is nobody's concern."""

@@ -257,6 +257,12 @@ def repeats(lane: U64) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
+def first_part(text: str, columns: int) -> str | None:
+    """Return what a unit key of so many columns says of the first of them, None when it is no such key."""
+    parts = [text] if columns == 1 else _split(text)
+    return parts[0] if len(parts) == columns else None
+
+
 def _split(text: str) -> list[str]:
     return [part.replace("\\|", "|").replace("\\\\", "\\") for part in re.findall(r"(?:\\.|[^|\\])*", text)[:-1:2]]
 

@@ -16,7 +16,7 @@ from mlver.kinds.tables.keying import Keying, KeyTexts, RowKeying, by_columns, f
 from mlver.kinds.tables.lenient import lenient_digests, readable_as
 from mlver.kinds.tables.mixing import Lanes
 from mlver.kinds.tables.pair import Pair, TableDelta
-from mlver.kinds.tables.values import plain, type_name
+from mlver.kinds.tables.values import logical, plain, type_name
 
 COLUMN: Final = "columns."
 _REMEMBERED = 2
@@ -109,6 +109,20 @@ class TableUnits(Units):
             changed=KeyTexts(theirs, pair.changed_new, changed, twin=(mine, pair.changed_old)),
             pair=pair,
         )
+
+    def names_hold(self, other: Units) -> bool:
+        """Whether both tables name rows by the same columns of the same types, or by all of the same columns."""
+        if not isinstance(other, TableUnits) or self.key != other.key:
+            return False
+        names = self.key or tuple(self.table.column_names)
+        if not self.key and set(names) != set(other.table.column_names):
+            return False
+        sides = (self.table.schema, other.table.schema)
+        return all(len({str(logical(schema.field(name).type)) for schema in sides}) == 1 for name in names)
+
+    def values_hold(self, other: Units) -> bool:
+        """Whether both tables have the same columns of the same types: rows are compared by those both have."""
+        return isinstance(other, TableUnits) and self.schema == other.schema and self.names_hold(other)
 
     def agrees(self, key: str, other: Units) -> bool:
         """Whether a row is the same on both sides, in the columns that both have."""

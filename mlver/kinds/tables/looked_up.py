@@ -1,0 +1,171 @@
+"""The units of a large table for somebody who asks for a few rows: a row is read out of the file when asked for.
+
+The keys are read once, to see that each names one row; of them eight bytes a row are held, or fewer where they rise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from mlver.kinds.base import MISSING, Delta, Source, Spec, Units, Value
+from mlver.kinds.tables.apart import FELL, ReadWhole, Steps, named, risen
+from mlver.kinds.tables.arrays import texts
+from mlver.kinds.tables.bounds import Condition, one_of
+from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name, repeats
+from mlver.kinds.tables.late import frugal, pc
+from mlver.kinds.tables.mixing import U64
+from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.units import COLUMN
+from mlver.kinds.tables.values import logical, plain, type_name
+
+_ROWS: Final = 1 << 17  # in a piece
+
+
+class LookedUp(Units):
+    """Rows by key and columns as `columns.<name>`, as `TableUnits` has them, of a Parquet or Arrow file."""
+
+    def __init__(self, source: Source, spec: Spec, whole: Callable[[], Units]) -> None:
+        """Raise ReadWhole when `whole` must say what names the rows, or that nothing does."""
+        super().__init__({})
+        self._source, self._spec, self._make = source, spec, whole
+        self._made: Units | None = None
+        self._key: tuple[str, ...] = ()
+        with frugal():
+            self._rows = self._named_rows()
+
+    def __len__(self) -> int:
+        return self._rows + len(self.schema)
+
+    def keys(self) -> Iterator[str]:
+        """The columns, then the rows, in the order of the file."""
+        yield from self.schema
+        for piece in self._keys():
+            yield from _texts(piece, self._key)
+
+    def inside(self, starts: tuple[str, ...]) -> list[str]:
+        """The keys that start so; no number does that ends in a dot."""
+        if len(self._key) > 1:
+            return super().inside(starts)
+        columns = [name for name in self.schema if name.startswith(starts)]
+        if pa.types.is_integer(self._kind) and all(start.endswith(".") for start in starts):
+            return columns
+        return columns + [text for text in islice(self.keys(), len(self.schema), None) if text.startswith(starts)]
+
+    def get(self, key: str) -> Value:
+        """A row as a dict of plain values, a column's type as text, or MISSING."""
+        return self.get_all([key])[0]
+
+    def get_all(self, keys: Sequence[str]) -> list[Value]:
+        """Rows and columns by key, from the row groups that may hold them, which are read once."""
+        found: dict[str, Value] = dict(self.schema)
+        for names, rows in self._rows_of(keys, None):
+            cells = zip(*(plain(column) for column in rows.columns), strict=True)
+            told = zip(names, cells, strict=True)
+            found |= {name: dict(zip(rows.column_names, row, strict=True)) for name, row in told if name not in found}
+        return [found.get(key, MISSING) for key in keys]
+
+    def has_all(self, keys: Sequence[str]) -> list[bool]:
+        """Whether there is a row or column of each of these keys: only key columns are read."""
+        found = set(self.schema)
+        for names, _ in self._rows_of(keys, lambda schema: list(self._key)):
+            found.update(names)
+        return [key in found for key in keys]
+
+    def _rows_of(
+        self, keys: Sequence[str], columns: Callable[[Any], list[str]] | None
+    ) -> Iterator[tuple[list[str], Any]]:
+        """Yield keys and rows, piece by piece, of all that may be named so; ends when every key was met."""
+        wanted = {key for key in keys if key not in self.schema}
+        firsts = self._cast({first for key in wanted if (first := first_part(key, len(self._key))) is not None})
+        if not len(firsts):
+            return
+        condition = one_of(
+            lambda table: _is_in(table.column(self._key[0]), firsts), self._key[0], self._kind, firsts.to_pylist()
+        )
+        with frugal():
+            for piece in self._pieces(condition, columns):
+                rows = condition.filter(piece)
+                if rows.num_rows:
+                    names = _texts(rows, self._key)
+                    yield names, rows
+                    wanted.difference_update(names)
+                if not wanted:
+                    return
+
+    def delta(self, other: Units) -> Delta:
+        """What changes on the way to `other`: for that both are read whole."""
+        return self._whole().delta(other._whole() if isinstance(other, LookedUp) else other)
+
+    def _whole(self) -> Units:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _named_rows(self) -> int:
+        """Find what names the rows, and return their number; ReadWhole when that takes more than a look at the keys."""
+        names: list[U64 | Steps] = []
+        last: Any = None
+        rows = 0
+        for piece in self._pieces(None, self._choose):
+            if piece.num_rows == 0:
+                continue
+            keys = piece.select(list(self._key))
+            if any(column.null_count for column in keys.columns):
+                raise ReadWhole
+            rows += keys.num_rows
+            last = risen(keys, last) if last is not FELL else FELL
+            lane = named(keys)[0]
+            names.append(lane.copy() if last is FELL else Steps.of(lane))
+        if last is FELL and repeats(np.concatenate([n.names() if isinstance(n, Steps) else n for n in names])):
+            raise ReadWhole
+        return rows
+
+    def _choose(self, schema: Any) -> list[str]:
+        """Learn the schema, and return the columns that name the rows."""
+        self.schema = {COLUMN + field.name: type_name(field.type) for field in schema}
+        self._key = self._spec.key or tuple(schema.names[:1])
+        if not self._key or any(name not in schema.names for name in self._key):
+            raise ReadWhole
+        self._kind = logical(schema.field(self._key[0]).type)
+        if not (
+            pa.types.is_integer(self._kind) or pa.types.is_string(self._kind) or pa.types.is_large_string(self._kind)
+        ):
+            raise ReadWhole  # two spellings, or two values that are one
+        if not self._spec.key and not may_name(self._kind):
+            raise ReadWhole
+        return list(self._key)
+
+    def _keys(self) -> Iterator[Any]:
+        return self._pieces(None, lambda schema: list(self._key))
+
+    def _pieces(self, condition: Condition | None, columns: Callable[[Any], list[str]] | None) -> Iterator[Any]:
+        def choose(schema: Any) -> tuple[Condition | None, list[str] | None]:
+            return condition, columns(schema) if columns is not None else None
+
+        try:
+            yield from pieces(self._source, self._spec.options, choose, _ROWS)
+        except CannotCut:
+            raise ReadWhole from None
+
+    def _cast(self, said: Collection[str]) -> Any:
+        """Return the values of the first key column that keys may spell."""
+        try:
+            return texts(list(said)).cast(self._kind)
+        except pa.ArrowException:  # one of them spells no value of that type
+            values = [self._cast([text]) for text in said] if len(said) > 1 else []
+            return pa.concat_arrays([pa.array([], type=self._kind), *values])
+
+
+def _is_in(column: Any, values: Any) -> Any:
+    kind = logical(column.type)
+    return pc.is_in(column if column.type == kind else column.cast(kind), value_set=values)
+
+
+def _texts(table: Any, key: tuple[str, ...]) -> list[str]:
+    """Return the unit keys of all rows."""
+    return ColumnKeying(table, key, named).texts(np.arange(table.num_rows))
