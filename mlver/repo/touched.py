@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlver.index.derived import Derived
     from mlver.repo.repository import Repository
 
+_HELD: Final = 500_000  # names in memory
 MANY: Final = 200_000  # names that are told; of more it is only known that they are more
 
 
@@ -76,6 +77,8 @@ class Comparisons:
     def between(self, old: BlobId, new: BlobId) -> Touched | Untold:
         """Return what differs, looked up or found now. `Untold(None)` too for what cannot be read."""
         if (old, new) not in self._known:
+            if sum(len(found.names) for found in self._known.values() if isinstance(found, Touched)) > _HELD:
+                self._known.clear()
             self._known[old, new] = self._between(old, new)
         return self._known[old, new]
 

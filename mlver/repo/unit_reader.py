@@ -19,7 +19,8 @@ from mlver.repo.snapshot import BlobSource, find_folder, find_in_tree, walk_tree
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
-_KEPT = 16
+_KEPT, _KEPT_LARGE = 16, 2
+_LARGE = 1 << 20  # bytes
 _METRIC = re.compile(r"([^{}]+)\{([^{}]+)\}")
 
 
@@ -59,7 +60,8 @@ class UnitReader:
                 self._units[blob] = self.kind.units(self.source(blob), self.spec)
             except (Unreadable, Redacted):
                 self._units[blob] = None  # that version blames as a whole
-            if len(self._units) > _KEPT:
+            large = isinstance(blob, BlobId) and self._repo.store.blob_size(blob) >= _LARGE
+            while len(self._units) > (_KEPT_LARGE if large else _KEPT):
                 self._units.popitem(last=False)
         return self._units[blob]
 

@@ -167,7 +167,7 @@ def by_name(units: tuple[BlamedUnit, ...]) -> dict[str, str]:
     return {unit.unit: repr(unit) for unit in units if unit.unit is not None}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(histories(), st.booleans(), st.booleans())
 def test_by_differences_and_by_reading_all_the_answers_are_the_same(history: Any, texts: bool, key: bool) -> None:
     with TemporaryDirectory() as folder:

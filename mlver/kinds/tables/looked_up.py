@@ -18,6 +18,7 @@ from mlver.kinds.tables.arrays import texts
 from mlver.kinds.tables.bounds import Condition, one_of
 from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name, repeats
 from mlver.kinds.tables.late import frugal, pc
+from mlver.kinds.tables.meeting import without_dictionaries
 from mlver.kinds.tables.mixing import U64
 from mlver.kinds.tables.pieces import CannotCut, pieces
 from mlver.kinds.tables.units import COLUMN
@@ -114,7 +115,7 @@ class LookedUp(Units):
         for piece in self._pieces(None, self._choose):
             if piece.num_rows == 0:
                 continue
-            keys = piece.select(list(self._key))
+            keys = without_dictionaries(piece.select(list(self._key)))
             if any(column.null_count for column in keys.columns):
                 raise ReadWhole
             rows += keys.num_rows
@@ -148,7 +149,7 @@ class LookedUp(Units):
             return condition, columns(schema) if columns is not None else None
 
         try:
-            yield from pieces(self._source, self._spec.options, choose, _ROWS)
+            yield from pieces(self._source, self._spec.options, choose, _ROWS, worded=True)
         except CannotCut:
             raise ReadWhole from None
 
