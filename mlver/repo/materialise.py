@@ -14,6 +14,8 @@ from mlver.repo.names import check_path
 from mlver.repo.snapshot import Artifact
 from mlver.storage import durable
 from mlver.storage.beneath import Beneath
+from mlver.store.chunking import WHOLE
+from mlver.store.frames import Bytes
 from mlver.store.object_store import ObjectStore
 
 Progress = Callable[[int, int, str], None]
@@ -46,15 +48,21 @@ def write_artifacts(
         refuse_twins(root, [check_path(artifact.path) for artifact in artifacts])
         if total > root.free():
             _refuse_without_room(store, artifacts, root)
+        small = store.small_blobs([artifact.id for artifact in artifacts if _is_small(artifact)])
         for artifact in artifacts:
             if artifact.type == LINK:
                 root.link(artifact.path, link_target(store, artifact))
             else:
-                _write_file(store, artifact, root, modes, _ticker(progress, done, total, artifact.path), wrote)
+                data = next(small) if _is_small(artifact) else None
+                _write_file(store, artifact, data, root, modes, _ticker(progress, done, total, artifact.path), wrote)
             done += artifact.size
             if progress:
                 progress(done, total, artifact.path)
     return done
+
+
+def _is_small(artifact: Artifact) -> bool:
+    return artifact.type != LINK and artifact.size <= WHOLE
 
 
 def _refuse_without_room(store: ObjectStore, artifacts: Collection[Artifact], root: Beneath) -> None:
@@ -78,21 +86,26 @@ def _ticker(progress: Progress | None, base: int, total: int, path: str) -> Call
 def _write_file(
     store: ObjectStore,
     artifact: Artifact,
+    data: Bytes | None,
     root: Beneath,
     modes: tuple[int, int],
     tick: Callable[[int], None] | None,
     wrote: Wrote | None,
 ) -> None:
+    """Write one file: `data`, or what the store has of it."""
     file, full = root.new_file(artifact.path)
 
-    def write(data: bytes | memoryview) -> None:
+    def write(data: Bytes) -> None:
         file.write(data)
         if tick:
             tick(file.tell())
 
     with file:
         try:
-            store.copy_blob(artifact.id, write)
+            if data is None:
+                store.copy_blob(artifact.id, write)
+            else:
+                write(data)
         except Damaged as error:
             raise Damaged(f"{artifact.path}: {error.message}", hint=error.hint) from None
         stamp = file.stamp() if wrote else 0

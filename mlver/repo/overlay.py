@@ -105,9 +105,8 @@ def _look(folder: Path, paths: Mapping[str, Wish]) -> dict[str, tuple[str, FileS
     if not folder.is_dir():
         return found
     with Beneath(folder) as root:
-        for path in sorted(paths):
-            if seen := root.look(check_path(path)):
-                found[path] = (seen[0], _file_stat(seen[1]) if seen[0] == path else None)
+        for path, at, info in root.standing(check_path(path) for path in sorted(paths)):
+            found[path] = (at, _file_stat(info) if at == path else None)
     return found
 
 
@@ -219,10 +218,9 @@ def _makes_room(path: str, new: Sequence[Artifact]) -> bool:
 
 def _drop_empty_folders(folder: Path, new: Sequence[Artifact]) -> None:
     with Beneath(folder) as root:
-        for artifact in new:
-            seen = root.look(artifact.path)
-            if seen and seen[0] == artifact.path and statmod.S_ISDIR(seen[1].st_mode):
-                _remove_folders(root, artifact.path)
+        for path, at, info in root.standing([artifact.path for artifact in new]):
+            if at == path and statmod.S_ISDIR(info.st_mode):
+                _remove_folders(root, path)
 
 
 def _remove_folders(root: Beneath, path: str) -> None:

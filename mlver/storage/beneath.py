@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ class Beneath:
         self._open: list[tuple[str, int]] = []  # the folders down to the one used last, with their handles
         self._kernel = True  # until it says that it cannot
         self._last: tuple[list[str], int] | None = None  # the folder it opened last
+        self._begun = "", root  # the folder of the file begun last
         try:
             self._root = durable.os_calls.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -60,14 +62,36 @@ class Beneath:
 
     def look(self, path: str) -> tuple[str, os.stat_result] | None:
         """Return what stands at `path`, or at the first part of it that is no folder, with its own path."""
+        return self._look(path)[0]
+
+    def standing(self, paths: Iterable[str]) -> Iterator[tuple[str, str, os.stat_result]]:
+        """Yield those of `paths` for which `look` finds something, with that.
+
+        A folder that is not there is asked for once, not for each path that follows in it.
+        """
+        gone = None
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            if folder and folder == gone:
+                _parts(path)
+                continue
+            seen, there = self._look(path)
+            gone = None if there else folder
+            if seen:
+                yield path, *seen
+
+    def _look(self, path: str) -> tuple[tuple[str, os.stat_result] | None, bool]:
+        """Return what `look` does, and whether there is a folder that `path` would stand in."""
         *folders, name = _parts(path)
+        there = False
         try:
             at = self._folder(folders, make=False)
-            return path, durable.os_calls.lstat(name, dir_fd=at)
+            there = True
+            return (path, durable.os_calls.lstat(name, dir_fd=at)), there
         except FileNotFoundError:
-            return None
+            return None, there
         except _Blocked as blocked:
-            return blocked.path, blocked.found
+            return (blocked.path, blocked.found), True
         except OSError as error:
             raise local_io(error, self.root / path, "read") from error
 
@@ -104,8 +128,11 @@ class Beneath:
 
     def new_file(self, path: str) -> tuple[NewFile, Path]:
         """Begin the file `path`, its parents made; return it with the path to commit it under."""
-        full = self.root / path
-        return NewFile(full.parent, sync=self._sync, at=self._parent(path)), full
+        folder, _, name = path.rpartition("/")
+        if folder != self._begun[0]:
+            self._begun = folder, self.root / folder
+        at = self._parent(path)
+        return NewFile(self._begun[1], sync=self._sync, at=at), self._begun[1] / name
 
     def make_room(self, path: str) -> None:
         """Make the folders that a file at `path` would stand in. Raises LocalIO."""

@@ -56,7 +56,7 @@ class NewFile:
         self._folder, self._at = folder, at
         self._sync = sync
         self.temp_name = TEMP_PREFIX + (f"{name}-" if name else "") + os.urandom(8).hex()
-        self._temp = self._named(folder / self.temp_name)
+        self._temp = self.temp_name if at is not None else f"{folder}/{self.temp_name}"
         self._may_vanish = bool(name)
         self._length = self._pushed = 0
         self._direct, self._may_direct = False, True
@@ -168,13 +168,13 @@ class NewFile:
         fd, self._fd = self._fd, None
         if fd is not None:
             close_quietly(fd)
-        temp, self._temp = self._temp, Path()
-        if temp != Path():
+        temp, self._temp = self._temp, ""
+        if temp:
             with contextlib.suppress(OSError):
                 os_calls.unlink(temp, dir_fd=self._at)
 
-    def _named(self, path: Path) -> Path:
-        return path if self._at is None else Path(path.name)
+    def _named(self, path: Path) -> str:
+        return str(path) if self._at is None else path.name
 
     def _open_fd(self) -> int:
         if self._fd is None:
@@ -193,7 +193,7 @@ class NewFile:
             self._fd = None
             os_calls.close(fd)
 
-    def _publish(self, path: Path, replace: bool) -> bool:
+    def _publish(self, path: str, replace: bool) -> bool:
         if not replace:
             try:
                 os_calls.link(self._temp, path, src_dir_fd=self._at, dst_dir_fd=self._at, follow_symlinks=False)
@@ -206,7 +206,7 @@ class NewFile:
                 if _lexists(path, self._at):
                     return False
         os_calls.rename(self._temp, path, src_dir_fd=self._at, dst_dir_fd=self._at)
-        self._temp = Path()
+        self._temp = ""
         return True
 
     def __enter__(self) -> Self:
@@ -380,7 +380,7 @@ def sync_folder(path: Path) -> None:
         close_quietly(fd)
 
 
-def _lexists(path: Path, at: int | None = None) -> bool:
+def _lexists(path: str, at: int | None = None) -> bool:
     try:
         os_calls.lstat(path, dir_fd=at)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from mlver.storage.base import Storage
 from mlver.store.blob import BlobReader, copy_chunks, each_chunk
 from mlver.store.frames import LIST, TYPES, Bytes, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
-from mlver.store.runs import Chunks
+from mlver.store.runs import Chunks, read_run, runs_of, verified_pieces
 from mlver.store.session import StoreSession as StoreSession
 from mlver.store.stand_in import Redactions, redacted, stand_in, standing_in
 from mlver.store.verify import Progress, verify_packs
@@ -153,6 +153,20 @@ class ObjectStore:
         id = stand_in(self._redactions(False), id)
         chunks = self.chunks(id)
         copy_chunks(id, chunks, self._finder(chunks), self._chunk, self.storage, write)
+
+    def small_blobs(self, ids: Sequence[BlobId]) -> Iterator[Bytes | None]:
+        """Yield the bytes of each blob, verified, read with its neighbours; `None` where `copy_blob` is to be asked.
+
+        That is for large blobs, redacted ones, and what is not sound, or not at all, where the index says. Memory
+        holds one run; what is yielded is part of it.
+        """
+        for start in range(0, len(ids), _LOOKED_UP):
+            some = ids[start : start + _LOOKED_UP]
+            redactions = self._redactions(False)
+            known = self.index.find_all(_BLOB, [bytes(id) for id in some if id not in redactions])
+            chunks = [(id, known[id][0].row.raw if id in known else 0) for id in some]
+            for run in runs_of(chunks, lambda id: known.get(id, [])):  # noqa: B023 - used up within
+                yield from verified_pieces(run, read_run(run, self.storage), lambda _: None)
 
     def _finder(self, chunks: Chunks) -> Callable[[bytes], list[Location]]:
         """Return what `copy_chunks` asks for places, in their order; the index is asked for many at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from mlver.errors import Damaged, LocalIO
 from mlver.objects.ids import BlobId
@@ -14,6 +15,7 @@ from mlver.store.pack import Location, Row, open_frame, pack_key, peel_frame
 Chunks = Sequence[tuple[BlobId, int]]
 Find = Callable[[bytes], list[Location]]
 Load = Callable[[BlobId], bytes]
+_T = TypeVar("_T")
 Run = list[tuple[BlobId, int, Location | None]]
 RUN_BYTES = 8 << 20  # of neighbouring chunks that are read at once
 
@@ -47,7 +49,7 @@ def read_run(run: Run, storage: Storage) -> memoryview:
     return memoryview(b"")
 
 
-def verified_pieces(run: Run, data: memoryview, load: Load) -> Iterator[Bytes]:
+def verified_pieces(run: Run, data: memoryview, load: Callable[[BlobId], _T]) -> Iterator[Bytes | _T]:
     """Yield the chunks of a run that was read, each verified against its id, or what `load` returns for it."""
     return _pieces(run, data, load, open_frame)
 
@@ -65,7 +67,9 @@ def of_length(id: BlobId, length: int, piece: Bytes) -> Bytes:
     return piece
 
 
-def _pieces(run: Run, data: memoryview, load: Load, unwrap: Callable[[memoryview, Row], Bytes]) -> Iterator[Bytes]:
+def _pieces(
+    run: Run, data: memoryview, load: Callable[[BlobId], _T], unwrap: Callable[[memoryview, Row], Bytes]
+) -> Iterator[Bytes | _T]:
     """Yield the chunks of a run, taken out of their frames in `data` by `unwrap`, else by `load`."""
     start = run[0][2].row.offset if run[0][2] is not None else 0
     for id, _, place in run:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -120,11 +121,11 @@ def unlinked_first() -> Iterator[None]:
     """Replace a file by removing the old one and then naming the new one: a kill in between leaves none."""
     publish = NewFile._publish
 
-    def wrong(self: NewFile, path: Any, replace: bool) -> bool:
-        if replace and os.path.lexists(self._folder / path.name):
+    def wrong(self: NewFile, path: str, replace: bool) -> bool:
+        if replace and os.path.lexists(self._folder / Path(path).name):
             from mlver.storage import durable
 
-            durable.os_calls.unlink(self._folder / path.name)
+            durable.os_calls.unlink(self._folder / Path(path).name)
         return publish(self, path, replace)
 
     with patch.object(NewFile, "_publish", wrong):

@@ -158,3 +158,25 @@ def test_no_handle_stays_open(root: Path, way: str) -> None:
             write(folder, f"x{number % 7}/y{number % 3}/z{number}")
             folder.look(f"x{number}/nothing")
     assert (os.listdir("/proc/self/fd") if before else []) == before
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_what_stands_is_found_among_many_and_folders_that_are_not_there_are_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: bool
+) -> None:
+    (tmp_path / "here").mkdir()
+    for name in ("here/b", "here/d", "plain"):
+        (tmp_path / name).write_bytes(b"x")
+    paths = ["gone/a", "gone/b", "gone/c", "here/a", "here/b", "here/c", "here/d", "nothing", "plain", "plain/below"]
+    with Beneath(tmp_path) as root:
+        root._kernel = kernel
+        assert [(path, at) for path, at, _ in root.standing(paths)] == [
+            ("here/b", "here/b"), ("here/d", "here/d"), ("plain", "plain"), ("plain/below", "plain")
+        ]  # fmt: skip
+        asked: list[str] = []
+        real = root._folder
+        monkeypatch.setattr(
+            root, "_folder", lambda parts, make: asked.append("/".join(parts)) or real(parts, make=make)
+        )
+        list(root.standing(paths[:3]))
+    assert asked == ["gone"]
