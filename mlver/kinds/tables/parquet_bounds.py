@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -57,16 +56,15 @@ class Unfolding:
                 raise Unreadable(said)
 
 
-class _NotRead(Exception):
-    """Raised in place of reading: what stands in the footer was accepted by then."""
-
-
 class _Nothing(io.RawIOBase):
-    """A file of some size that is never read."""
+    """A file of some size that gives no bytes; `asked` for some, what stands in the footer was accepted by then.
+
+    Raising would do as well, but for pyarrow, which keeps what a file raises, and so the frames and the tables in them.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self._size, self._at = size, 0
+        self._size, self._at, self.asked = size, 0, False
 
     def readable(self) -> bool:
         return True
@@ -82,7 +80,8 @@ class _Nothing(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        raise _NotRead
+        self.asked = True
+        return b""
 
 
 def _try_footer(footer: Any, size: int) -> None:
@@ -91,11 +90,16 @@ def _try_footer(footer: Any, size: int) -> None:
     Reading a column checks it first, and raises. Asking the metadata for the column checks it as well, where C++
     lets no exception out: the process would end. So each column is read here, out of a file that gives no bytes.
     """
-    file = pq.ParquetFile(pa.PythonFile(_Nothing(size), mode="r"), metadata=footer)
+    nothing = _Nothing(size)
+    file = pq.ParquetFile(pa.PythonFile(nothing, mode="r"), metadata=footer)
     for group in range(footer.num_row_groups):
         for column in range(footer.num_columns):
-            with suppress(_NotRead):
+            nothing.asked = False
+            try:
                 next(file.reader.iter_batches(1, [group], column_indices=[column], use_threads=False), None)
+            except (OSError, pa.ArrowException):
+                if not nothing.asked:
+                    raise
 
 
 def _at_most(column: Any) -> int:

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.folder import Part, PartTask
-from mlver.kinds.tables.apart import ReadWhole
+from mlver.kinds.tables.apart import ReadWhole, rows_apart
 from mlver.kinds.tables.arrays import empty, positions
-from mlver.kinds.tables.keying import Keying, RowKeying
+from mlver.kinds.tables.keying import Keying, RowKeying, by_columns
 from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import U64, Rows
 from mlver.kinds.tables.pair import Pair
@@ -29,6 +29,7 @@ from mlver.kinds.tables.units import TableUnits
 
 SCHEMA, ROWS, NAMES, COLUMN = "schema", "rows", "names", "column"
 _LENGTH: Final = struct.Struct("<Q")
+_SMALL: Final = 1 << 20  # bytes of a part that is read whole, which is quicker
 _CUT: Final = (b"PAR1", b"ARROW1")  # what such files begin with can be read by column
 
 
@@ -128,6 +129,8 @@ def _schema(task: PartTask) -> bytes:
 
 def _rows(task: PartTask) -> bytes:
     """Return how many rows both parts have, and those that are not the same in both; what names rows, for a check."""
+    if (found := _rows_in_pieces(task)) is not None:
+        return found
     pair, names, keys = _compared(task)
     words = [b"", b"", b""]
     if keys:
@@ -136,7 +139,7 @@ def _rows(task: PartTask) -> bytes:
     else:
         left, come, apart = _unlike(pair, names, from_words(task.words["names"]))
         words[2] = to_words(apart)
-    ranges = [_range(table, pair, keys) for table in (pair.old, pair.new)]
+    ranges = [_range(table, keys) if keys and keys[0] not in pair.readings else None for table in (pair.old, pair.new)]
     if keys and None in ranges:
         words[:2] = (to_words(keying.digests[0]) for keying in names)
     said = {"rows": [pair.old.num_rows, pair.new.num_rows], "ranges": ranges}
@@ -148,8 +151,70 @@ def _rows(task: PartTask) -> bytes:
 
 def _names(task: PartTask) -> bytes:
     """Return half of the digest of each row's key, on both sides."""
+    if _come_in_pieces(task):
+        return packed({}, [_words_of(keys) for keys in _keys(task)])
     _, names, _ = _compared(task)
     return packed({}, [to_words(keying.digests[0]) for keying in names])
+
+
+def _come_in_pieces(task: PartTask) -> bool:
+    """Whether both parts can be compared piece by piece, under one schema, by columns that stand in them."""
+    key, sides = task.specs[1].key, task.words["sides"]
+    if task.old is None or task.new is None or not key or min(task.old.source.size, task.new.source.size) < _SMALL:
+        return False
+    same = ("joined", "kinds", "clash")
+    if any(sides[0][what] != sides[1][what] for what in same) or any(
+        name in (*sides[1]["kinds"], *sides[1]["clash"]) for name in key
+    ):
+        return False
+    schemas = [side["schemas"][part.path] for part, side in zip((task.old, task.new), sides, strict=True)]
+    known = to_schema(schemas[1]).names
+    if schemas[0] != schemas[1] or any(name not in known for name in key):
+        return False
+    return _has_columns(task.old.source) and _has_columns(task.new.source)
+
+
+def _rows_in_pieces(task: PartTask) -> bytes | None:
+    """Answer ROWS without either part in memory; None when that cannot be.
+
+    Rows that are dropped are the same under the schema of the files, so they are under that of all parts; rows that
+    stay are compared once more by whoever asked.
+    """
+    if not _come_in_pieces(task):
+        return None
+    assert task.old is not None and task.new is not None
+    sides = task.words["sides"]
+    try:
+        apart = rows_apart(task.old.source, task.new.source, task.specs)
+        both = ((apart.old, task.old, sides[0]), (apart.new, task.new, sides[1]))
+        told = [_united(with_path(table, part.path, side["kinds"]), part, side) for table, part, side in both]
+    except ReadWhole:
+        return None
+    keys = _keys(task)
+    if [table.num_rows for table in keys] != [apart.rows_old, apart.rows_new]:
+        raise Unreadable("a part changed while it was read")
+    ranges = [_range(table, apart.key) for table in keys]
+    words = [b"", b""] if None not in ranges else [_words_of(table) for table in keys]
+    said = {"rows": [apart.rows_old, apart.rows_new], "ranges": ranges}
+    return packed(said, [*map(to_stream, told), *words, b""])
+
+
+def _keys(task: PartTask) -> list[Any]:
+    """Return the columns that name rows of both parts, under the types they have in the whole."""
+    assert task.old is not None and task.new is not None
+    found = []
+    for part, side in zip((task.old, task.new), task.words["sides"], strict=True):
+        schema = to_schema(side["joined"])
+        own = next(pieces(part.source, {}, lambda schema: (None, None))).column_names
+        columns = {
+            name: read_column(part.source, own.index(name)).cast(schema.field(name).type) for name in task.specs[1].key
+        }
+        found.append(pa.table(columns))
+    return found
+
+
+def _words_of(keys: Any) -> bytes:
+    return to_words(by_columns(keys, tuple(keys.column_names)).digests[0])
 
 
 def _compared(task: PartTask) -> tuple[Pair, tuple[Keying, Keying], tuple[str, ...]]:
@@ -168,7 +233,12 @@ def _table(part: Part | None, spec: Spec, side: Mapping[str, Value]) -> Any:
     none = empty(to_schema(side["joined"]))
     if part is None:
         return none
-    table = part_table(part, spec.options, side["kinds"])
+    return _united(part_table(part, spec.options, side["kinds"]), part, side)
+
+
+def _united(table: Any, part: Part, side: Mapping[str, Value]) -> Any:
+    """Return rows of a part under the schema of all parts."""
+    none = empty(to_schema(side["joined"]))
     if table.schema != to_schema(side["schemas"][part.path]):
         raise ReadWhole
     united = pa.concat_tables([none, as_texts(table, side["clash"])], promote_options="permissive").combine_chunks()
@@ -190,9 +260,9 @@ def _unlike(pair: Pair, names: tuple[Keying, Keying], more: U64) -> tuple[Rows, 
     return left, come, apart
 
 
-def _range(table: Any, pair: Pair, keys: tuple[str, ...]) -> list[int] | None:
+def _range(table: Any, keys: tuple[str, ...]) -> list[int] | None:
     """Return the lowest and the highest key of rows named by one column of whole numbers; None for other names."""
-    if len(keys) != 1 or keys[0] in pair.readings:
+    if len(keys) != 1:
         return None
     column = table.column(keys[0])
     if not pa.types.is_integer(column.type):

@@ -18,7 +18,7 @@ from mlver.kinds.base import Spec, Unreadable
 from mlver.kinds.data import DataKind
 from mlver.kinds.folder import FolderSource, Part, PartTask, without_shared
 from mlver.kinds.tables import part_tasks
-from mlver.kinds.tables.partitions import read_folder
+from mlver.kinds.tables.partitions import part_table, read_folder
 from mlver.objects.ids import BlobId
 from tests.kinds.byte_source import ByteSource
 from tests.kinds.data.test_apart import said
@@ -102,9 +102,28 @@ def test_parts_say_what_the_whole_says(
     gone = data.draw(st.sets(st.integers(0, 25), max_size=3))
     after = {id: put for id, put in {**before, **edits}.items() if id not in gone}
     old, new = folder(drawn(before, data)), folder(drawn(after, data))
-    told = part_by_part(old, new, spec)
-    if told is not None:
-        assert told == whole(old, new, spec)
+    for small in (part_tasks._SMALL, 1):  # whole and, where they allow it, in pieces
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(part_tasks, "_SMALL", small)
+            told = part_by_part(old, new, spec)
+        if told is not None:
+            assert told == whole(old, new, spec)
+
+
+@pytest.mark.parametrize("name", ["id", "name"])
+def test_parts_of_one_schema_are_compared_in_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_tasks, "_SMALL", 1)
+    read: list[str] = []
+    monkeypatch.setattr(part_tasks, "part_table", lambda part, *rest: read.append(part.path) or part_table(part, *rest))
+    before, after = days(4, 50), days(4, 50)
+    after["day=1/p.parquet"][3]["n"] = 99
+    after["day=3/p.parquet"].append(after["day=1/p.parquet"].pop(10))
+    after["day=9/p.parquet"] = [{"id": 900, "name": "new", "n": 1}]
+    after["day=0/p.parquet"] = [*after["day=0/p.parquet"][:9], {"id": 7000, "name": "in between", "n": 3}]  # overlaps
+    old, new = tables(before), tables(after)
+    told = part_by_part(old, new, Spec(key=(name,)))
+    assert told is not None and told == whole(old, new, Spec(key=(name,)))
+    assert set(read) == {"day=9/p.parquet"}  # which is on one side only
 
 
 def days(count: int, rows: int) -> dict[str, list[dict[str, Any]]]:

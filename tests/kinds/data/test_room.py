@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -132,6 +134,21 @@ def test_room_changes_no_answer(room: int | None) -> None:
         found = DataKind().apart(*sources, (Spec(key=("id",)), Spec(key=("id",))), room)
         assert found is not None and isinstance(found[0], TableUnits) and isinstance(found[1], TableUnits)
         assert said(found[0], found[1]) == said(TableUnits(old, ("id",)), TableUnits(new.combine_chunks(), ("id",)))
+
+
+def test_nothing_of_a_table_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[weakref.ref[io.BytesIO]] = []
+
+    def opened(source: ByteSource) -> io.BytesIO:
+        stream = io.BytesIO(source.data)
+        kept.append(weakref.ref(stream))
+        return stream
+
+    monkeypatch.setattr(ByteSource, "open", opened)
+    sources = parquet(numbers(300)), parquet(numbers(200))
+    assert DataKind().apart(*sources, PLAIN) is not None
+    gc.collect()
+    assert len(kept) > 2 and not any(ref() for ref in kept)
 
 
 def folder(rows: int, *shifts: int) -> FolderSource:
