@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.clock import MIB
@@ -13,49 +15,66 @@ SEED = 20_260
 
 def big(work: Path, size: int = 1024 * MIB) -> tuple[Path, Path]:
     """Return a file of random bytes, and it with 4 KiB inserted in the middle and 100 spots of 1 KiB changed."""
-    first, second = work / "big1.bin", work / "big2.bin"
+    first, second = (work / f"big{size // MIB}v{version}.bin" for version in (1, 2))
     if not second.exists():
-        rnd = random.Random(SEED)
-        with first.open("wb") as out:
-            for _ in range(size // (8 * MIB)):
-                out.write(rnd.randbytes(8 * MIB))
-        body = bytearray(first.read_bytes())
-        for _ in range(100):
-            at = rnd.randrange(0, size - 1024)
-            body[at : at + 1024] = rnd.randbytes(1024)
-        with second.open("wb") as out:
-            for part in (memoryview(body)[: size // 2], rnd.randbytes(4096), memoryview(body)[size // 2 :]):
-                out.write(part)
+        _apart(_make_big, first, second, size)
     return first, second
+
+
+def _make_big(first: Path, second: Path, size: int) -> None:
+    rnd = random.Random(SEED)
+    with first.open("wb") as out:
+        for _ in range(size // (8 * MIB)):
+            out.write(rnd.randbytes(8 * MIB))
+    body = bytearray(first.read_bytes())
+    for _ in range(100):
+        at = rnd.randrange(0, size - 1024)
+        body[at : at + 1024] = rnd.randbytes(1024)
+    with second.open("wb") as out:
+        for part in (memoryview(body)[: size // 2], rnd.randbytes(4096), memoryview(body)[size // 2 :]):
+            out.write(part)
+
+
+def _apart(make: Callable[..., None], *args: object) -> None:
+    """Make data in a process of its own: the peak of what is run later begins at that of the process that runs it."""
+    process = multiprocessing.get_context("fork").Process(target=make, args=args)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit("the data could not be made")
 
 
 def compressible(work: Path, size: int = 1024 * MIB) -> Path:
     """Return a file that compresses: half weights of 16 bits kept in 32, half lines of a log."""
+    path = work / f"bigz{size // MIB}.bin"
+    if not path.exists():
+        _apart(_make_compressible, path, size)
+    return path
+
+
+def _make_compressible(path: Path, size: int) -> None:
     import numpy as np
     import pyarrow as pa
     import pyarrow.csv as csv
 
-    path = work / "bigz.bin"
-    if not path.exists():
-        rng = np.random.default_rng(SEED)
-        with path.open("wb") as out:
-            while out.tell() < size // 2:
-                words = rng.normal(0, 0.02, 4 * MIB).astype("<f4").view("<u4")
-                out.write((words & np.uint32(0xFFFF0000)).tobytes())
-            row = 0
-            while out.tell() < size:
-                count = 200_000
-                table = {
-                    "row": np.arange(row, row + count),
-                    "at": np.arange(row, row + count) * 60 + 1_700_000_000,
-                    "value": np.round(rng.normal(100, 5, count), 3),
-                    "host": np.char.add("host-", rng.integers(0, 50, count).astype(str)),
-                    "state": rng.choice(["ok", "warn", "fail"], count, p=[0.97, 0.02, 0.01]),
-                }
-                csv.write_csv(pa.table(table), out)
-                row += count
-            out.truncate(size)
-    return path
+    rng = np.random.default_rng(SEED)
+    with path.open("wb") as out:
+        while out.tell() < size // 2:
+            words = rng.normal(0, 0.02, 4 * MIB).astype("<f4").view("<u4")
+            out.write((words & np.uint32(0xFFFF0000)).tobytes())
+        row = 0
+        while out.tell() < size:
+            count = 200_000
+            table = {
+                "row": np.arange(row, row + count),
+                "at": np.arange(row, row + count) * 60 + 1_700_000_000,
+                "value": np.round(rng.normal(100, 5, count), 3),
+                "host": np.char.add("host-", rng.integers(0, 50, count).astype(str)),
+                "state": rng.choice(["ok", "warn", "fail"], count, p=[0.97, 0.02, 0.01]),
+            }
+            csv.write_csv(pa.table(table), out)
+            row += count
+        out.truncate(size)
 
 
 def tree(work: Path, files: int = 20_000) -> Path:
@@ -90,13 +109,18 @@ def tables(work: Path, rows: int = 2_000_000, changed: int = 1000, moved: int = 
 
     `changed` rows have another cell, `moved` were added and as many removed; one cell goes from NaN to null.
     """
+    stem = f"table{rows}-{changed}-{moved}"
+    paths = work / f"{stem}v1.parquet", work / f"{stem}v2.parquet", work / f"{stem}.json"
+    if not paths[2].exists():
+        _apart(_make_tables, paths, rows, changed, moved)
+    return paths
+
+
+def _make_tables(paths: tuple[Path, Path, Path], rows: int, changed: int, moved: int) -> None:
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    paths = work / f"table{rows}v1.parquet", work / f"table{rows}v2.parquet", work / f"table{rows}.json"
-    if paths[2].exists():
-        return paths
     rng = np.random.default_rng(SEED + 2)
     n = rows + moved
     pick = rng.permutation(rows)[: changed + moved]
@@ -136,4 +160,3 @@ def tables(work: Path, rows: int = 2_000_000, changed: int = 1000, moved: int = 
     ids = whole["id"].to_numpy()
     truth = {"added": ids[rows:].tolist(), "removed": ids[drop].tolist(), "changed": ids[edit].tolist()}
     paths[2].write_text(json.dumps(truth))
-    return paths

@@ -67,6 +67,18 @@ class Peer:
         """List the history."""
         raise NotImplementedError
 
+    def share(self, repo: Path, remote: Path) -> None:
+        """Make an empty folder one that can be pushed to. Not timed."""
+        raise NotImplementedError
+
+    def push(self, repo: Path, remote: Path) -> Took:
+        """Bring all there, until it is on the disk."""
+        raise NotImplementedError
+
+    def clone(self, remote: Path, target: Path) -> Took:
+        """Make a repository with the files of the newest version, in a new folder, from what was pushed."""
+        raise NotImplementedError
+
 
 class Mlver(Peer):
     name = "mlver"
@@ -87,6 +99,18 @@ class Mlver(Peer):
 
     def log(self, repo: Path) -> Took:
         return run([*MLVER, "log"], repo)
+
+    def share(self, repo: Path, remote: Path) -> None:
+        run([*MLVER, "init", "-q", "--bare"], remote)
+        if remote.name in run([*MLVER, "remote", "ls", "-q"], repo).out.split():
+            run([*MLVER, "remote", "rm", remote.name], repo)
+        run([*MLVER, "remote", "add", remote.name, remote], repo)
+
+    def push(self, repo: Path, remote: Path) -> Took:
+        return run([*MLVER, "push", "-q", remote.name], repo, flush=True)
+
+    def clone(self, remote: Path, target: Path) -> Took:
+        return run([*MLVER, "clone", "-q", remote, target], remote.parent)
 
 
 class Git(Peer):
@@ -136,6 +160,17 @@ class Dvc(Git):
     def back(self, repo: Path, version: str) -> Took:
         return super().back(repo, version) + self._dvc(repo, "checkout", "-q", "--force")
 
+    def share(self, repo: Path, remote: Path) -> None:
+        run(["git", "init", "-q", "--bare", "-b", "main", remote / "git"], remote)
+        self._dvc(repo, "remote", "add", "-q", "-f", "-d", "there", str(remote / "dvc"))
+        self._git(repo, "commit", "-q", "--allow-empty", "-a", "-m", "remote")
+
+    def push(self, repo: Path, remote: Path) -> Took:
+        return self._dvc(repo, "push", "-q") + run(["git", "push", "-q", remote / "git", "main"], repo, flush=True)
+
+    def clone(self, remote: Path, target: Path) -> Took:
+        return run(["git", "clone", "-q", remote / "git", target], remote) + self._dvc(target, "pull", "-q")
+
 
 class Oxen(Peer):
     name = "Oxen"
@@ -178,6 +213,20 @@ class Restic(Peer):
 
     def back(self, repo: Path, version: str) -> Took:
         return self._restic(repo, "restore", "latest", "--tag", version, "--target", str(repo))
+
+    def share(self, repo: Path, remote: Path) -> None:
+        self._there(remote, "init")
+
+    def push(self, repo: Path, remote: Path) -> Took:
+        return self._there(remote, "copy", "--from-repo", f"{repo}.store", flush=True)
+
+    def clone(self, remote: Path, target: Path) -> Took:
+        return self._there(remote, "restore", "latest", "--target", str(target))
+
+    def _there(self, remote: Path, *words: str, flush: bool = False) -> Took:
+        secret = {"RESTIC_PASSWORD": "bench", "RESTIC_FROM_PASSWORD": "bench"}
+        cache = {"RESTIC_CACHE_DIR": f"{remote}/cache"}
+        return run([self.program, "-q", "-r", remote / "store", *words], remote, flush=flush, env=secret | cache)
 
 
 class Borg(Peer):

@@ -22,6 +22,11 @@ class Bench:
     peers: Path | None
     reps: int
     table: Table
+    small: bool = False  # only to see that it runs
+
+    def size(self, count: int) -> int:
+        """Return how many rows, files or MiB to work on where `count` are meant."""
+        return max(count // 64, 8) if self.small else count
 
     def find(self, *names: str) -> list[Peer]:
         """Return mlver and the named peers that are installed."""
@@ -88,7 +93,7 @@ def start_up(bench: Bench) -> None:
 
 def one_big_file(bench: Bench) -> None:
     """W1, W2, W6: 1 GiB that does not compress: first commit; 4 KiB inserted, 100 spots changed; the old one back."""
-    first, second = data.big(bench.work)
+    first, second = data.big(bench.work, bench.size(1024) * MIB)
     peers = bench.find("Oxen", "dvc", "borg", "restic")
     inserted: dict[str, list[Took]] = {peer.name: [] for peer in peers}
     growth = 0
@@ -110,9 +115,9 @@ def one_big_file(bench: Bench) -> None:
     bench.table.add("W6 another version back, 1 GiB", in_turn(bench.reps, back))
 
 
-def _there_and_back(peer: Peer, repo: Path) -> Took:
-    took = peer.back(repo, "v1")
-    peer.back(repo, "v2")
+def _there_and_back(peer: Peer, repo: Path, old: str = "v1", new: str = "v2") -> Took:
+    took = peer.back(repo, old)
+    peer.back(repo, new)
     return took
 
 
@@ -125,38 +130,38 @@ def compressible_file(bench: Bench) -> None:
         sizes[peer.name] = store // MIB
 
     peers = bench.find("restic", "borg")
-    times = bench.fresh(peers, data.compressible(bench.work), weigh)
+    times = bench.fresh(peers, data.compressible(bench.work, bench.size(1024) * MIB), weigh)
     bench.table.add("W1z first commit, 1 GiB compressible", times, note=f"stored, MiB: {sizes}")
 
 
 def many_files(bench: Bench) -> None:
     """W3 to W6: 20,000 files of 10 KiB: first commit, status, commit of 10 changes, the version before."""
     peers = bench.find("borg", "restic", "git", "dvc", "Oxen")
-    times = bench.fresh(peers, data.tree(bench.work))
+    times = bench.fresh(peers, data.tree(bench.work, bench.size(20_000)))
     stored = packs(bench.at(peers[0]))
     bench.table.add("W3 first commit, 20,000 files of 10 KiB", times, note=f"store {stored / MIB:.0f} MiB")
     able = [peer for peer in peers if peer.name in ("mlver", "git", "dvc", "Oxen")]
     for peer in able:
         peer.status(bench.at(peer))  # the first one after a commit may look twice at files just written
     bench.table.add("W4 status, nothing changed", in_turn(bench.reps, each(able, lambda p: p.status(bench.at(p)))))
-    rounds = iter(range(1, 1 + bench.reps * len(peers)))
+    versions = {peer.name: 1 for peer in peers}
 
     def change(peer: Peer) -> Took:
-        data.change_files(bench.at(peer) / "data", seed=next(rounds))
-        return peer.commit(bench.at(peer), "v2")
+        versions[peer.name] += 1
+        data.change_files(bench.at(peer) / "data", seed=versions[peer.name])
+        return peer.commit(bench.at(peer), f"v{versions[peer.name]}")
 
-    quick = [peer for peer in peers if peer.name not in ("restic",)]
-    first = [peer for peer in quick if peer.name not in ("borg",)]  # whose archives cannot be named twice
-    changed = in_turn(1, each(quick, change))
-    growth = (packs(bench.at(peers[0])) - stored) / MIB
+    changed = in_turn(bench.reps, each(peers, change))
+    growth = (packs(bench.at(peers[0])) - stored) / MIB / bench.reps
     bench.table.add("W5 commit of 10 changed files", changed, note=f"+{growth:.2f} MiB")
-    back = {peer.name: (lambda p=peer: _there_and_back(p, bench.at(p))) for peer in first}
+    before, last = f"v{bench.reps}", f"v{bench.reps + 1}"
+    back = {peer.name: (lambda p=peer: _there_and_back(p, bench.at(p), before, last)) for peer in able}
     bench.table.add("W6 another version back, 20,000 files", in_turn(bench.reps, back))
 
 
 def big_rollback(bench: Bench) -> None:
     """W11: rollback of a 1 GiB model whose release is on disk."""
-    first, _ = data.big(bench.work)
+    first, _ = data.big(bench.work, bench.size(1024) * MIB)
     repo = bench.repo(Mlver("mlver"), first)
     for name in ("v1", "v2"):
         (repo / "note.json").write_text(f'{{"v": "{name}"}}')
@@ -177,15 +182,16 @@ def big_rollback(bench: Bench) -> None:
 
 
 def large_file(bench: Bench) -> None:
-    """Memory: a file of 8 GiB, its commit and its way back."""
-    repo = bench.repo(Mlver("mlver"))
+    """W8G: memory: a file of 8 GiB, its commit, its way back and `fsck`. Needs 17 GiB, so only when asked for."""
+    repo, mib = bench.repo(Mlver("mlver")), bench.size(8 * 1024)
     (repo / "data").mkdir()
     with (repo / "data" / "big.bin").open("wb") as out:
-        for _ in range(8 * 16):
-            out.write(os.urandom(64 * MIB))
-    took = run([*MLVER, "commit", "-q", "-m", "v1"], repo)
+        for _ in range(mib):
+            out.write(os.urandom(MIB))
+    commit = run([*MLVER, "commit", "-q", "-m", "v1"], repo)
     (repo / "data" / "big.bin").unlink()
     back = run([*MLVER, "restore", "-q", "-f", "data"], repo)
-    note = f"peak {took.peak:.0f} MiB, back {back.wall:.1f} s and {back.peak:.0f} MiB"
-    bench.table.add("first commit, 8 GiB", {"mlver": took.wall}, note=note)
+    looked = run([*MLVER, "fsck", "-q"], repo)
+    for what, took in (("first commit", commit), ("restore", back), ("fsck", looked)):
+        bench.table.add(f"W8G {what}, one file of {mib:,} MiB", {"mlver": took.wall}, note=f"peak {took.peak:.0f} MiB")
     shutil.rmtree(repo)
