@@ -35,6 +35,7 @@ from mlver.kinds.tables.whole import WholeTable
 _ALONE: Final = 1 << 18  # rows that have met nobody, before the order is taken for another one
 _ROWS: Final = 1 << 17  # in a piece
 _LOOKED_AT: Final = 1 << 17  # rows after which a table that is new in most of them is read whole
+_HELD: Final = 4  # times rows that wait are in memory while they are looked for
 _NAME: Final = 24  # bytes a name takes that is remembered, and its copies while repeats are looked for
 
 
@@ -100,6 +101,7 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec], room: int | N
 
 def _compared(old: _Side, new: _Side, key: tuple[str, ...], room: int | None) -> Apart:
     meeting = Meeting(old.schema, new.schema, key)
+    most = _ALONE if room is None else _ALONE // 2
     while True:
         for side, other in ((old, new), (new, old)):
             if side.waiting < _ROWS or side.waiting <= other.waiting or other.ended:  # else the other is behind
@@ -113,7 +115,7 @@ def _compared(old: _Side, new: _Side, key: tuple[str, ...], room: int | None) ->
             raise NoRoom
         if old.ended and new.ended:
             break
-        if max(old.waiting, new.waiting) > _ALONE or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
+        if max(old.waiting, new.waiting) > most or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
             raise ReadWhole
     if old.key_repeats() or new.key_repeats():
         raise ReadWhole  # said better of the whole
@@ -265,7 +267,7 @@ class _Side:
     def remembered(self) -> int:
         """Bytes that rows told apart take while they are compared, and those that wait; those of their names."""
         waiting = sum(table.nbytes for table in self.pool.tables) if self.waiting else 0
-        return COPIES * self._heavy + waiting + (0 if self.rises else _NAME * self.seen)
+        return COPIES * self._heavy + _HELD * waiting + (0 if self.rises else _NAME * self.seen)
 
     def result(self) -> Any:
         """Return the rows told apart, in file order."""
