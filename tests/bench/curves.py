@@ -77,10 +77,8 @@ def _diff_among(bench: Bench, rows: int) -> tuple[str, str, str, str, str]:
     for version, source in (("v1", old), ("v2", new)):
         shutil.copyfile(source, repo / "data" / "t.parquet")
         commit = run([*MLVER, "commit", "-q", "-m", version], repo)
-    cold = checked_diffs(repo, "HEAD~1", "HEAD", truth)
-    run([*MLVER, "diff", "HEAD~1", "HEAD"], repo)
     known = all_in_turn(bench.reps, {"mlver": lambda: run([*MLVER, "diff", "HEAD~1", "HEAD"], repo)})
-    ways = {"mlver": cold}
+    ways = {"mlver": checked_diffs(repo, "HEAD~1", "HEAD", truth)}
     if python := python_of(bench.peers, "tables"):
         ways["DuckDB"] = lambda: run([python, "-c", DUCKDB, old, new], bench.work)
     unknown = all_in_turn(bench.reps, ways)
