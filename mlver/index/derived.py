@@ -10,9 +10,11 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from xxhash import xxh3_64_intdigest
+
 from mlver.index.cache_file import CacheFile
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE answer (name TEXT PRIMARY KEY, checksum INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE used (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
@@ -22,6 +24,7 @@ _USE: Final = "UPDATE used SET at = (SELECT max(at) + 1 FROM used) WHERE name = 
 _ROOM: Final = 64 << 20  # bytes of answers kept
 _LARGEST: Final = 8 << 20
 _TRUST: Final = 256 << 20  # bytes an answer unfolds to at most
+_SIGNED: Final = 1 << 63
 
 
 class Derived:
@@ -37,7 +40,7 @@ class Derived:
         row = self._file.offer(
             lambda db: db.execute("SELECT checksum, body FROM answer WHERE name = ?", (name,)).fetchone()
         )
-        if row is None or zlib.crc32(row[1]) != row[0]:
+        if row is None or type(row[1]) is not bytes or row[0] != _checksum(name, row[1]):
             return None
         unpack = zlib.decompressobj()
         try:
@@ -60,7 +63,7 @@ class Derived:
         def write(db: sqlite3.Connection) -> None:
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (name, zlib.crc32(packed), packed))
+                db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (name, _checksum(name, packed), packed))
                 db.execute("INSERT OR REPLACE INTO used SELECT ?, coalesce(max(at), 0) + 1 FROM used", (name,))
                 _make_room(db)
 
@@ -69,6 +72,11 @@ class Derived:
     def close(self) -> None:
         """Release the file; it is opened again when asked for."""
         self._file.close()
+
+
+def _checksum(name: str, packed: bytes) -> int:
+    """Vouch for an answer and for what it is the answer to."""
+    return xxh3_64_intdigest(packed, xxh3_64_intdigest(name.encode("utf-8", "surrogatepass"))) - _SIGNED
 
 
 def _make_room(db: sqlite3.Connection) -> None:

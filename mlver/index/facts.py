@@ -2,7 +2,8 @@
 
 Rows are kept by the batch they stand in, batches by their id, so a row is never stale. The table is
 made from the log and can be deleted, damaged, locked or read-only at any time; then it is made anew,
-in memory if need be. Batches are objects of the log, or files of alerts under their blob ids.
+in memory if need be. It is sealed as a whole: questions count and group inside SQLite, where no checksum of a
+row could be looked at. Batches are objects of the log, or files of alerts under their blob ids.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class FactIndex:
     """The table. Every question names the batches it is about, `roots`, and sees these and all before them."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = CacheFile(path, _SCHEMA, _VERSION, "facts", self._begin)
+        self._file = CacheFile(path, _SCHEMA, _VERSION, "facts", self._begin, sealed=True)
         self._roots: Mapping[bytes, Reader] | None = None
 
     def select(self, roots: Mapping[bytes, Reader], query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -86,7 +87,8 @@ class FactIndex:
 
         def work(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
             self._bring_up(db, roots)
-            return db.execute(query, dict(values)).fetchall()
+            with self._file.reading():
+                return db.execute(query, dict(values)).fetchall()
 
         return self._file.attempt(work)
 
@@ -116,33 +118,34 @@ class FactIndex:
         """Have the table hold what `roots` lead to, and make `reach` theirs."""
         if self._roots is not None and self._roots.keys() == roots.keys():
             return
+        with self._file.reading():
+            pass  # what is held can be believed from here on: batches only come
         for root, read in roots.items():
-            _take_in(db, root, read)
-        db.execute("DELETE FROM temp.reach")
-        for root in roots:
-            db.execute(_REACH, (root,))
+            self._take_in(db, root, read)
+        with self._file.reading():
+            db.execute("DELETE FROM temp.reach")
+            for root in roots:
+                db.execute(_REACH, (root,))
         self._roots = dict(roots)
 
-
-def _take_in(db: sqlite3.Connection, root: bytes, read: Reader) -> None:
-    """Add the batch `root` and those before it, as far as they are missing, the oldest first."""
-    missing: dict[bytes, tuple[Sequence[bytes], Sequence[FactRow]]] = {}
-    order: list[bytes] = []
-    pending = [(root, False)]
-    while pending:
-        id, parents_done = pending.pop()
-        if parents_done:
-            order.append(id)
-        elif id not in missing and db.execute("SELECT 1 FROM batch WHERE id = ?", (id,)).fetchone() is None:
-            missing[id] = read(id)
-            pending.append((id, True))
-            pending.extend((parent, False) for parent in missing[id][0])
-    if not missing:
-        return
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        for id in order:
-            _insert(db, id, *missing[id])
+    def _take_in(self, db: sqlite3.Connection, root: bytes, read: Reader) -> None:
+        """Add the batch `root` and those before it, as far as they are missing, the oldest first."""
+        missing: dict[bytes, tuple[Sequence[bytes], Sequence[FactRow]]] = {}
+        order: list[bytes] = []
+        pending = [(root, False)]
+        while pending:
+            id, parents_done = pending.pop()
+            if parents_done:
+                order.append(id)
+            elif id not in missing and db.execute("SELECT 1 FROM batch WHERE id = ?", (id,)).fetchone() is None:
+                missing[id] = read(id)
+                pending.append((id, True))
+                pending.extend((parent, False) for parent in missing[id][0])
+        if not missing:
+            return
+        with self._file.writing():
+            for id in order:
+                _insert(db, id, *missing[id])
 
 
 def _insert(db: sqlite3.Connection, id: bytes, parents: Sequence[bytes], rows: Sequence[FactRow]) -> None:

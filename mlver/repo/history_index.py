@@ -32,9 +32,11 @@ def ask_history(
     index = _index(repo)
 
     def work() -> Rows:
-        units = bool(tables_read(index, sql, parameters) & _COMPARED)
+        with index.reading():
+            units = bool(tables_read(index, sql, parameters) & _COMPARED)
         _bring_up(repo, index, units=units)
-        return ask(index, sql, parameters, limit=limit, seconds=seconds)
+        with index.reading():  # the question has a connection of its own; what it reads stays as it was looked at
+            return ask(index, sql, parameters, limit=limit, seconds=seconds)
 
     return index.attempt(work)
 
@@ -42,7 +44,13 @@ def ask_history(
 def index_file(repo: Repository) -> Path:
     """Return the path of the index, up to date and whole; LocalIO when no file can be written."""
     index = _index(repo)
-    index.attempt(lambda: _bring_up(repo, index, units=True))
+
+    def work() -> None:
+        with index.reading():
+            pass  # all is as it was sealed
+        _bring_up(repo, index, units=True)
+
+    index.attempt(work)
     path = index.path
     index.close()
     if path is None:

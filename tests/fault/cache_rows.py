@@ -16,7 +16,6 @@ from mlver.index.stats import FINE_NS
 from tests.fault.rig import Round, Scene
 from tests.fault.world import say
 
-CHECKED = ("graph.db", "stats.db", "derived.db", "moves.db")  # those whose rows carry checksums
 _WARMING = ("status", "log --all", "query 'SELECT 1'", "search late", "diff first HEAD", "blame data/t.csv")
 _TABLES = """
 SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE '%VIRTUAL%'

@@ -12,6 +12,7 @@ import pytest
 
 from mlver.index import cache_file, stats
 from mlver.index.cache_file import CacheFile, _prepared
+from mlver.index.seal import Seal
 from tests.fault import mounts, mounts_broken
 from tests.fault.cache_rows import lying_rounds, warm
 from tests.fault.caches import failing_rounds, spoil_rounds
@@ -44,6 +45,9 @@ def _stubborn(path: Path | None, *words: Any) -> sqlite3.Connection:
 WRONG: dict[str, tuple[object, str, Any, str, Callable[[Scene], Iterator[Round]], str]] = {
     "a row of a cache is believed as it stands": (
         stats, "_row", _believing, "status", lambda scene: lying_rounds(scene, ("stats.db",)), "another answer"),
+    "a cache is believed without its seal": (
+        Seal, "is_whole", lambda self, db: True, "query", lambda scene: lying_rounds(scene, ("index.db",), "message"),
+        "another answer"),
     "an error of SQLite escapes": (
         CacheFile, "again", lambda self, work: work(), "note", lambda scene: failing_rounds(scene, 4), "exit 7"),
     "a lock of a cache is waited for": (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fault import mounts
+from tests.fault.cache_rows import lying_rounds, warm
 from tests.fault.caches import FILES, SPOILT, WHOLE, failing_rounds, spoil_rounds
 from tests.fault.rig import Stage, stage
 from tests.fault.words import READS, WRITES
@@ -24,6 +25,15 @@ def test_spoilt_caches_change_no_answer(on: Stage, name: str) -> None:
     scene = on.scene(name, {**WRITES, **READS}[name])
     made = [*spoil_rounds(scene, [f"{kind} {len(FILES)}" for kind in SPOILT] + [*WHOLE])]
     assert len(made) == len(SPOILT) + len(WHOLE)
+    assert [str(round_) for round_ in made if round_.problems] == []
+
+
+@pytest.mark.parametrize(("name", "file", "only"), [("alerts ls", "facts.db", ""), ("search", "index.db", "texts.")])
+def test_caches_whose_rows_say_something_else_change_no_answer(on: Stage, name: str, file: str, only: str) -> None:
+    scene = on.scene(name, READS[name])
+    warm(scene)
+    made = [*lying_rounds(scene, (file,), only)]
+    assert len(made) > 5
     assert [str(round_) for round_ in made if round_.problems] == []
 
 

@@ -32,6 +32,16 @@ def test_a_damaged_answer_is_no_answer(tmp_path: Path) -> None:
     assert cache.get("a") == b"two"
 
 
+@pytest.mark.parametrize("change", ["name = 'b'", "body = 'text'", "checksum = 'text'", "checksum = checksum + 1"])
+def test_an_answer_to_another_question_is_no_answer(tmp_path: Path, change: str) -> None:
+    cache = Derived(tmp_path / "derived.db")
+    cache.put("a", b"one")
+    cache.close()
+    with sqlite3.connect(tmp_path / "derived.db") as db:
+        db.execute(f"UPDATE answer SET {change}")
+    assert cache.get("a") is None and cache.get("b") is None
+
+
 def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "derived.db").write_bytes(b"no database at all" * 99)
     cache = Derived(tmp_path / "derived.db")

@@ -30,7 +30,8 @@ class HistoryIndex:
     """The tables, in a file that may be lost, or in memory where no file can be."""
 
     def __init__(self, path: Path | None) -> None:
-        self.file = CacheFile(path, schema_script, VERSION, "the history index", _begin)
+        self.file = CacheFile(path, schema_script, VERSION, "the history index", _begin, sealed=True)
+        self.reading = self.file.reading
         self.attempt = self.file.again
 
     @property
@@ -46,15 +47,8 @@ class HistoryIndex:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written within is there at the end, or none of it."""
-        db = self.connection
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with self.file.writing():
             yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
     def select(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
