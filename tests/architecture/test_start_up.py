@@ -151,7 +151,7 @@ def test_a_question_whose_tables_are_there_loads_nothing_heavy(in_repository: Re
         ("--json log", 111, 300),
         ("log", 112, 300),
         ("--json deployed", 113, 300),
-        ("--json rollback prod --dry-run --reason slow", 185, 390),
+        ("--json rollback prod --dry-run --reason slow", 187, 390),
     ],
 )
 def test_a_command_loads_no_more_than_it_did(live: Recorder, command: str, most: int, most_of_all: int) -> None:
