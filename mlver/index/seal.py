@@ -24,6 +24,7 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MADE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _LONGEST: Final = 64
 _lock = threading.Lock()
+_abandoned: list[int] = []  # descriptors of seals that nobody let go of
 _open: dict[tuple[int, int], tuple[set[int], list[int]]] = {}  # by file: descriptors in use, and those to be closed
 
 
@@ -40,9 +41,15 @@ class Seal:
         self._descriptor: int | None = None
         self._sealed: int | None = None  # the state of the connection in which all was as sealed
 
+    def __del__(self) -> None:
+        if self._descriptor is not None:  # closed later: this may come in the middle of anything
+            _abandoned.append(self._descriptor)
+
     def hold(self) -> None:
         """Open the file, before a connection does; it is made where there is none."""
         self.release()
+        while _abandoned:
+            _let_go(_abandoned.pop())
         try:
             descriptor = os.open(self._path, _KEPT, 0o644)
         except OSError as error:
@@ -57,16 +64,8 @@ class Seal:
     def release(self) -> None:
         """Let go of the file, after its connection was closed."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
-            return
-        with _lock:
-            used, over = _open[_file(descriptor)]
-            used.discard(descriptor)
-            over.append(descriptor)
-            if not used:
-                del _open[_file(descriptor)]
-                for each in over:
-                    os.close(each)
+        if descriptor is not None:
+            _let_go(descriptor)
 
     def is_whole(self, db: sqlite3.Connection) -> bool:
         """Whether all is as it was sealed. The bytes are read once as long as nobody else writes them."""
@@ -113,6 +112,17 @@ class Seal:
             return _hash_of(self._descriptor)
         except OSError as error:
             raise sqlite3.OperationalError(f"cannot read {self._path.name}: {error.strerror}") from error
+
+
+def _let_go(descriptor: int) -> None:
+    with _lock:
+        used, over = _open[_file(descriptor)]
+        used.discard(descriptor)
+        over.append(descriptor)
+        if not used:
+            del _open[_file(descriptor)]
+            for each in over:
+                os.close(each)
 
 
 def _hash_of(descriptor: int) -> bytes:

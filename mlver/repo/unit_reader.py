@@ -56,11 +56,13 @@ class UnitReader:
     def units_of(self, blob: ObjectId) -> Units | None:
         """The units of one version; None where its bytes cannot be read as its kind."""
         if blob not in self._units:
+            large = False
             try:
-                self._units[blob] = self.kind.units(self.source(blob), self.spec)
+                source = self.source(blob)
+                large = not isinstance(source, FolderSource) and source.size >= _LARGE
+                self._units[blob] = self.kind.units(source, self.spec)
             except (Unreadable, Redacted):
                 self._units[blob] = None  # that version blames as a whole
-            large = isinstance(blob, BlobId) and self._repo.store.blob_size(blob) >= _LARGE
             while len(self._units) > (_KEPT_LARGE if large else _KEPT):
                 self._units.popitem(last=False)
         return self._units[blob]
@@ -79,9 +81,9 @@ class UnitReader:
 
             if len(self._late) >= _KEPT:
                 del self._late[next(iter(self._late))]
-            source = self.source(blob)
             self._repo.redactions()  # what was looked up before one is not to be believed
             try:
+                source = self.source(blob)
                 self._late[blob] = late_units(self.kind, source, self.spec, str(blob), self._repo.derived)
             except (Unreadable, Redacted):
                 self._late[blob] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
@@ -234,3 +235,18 @@ def test_every_part_of_a_large_file_counts(path: Path, monkeypatch: pytest.Monke
         held.release()
     path.write_bytes(whole)
     assert words(keep(path)) == ["x" * 30_000]
+
+
+def test_files_that_nobody_closes_do_not_pile_up(tmp_path: Path) -> None:
+    def count() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    before = count()
+    for number in range(50):
+        cache = keep(tmp_path / f"{number}.db")
+        with cache.writing() as db:
+            db.execute("INSERT INTO word VALUES (1)")
+        del cache, db
+        gc.collect()
+    assert count() <= before + 2
