@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlver.index.cache_file import CacheFile
+from mlver.objects.ids import parents_first
 
 _VERSION = 2
 _SCHEMA = """
@@ -131,17 +132,15 @@ class FactIndex:
     def _take_in(self, db: sqlite3.Connection, root: bytes, read: Reader) -> None:
         """Add the batch `root` and those before it, as far as they are missing, the oldest first."""
         missing: dict[bytes, tuple[Sequence[bytes], Sequence[FactRow]]] = {}
-        order: list[bytes] = []
-        pending = [(root, False)]
-        while pending:
-            id, parents_done = pending.pop()
-            if parents_done:
-                order.append(id)
-            elif id not in missing and db.execute("SELECT 1 FROM batch WHERE id = ?", (id,)).fetchone() is None:
-                missing[id] = read(id)
-                pending.append((id, True))
-                pending.extend((parent, False) for parent in missing[id][0])
-        if not missing:
+
+        def above(id: bytes) -> Sequence[bytes] | None:
+            if db.execute("SELECT 1 FROM batch WHERE id = ?", (id,)).fetchone() is not None:
+                return None
+            missing[id] = read(id)
+            return missing[id][0]
+
+        order = list(parents_first([root], above))
+        if not order:
             return
         with self._file.writing():
             for id in order:

@@ -20,6 +20,7 @@ from xxhash import xxh3_64_intdigest
 
 from mlver.index.cache_file import CacheFile, Unsound
 from mlver.index.paths import SCHEMA as PATHS
+from mlver.objects.ids import parents_first
 
 _T = TypeVar("_T")
 _VERSION: Final = 3
@@ -253,16 +254,14 @@ def _checksum(values: Iterable[object]) -> int:
 def _take_in(db: sqlite3.Connection, head: bytes, read: Reader) -> None:
     """Add a commit and those before it, as far as they are missing, the oldest first."""
     missing: dict[bytes, Said] = {}
-    order: list[bytes] = []
-    pending = [(head, False)]
-    while pending:
-        id, parents_done = pending.pop()
-        if parents_done:
-            order.append(id)
-        elif id not in missing and db.execute("SELECT 1 FROM node WHERE id = ?", (id,)).fetchone() is None:
-            missing[id] = read(id)
-            pending.append((id, True))
-            pending.extend((parent, False) for parent in reversed(missing[id].parents))
+
+    def above(id: bytes) -> Iterable[bytes] | None:
+        if db.execute("SELECT 1 FROM node WHERE id = ?", (id,)).fetchone() is not None:
+            return None
+        missing[id] = read(id)
+        return reversed(missing[id].parents)
+
+    order = list(parents_first([head], above))
     with db:
         db.execute("BEGIN IMMEDIATE")
         adder = _Adder(db)

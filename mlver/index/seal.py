@@ -48,8 +48,9 @@ class Seal:
     def hold(self) -> None:
         """Open the file, before a connection does; it is made where there is none."""
         self.release()
-        while _abandoned:
-            _let_go(_abandoned.pop())
+        with contextlib.suppress(IndexError):  # none is left, or another thread took the last
+            while True:
+                _let_go(_abandoned.pop())
         try:
             descriptor = os.open(self._path, _KEPT, 0o644)
         except OSError as error:

@@ -6,12 +6,14 @@ own derive-key context, so that bytes of one type can never pass for another.
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import ClassVar, Self, TypeVar
 
 from blake3 import blake3
 
 from mlver.errors import UsageError
 
+_Id = TypeVar("_Id", bound=Hashable)
 ID_BYTES = 32
 SHORT_LENGTH = 10
 
@@ -112,3 +114,22 @@ class OperationId(ObjectId):
 ID_TYPES: dict[str, type[ObjectId]] = {
     t.type_name: t for t in (BlobId, TreeId, CommitId, EnvironmentId, DerivationId, FactId, FactBatchId, OperationId)
 }
+
+
+def parents_first(starts: Iterable[_Id], above: Callable[[_Id], Iterable[_Id] | None]) -> Iterator[_Id]:
+    """Yield what `starts` lead to, each once and behind its parents; of several parents the last one's side first.
+
+    `above` is asked once for the parents of each; what it returns None for is passed over, with what lies above it.
+    """
+    seen: set[_Id] = set()
+    for start in starts:
+        pending = [(start, False)]
+        while pending:
+            id, parents_done = pending.pop()
+            if parents_done:
+                yield id
+            elif id not in seen:
+                seen.add(id)
+                if (parents := above(id)) is not None:
+                    pending.append((id, True))
+                    pending += ((parent, False) for parent in parents)

@@ -18,11 +18,15 @@ WORTH: Final = 1 << 20  # bytes from which it takes longer to read a file than t
 _VERSION: Final = 1  # to be raised with what is kept
 
 
-def name_of(what: str, kind: Kind, path: str, spec: Spec, *ids: str) -> str:
-    """Return under which name something is kept of versions of a file: all it depends on, in 40 digits."""
-    told = [_VERSION, kind.name, kind.version, path, list(spec.key), jsonable(spec.options), *ids]
+def answer_name(what: str, told: object) -> str:
+    """Return the name of an answer that is kept: what was asked, and 40 digits for what it depends on, as JSON."""
     words = json.dumps(told, sort_keys=True).encode("utf-8", "backslashreplace")
     return f"{what} {hashlib.blake2b(words, digest_size=20).hexdigest()}"
+
+
+def name_of(what: str, kind: Kind, path: str, spec: Spec, *ids: str) -> str:
+    """Return under which name something is kept of versions of a file."""
+    return answer_name(what, [_VERSION, kind.name, kind.version, path, list(spec.key), jsonable(spec.options), *ids])
 
 
 def late_units(kind: Kind, source: Source, spec: Spec, id: str, cache: Derived) -> Units:
@@ -89,7 +93,7 @@ class KeptUnits(Units):
         return self._units.delta(_plain(other))
 
     def _looked_up(self, key: str) -> Value:
-        name = f"{self._name} {hashlib.blake2b(key.encode('utf-8', 'surrogatepass'), digest_size=20).hexdigest()}"
+        name = answer_name(self._name, key)
         body = self._cache.get(name)
         if body is not None:
             said: list[Any] = json.loads(body)

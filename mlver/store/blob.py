@@ -6,7 +6,7 @@ import io
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from blake3 import blake3
 
@@ -19,6 +19,7 @@ from mlver.store.runs import RUN_BYTES, Chunks, Find, Load, read_run, runs_of, v
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_T = TypeVar("_T")
 LoadMany = Callable[[Chunks], Iterable[Bytes]]
 _FEW = 8  # chunks, for which waking other threads takes longer than they save
 
@@ -86,8 +87,8 @@ class BlobReader(io.RawIOBase):
         self._held = (n, memoryview(data))
 
 
-def each_chunk(chunks: Chunks, find: Find, load: Load, storage: Storage) -> Iterator[Bytes]:
-    """Yield the bytes of each chunk, verified against its id; those that lie behind each other are read at once."""
+def each_chunk(chunks: Chunks, find: Find, load: Callable[[BlobId], _T], storage: Storage) -> Iterator[Bytes | _T]:
+    """Yield the bytes of each chunk, verified against its id, else what `load` returns; neighbours are read at once."""
     for run in runs_of(chunks, find):
         yield from verified_pieces(run, read_run(run, storage), load)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any, Final
 from mlver.kinds.base import Detail, Kind, Spec
 from mlver.objects.ids import BlobId
 from mlver.objects.result import jsonable
+from mlver.repo.kept_units import answer_name
 from mlver.repo.snapshot import Snapshot
 from mlver.verbs.common import FileChange
 from mlver.verbs.diff_result import ArtifactDiff, UnitChange, UnitCounts
@@ -28,8 +28,7 @@ class Memo:
         self._change = change
         told = [_VERSION, kind.name, kind.version, change.path, str(change.old_id), str(change.new_id)]
         read = [[list(spec.key), jsonable(spec.options)] for spec in specs]
-        words = json.dumps([told, read], sort_keys=True)
-        self._name = f"compare {hashlib.blake2b(words.encode('utf-8', 'backslashreplace'), digest_size=20).hexdigest()}"
+        self._name = answer_name("compare", [told, read])
 
     def load(self) -> ArtifactDiff | None:
         """Return the comparison, with up to `LISTED` changes; None when it is not known."""

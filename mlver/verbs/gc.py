@@ -90,7 +90,7 @@ class _Run:
         self.plan: Plan
         self.made: list[str] = []  # new packs, and their bytes
         self.size = 0
-        self.back: set[Key] = set()  # what got a name again since we looked
+        self.gone: dict[Key, int]  # what the plan drops, with its bytes, but for what got a name again since we looked
 
     def imagine(self) -> GcResult:
         """Return what would happen."""
@@ -123,7 +123,7 @@ class _Run:
         self.survey = survey = Survey(self.repo, self.terms, self.spoiled)
         marks = survey.marks
         self.plan = make_plan(survey.packs, marks.live, marks.keep_below, share=_SHARE, full=self.terms.full)
-        self.made, self.size, self.back = [], 0, set()
+        self.made, self.size, self.gone = [], 0, self._gone()
 
     def _copy(self, plan: Plan, avoid: frozenset[str] = frozenset()) -> None:
         if any(plan.copied.values()) or plan.doubles:
@@ -135,19 +135,19 @@ class _Run:
         return frozenset(pack.name for pack in self.plan.replaced)
 
     def _gone(self) -> dict[Key, int]:
-        """What the plan drops, with its bytes."""
         names = self._replaced()
-        stays = all_rows(pack for pack in self.survey.packs if pack.name not in names).keys() | self.back
-        stays |= {(row.type, row.id) for rows in self.plan.copied.values() for row in rows}
+        stays = {(row.type, row.id) for rows in self.plan.copied.values() for row in rows}
+        stays |= all_rows(pack for pack in self.survey.packs if pack.name not in names).keys()
         return {key: size for key, size in all_rows(self.plan.replaced).items() if key not in stays}
 
     def _follow(self, head: Head) -> str:
         """Keep what a head that moved since we looked names of what was to go; return what the operation is called."""
         if head.id != self.survey.head.id:
-            back = self.survey.follow(head) & self._gone().keys()
+            back = self.survey.follow(head) & self.gone.keys()
             self._copy(plan_besides(self.plan, back), self._replaced())
-            self.back |= back
-        count, freed = len(self.survey.lost(self._gone())), self._freed(self.size)
+            for key in back:
+                del self.gone[key]
+        count, freed = len(self.survey.lost(self.gone)), self._freed(self.size)
         return f"gc: {count} commit{'s' * (count != 1)}, {freed} bytes dropped" if count else "gc"
 
     def _freed(self, size: int) -> int:
@@ -167,7 +167,7 @@ class _Run:
     def _result(self, size: int, new: int, *, emptied: int = 0, dry_run: bool = False) -> GcResult:
         packs, replaced = self.survey.packs, self.plan.replaced
         before = sum(pack.size for pack in packs)
-        dropped, _ = self.survey.dropped(self._gone())
+        dropped, _ = self.survey.dropped(self.gone)
         freed = self._freed(size)
         return GcResult(
             dry_run=dry_run,

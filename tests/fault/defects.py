@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from mlver.storage import durable
 from mlver.storage.durable import NewFile
 from mlver.storage.local import LocalStorage, _LocalWriter
 from mlver.store.session import StoreSession
@@ -54,6 +55,19 @@ class SyncTwice(_Over):
             self._calls.fsync(fd)
         except OSError:
             self._calls.fsync(fd)
+
+
+@contextmanager
+def left_behind() -> Iterator[None]:
+    """What cannot be written to its end stays where it is."""
+
+    def abort(self: NewFile) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            durable.close_quietly(fd)
+
+    with patch.object(NewFile, "abort", abort):
+        yield
 
 
 @contextmanager

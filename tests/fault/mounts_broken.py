@@ -21,6 +21,7 @@ from mlver.errors import LocalIO
 from mlver.repo.worktree import WorkTree
 from mlver.storage import durable
 from mlver.storage.durable import NewFile
+from tests.fault.defects import left_behind
 from tests.fault.mounts import disk, full_rounds, readonly_rounds
 from tests.fault.rig import Round, Stage
 
@@ -45,19 +46,6 @@ def full_taken_for_done() -> Iterator[None]:
         return self.temp_name in failed or publish(self, path, replace)
 
     with patch.multiple(NewFile, write=wrong_write, _settle=wrong_settle, _publish=wrong_publish):
-        yield
-
-
-@contextmanager
-def left_behind() -> Iterator[None]:
-    """What was written before the disk was full stays there."""
-
-    def abort(self: NewFile) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            durable.close_quietly(fd)
-
-    with patch.object(NewFile, "abort", abort):
         yield
 
 

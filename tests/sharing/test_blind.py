@@ -13,26 +13,12 @@ import pytest
 
 from mlver.repo.repository import FORMAT
 from mlver.storage import durable
-from mlver.storage.durable import NewFile
 from mlver.testing import Killed
 from mlver.verbs import clone
-from tests.fault.defects import head_before_pack, index_before_pack
+from tests.fault.defects import head_before_pack, index_before_pack, left_behind
 from tests.sharing.test_interrupted import ACTS, broken, calls_of, make_world
 
 NAMING = ("rename", "link")
-
-
-@contextmanager
-def left_behind() -> Iterator[None]:
-    """What cannot be written to its end stays where it is."""
-
-    def abort(self: NewFile) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            durable.close_quietly(fd)
-
-    with patch.object(NewFile, "abort", abort):
-        yield
 
 
 @contextmanager

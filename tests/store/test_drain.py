@@ -104,16 +104,6 @@ def test_a_damaged_chunk_stops_a_copy_that_is_written_behind(tmp_path: Path) -> 
     assert noise(3_000_000).startswith(bytes(got))
 
 
-def test_a_writer_that_fails_behind_is_told() -> None:
-    def full(_: object) -> None:
-        raise LocalIO("the disk is full")
-
-    store = open_store()
-    (id,) = put(store, noise(3_000_000))
-    with pytest.raises(LocalIO, match="full"):
-        store.copy_blob(id, full)
-
-
 def test_a_file_that_grows_behind_its_end_is_what_it_was_there() -> None:
     left = [noise(300_000), b"", noise(400_000, 1), b""]
 

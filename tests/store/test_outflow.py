@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,9 +128,7 @@ def test_a_damaged_chunk_is_told(spot: int, tmp_path: Path) -> None:
             copied(store, id)
 
 
-def test_a_stream_that_ends_the_copy_leaves_no_thread() -> None:
-    import threading
-
+def test_a_writer_that_fails_is_told_and_leaves_no_thread() -> None:
     def full(_: object) -> None:
         raise LocalIO("the disk is full")
 
@@ -138,6 +136,4 @@ def test_a_stream_that_ends_the_copy_leaves_no_thread() -> None:
     (id,) = put(store, noise(3_000_000))
     with pytest.raises(LocalIO, match="full"):
         store.copy_blob(id, full)
-    with pytest.raises(LocalIO, match="full"):
-        io.BytesIO(store.get(id)) and store.copy_blob(id, full)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("mlver-")]

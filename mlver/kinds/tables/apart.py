@@ -13,19 +13,18 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from mlver.frozen import frozen
 from mlver.kinds.base import NoRoom, Source, Spec
 from mlver.kinds.tables.align import align
-from mlver.kinds.tables.arrays import empty, fixed, positions
-from mlver.kinds.tables.digest import row_digests
-from mlver.kinds.tables.keying import may_name, repeats
-from mlver.kinds.tables.late import frugal, load_compute, pc
-from mlver.kinds.tables.meeting import Meeting, Pool, one_piece, without_dictionaries
-from mlver.kinds.tables.mixing import U64, Lanes, Rows
+from mlver.kinds.tables.arrays import empty, positions
+from mlver.kinds.tables.keying import may_name
+from mlver.kinds.tables.late import frugal, load_compute
+from mlver.kinds.tables.meeting import Meeting, Pool, without_dictionaries
+from mlver.kinds.tables.mixing import Lanes, Rows
 from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.row_names import RowNames
 from mlver.kinds.tables.same_groups import same_groups
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
@@ -135,46 +134,6 @@ def _waiting(alone: Rows, matched: Rows, ended: bool, rise: bool) -> tuple[Rows,
 
 
 _NONE: Final[Rows] = np.empty(0, dtype=np.int64)
-FELL: Final = object()
-
-
-def named(keys: Any) -> Lanes:
-    """Return 128 bits per row that are the same where keys are: whole numbers are their own name."""
-    kind = keys.schema.field(0).type
-    if keys.num_columns > 1 or not pa.types.is_integer(kind):
-        return row_digests(keys)
-    lanes = np.zeros((2, keys.num_rows), dtype=np.uint64)
-    lanes[0] = fixed(one_piece(keys.column(0)), np.dtype(str(kind)))
-    return lanes
-
-
-def risen(keys: Any, last: Any) -> Any:
-    """Return the last key when they rise from `last` on, row by row; `FELL` when not, or they have no order here."""
-    column = keys.column(0)
-    if keys.num_columns > 1 or not (pa.types.is_integer(column.type) or pa.types.is_temporal(column.type)):
-        return FELL
-    array = one_piece(column)
-    if last is not None and not pc.less(last, array[0]).as_py():
-        return FELL
-    return array[-1] if pc.all(pc.less(array[:-1], array[1:])).as_py() is not False else FELL
-
-
-@frozen
-class Steps:
-    """Names that rise, in a byte or some each: nobody may ever ask for them."""
-
-    first: np.uint64
-    steps: npt.NDArray[Any]
-
-    @classmethod
-    def of(cls, names: U64) -> Steps:
-        """Keep names, which may rise round the end of 64 bits."""
-        steps = np.diff(names)
-        return cls(names[0], steps.astype(np.min_scalar_type(steps.max() if len(steps) else 0)))
-
-    def names(self) -> U64:
-        """Return the names again."""
-        return np.cumsum(np.concatenate([[self.first], self.steps.astype(np.uint64)]), dtype=np.uint64)
 
 
 class _Side:
@@ -194,8 +153,7 @@ class _Side:
         self.lanes: Lanes = np.empty((2, 0), dtype=np.uint64)
         self._places: Rows = _NONE  # where the rows of `pool` stand in the file
         self._found: list[tuple[Rows, list[Any]]] = []
-        self._names: list[U64 | Steps] = []
-        self._last: Any = None  # key of the row before, as long as keys rise
+        self._names = RowNames()
         self.ended = False
         self.seen = self.told = self.waiting = 0
         self._heavy = 0  # bytes of the rows told apart
@@ -233,9 +191,7 @@ class _Side:
         keys = without_dictionaries(piece.select(self._key))
         if any(column.null_count for column in keys.columns):
             raise ReadWhole
-        lanes = named(keys)
-        self._last = risen(keys, self._last) if self.rises else FELL
-        self._names.append(Steps.of(lanes[0]) if self.rises else lanes[0].copy())
+        lanes = self._names.add(keys)
         begin = self.seen
         self.seen += piece.num_rows
         if piece.num_columns < len(self.schema.names):
@@ -248,7 +204,7 @@ class _Side:
     @property
     def rises(self) -> bool:
         """Whether each key so far is above the one before."""
-        return self._last is not FELL
+        return self._names.rise
 
     def settle(self, changed: Rows, left: Rows, final: Rows) -> None:
         """Keep what is known to differ, `changed` and `final`, let those wait that are `left`, and drop the rest."""
@@ -283,10 +239,8 @@ class _Side:
         return pa.table(columns, schema=self.schema)
 
     def key_repeats(self) -> bool:
-        """Whether two rows seen may have one name: not those of one column that only rises."""
-        if self.rises:
-            return False
-        return repeats(np.concatenate([one.names() if isinstance(one, Steps) else one for one in self._names]))
+        """Whether two rows seen may have one name."""
+        return self._names.repeat()
 
     def close(self) -> None:
         """Stop reading. What a piece nobody waits for complains of is nobody's concern."""

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from mlver.kinds.base import MISSING, Delta, Source, Spec, Units, Value
-from mlver.kinds.tables.apart import FELL, ReadWhole, Steps, named, risen
+from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import texts
 from mlver.kinds.tables.bounds import Condition, one_of
-from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name, repeats
+from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name
 from mlver.kinds.tables.late import frugal, pc
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.mixing import U64
 from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.row_names import RowNames, named
 from mlver.kinds.tables.units import COLUMN
 from mlver.kinds.tables.values import logical, plain, type_name
 
@@ -109,9 +109,7 @@ class LookedUp(Units):
 
     def _named_rows(self) -> int:
         """Find what names the rows, and return their number; ReadWhole when that takes more than a look at the keys."""
-        names: list[U64 | Steps] = []
-        last: Any = None
-        rows = 0
+        names, rows = RowNames(), 0
         for piece in self._pieces(None, self._choose):
             if piece.num_rows == 0:
                 continue
@@ -119,10 +117,8 @@ class LookedUp(Units):
             if any(column.null_count for column in keys.columns):
                 raise ReadWhole
             rows += keys.num_rows
-            last = risen(keys, last) if last is not FELL else FELL
-            lane = named(keys)[0]
-            names.append(lane.copy() if last is FELL else Steps.of(lane))
-        if last is FELL and repeats(np.concatenate([n.names() if isinstance(n, Steps) else n for n in names])):
+            names.add(keys)
+        if names.repeat():
             raise ReadWhole
         return rows
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlver.errors import Damaged
 from mlver.index.history.database import HistoryIndex
 from mlver.objects.commit import Commit, Derivation, Environment
-from mlver.objects.ids import CommitId, DerivationId, EnvironmentId
+from mlver.objects.ids import CommitId, DerivationId, EnvironmentId, parents_first
 from mlver.objects.time import format_time
 from mlver.objects.tree import Entry
 from mlver.repo.indexing.versions import Versions, json_text
@@ -34,23 +34,18 @@ class CommitRows:
 
         `gone` passes over commits that are no longer stored, as those only an old operation named may be.
         """
-        seen: set[CommitId] = set()
-        for head in sorted(set(heads)):
-            pending = [(head, False)]
-            while pending:
-                id, parents_done = pending.pop()
-                if parents_done:
-                    yield id
-                elif id not in seen and id.hex() not in self._known:
-                    seen.add(id)
-                    try:
-                        parents = self._repo.commit(id).parents
-                    except Damaged:
-                        if not gone:
-                            raise
-                        continue
-                    pending.append((id, True))
-                    pending += ((parent, False) for parent in reversed(parents))
+
+        def above(id: CommitId) -> Iterable[CommitId] | None:
+            if id.hex() in self._known:
+                return None
+            try:
+                return reversed(self._repo.commit(id).parents)
+            except Damaged:
+                if not gone:
+                    raise
+                return None
+
+        return parents_first(sorted(set(heads)), above)
 
     def add(self, id: CommitId) -> None:
         """Add one commit, whose parents are in."""

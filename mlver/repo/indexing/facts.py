@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlver.index.history.database import HistoryIndex
-from mlver.objects.ids import BlobId, FactBatchId
+from mlver.objects.ids import BlobId, FactBatchId, parents_first
 from mlver.objects.state import Fact, FactBatch
 from mlver.objects.time import format_time
 from mlver.repo.alert_facts import ACTION, ALERT
@@ -54,21 +54,15 @@ class FactRows:
     def _new_batches(self, head: FactBatchId | None) -> tuple[list[FactBatchId], set[str]]:
         """Return the batches that are missing, the oldest first, and the known ones they follow."""
         known = {row[0] for row in self._index.select("SELECT id FROM _batches")}
-        order: list[FactBatchId] = []
         stops: set[str] = set()
-        seen: set[FactBatchId] = set()
-        pending = [(head, False)] if head else []
-        while pending:
-            id, parents_done = pending.pop()
-            if parents_done:
-                order.append(id)
-            elif id.hex() in known:
-                stops.add(id.hex())
-            elif id not in seen:
-                seen.add(id)
-                pending.append((id, True))
-                pending += ((parent, False) for parent in self._batch(id).parents)
-        return order, stops
+
+        def above(id: FactBatchId) -> Iterable[FactBatchId] | None:
+            if id.hex() not in known:
+                return self._batch(id).parents
+            stops.add(id.hex())
+            return None
+
+        return list(parents_first([head] if head else [], above)), stops
 
     def _batch(self, id: FactBatchId) -> FactBatch:
         return self._repo.store.get_object(FactBatch, id)
