@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -100,7 +101,7 @@ class Locations:
         except ValueError:
             return []
         found = [id for type in types for id in self._ids(type, low, high)]
-        if not found and self._doubtful():
+        if not found and self.doubt():
             found = [id for type in types for id in self._ids(type, low, high)]
         return sorted(found)
 
@@ -123,6 +124,16 @@ class Locations:
                 self.add_pack(name, *load_rows(self._storage, name))
         return present != known
 
+    def doubt(self) -> bool:
+        """Whether the file says anything else than the packs; then it was made anew. Reads all of it, only once."""
+        if self._checked or self._file.path is None:
+            return False
+        self._checked = True
+        if self._run(_select, "PRAGMA integrity_check(1)", ()) == [("ok",)] and not self._differs():
+            return False
+        self.rebuild()
+        return True
+
     def rebuild(self) -> None:
         """Forget everything and read the key tables of all packs again."""
         self._file.give_up(damaged=True)
@@ -136,15 +147,15 @@ class Locations:
         found = self._run(_select, _RANGE, (TYPES[type], low, high))
         return [ID_TYPES[type](id) for (id,) in found if isinstance(id, bytes) and len(id) == ID_BYTES]
 
-    def _doubtful(self) -> bool:
-        """Whether the file turned out to be damaged, and was made anew. Looks once."""
-        if self._checked or self._file.path is None:
-            return False
-        self._checked = True
-        if self._run(_select, "PRAGMA integrity_check(1)", ()) == [("ok",)]:
-            return False
-        self.rebuild()
-        return True
+    def _differs(self) -> bool:
+        """Whether the rows of any pack are not those of its key table; packs that moved away meanwhile do not count."""
+        numbers, told = self._run(_sums)
+        for number, name in numbers.items():
+            with contextlib.suppress(KeyError):
+                expected = sum(map(hash, load_rows(self._storage, name)[1]))
+                if told.pop(number, 0) != expected:
+                    return True
+        return not told.keys() <= numbers.keys()
 
     def _run(self, action: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kw: _P.kwargs) -> _T:
         def work(_: sqlite3.Connection) -> _T:
@@ -159,6 +170,16 @@ class Locations:
 
 def _select(db: sqlite3.Connection, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
     return db.execute(query, arguments).fetchall()
+
+
+def _sums(db: sqlite3.Connection) -> tuple[dict[int, str], dict[int, int]]:
+    """Return the names of packs by their numbers, and the sum of the hashes of the rows of each."""
+    db.execute("BEGIN")
+    numbers = dict(db.execute("SELECT number, name FROM packs").fetchall())
+    sums: defaultdict[int, int] = defaultdict(int)
+    for number, *row in db.execute("SELECT pack, id, type, codec, offset, stored, raw FROM objects"):
+        sums[number] += hash(tuple(row))
+    return numbers, sums
 
 
 def _absent(db: sqlite3.Connection, ids: list[bytes]) -> set[bytes]:

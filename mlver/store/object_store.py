@@ -17,7 +17,7 @@ from mlver.storage.base import Storage
 from mlver.store.blob import BlobReader, copy_chunks, each_chunk
 from mlver.store.frames import LIST, TYPES, Bytes, names, parse_list, type_of
 from mlver.store.pack import Location, Row, present, read_object
-from mlver.store.runs import Chunks, read_run, runs_of, verified_pieces
+from mlver.store.runs import Chunks
 from mlver.store.session import StoreSession as StoreSession
 from mlver.store.stand_in import Redactions, redacted, stand_in, standing_in
 from mlver.store.verify import Progress, verify_packs
@@ -54,6 +54,9 @@ class Index(Protocol):
 
     def refresh(self) -> bool:
         """Compare with the packs in storage; whether anything had changed."""
+
+    def doubt(self) -> bool:
+        """Compare with all that the packs hold, once; whether anything was wrong, and is not any more."""
 
     def rebuild(self) -> None:
         """Forget everything and read all packs again."""
@@ -119,14 +122,15 @@ class ObjectStore:
         """Return what is left of a blob that was removed on purpose; None for any other."""
         return self._redactions(False).get(id)
 
-    def has(self, id: ObjectId, *, deep: bool = False) -> bool:
+    def has(self, id: ObjectId, *, deep: bool = False, sure: bool = True) -> bool:
         """Whether the object is in a pack: its frame is there, whole in length. Bytes are not read.
 
-        With `deep` the same is asked of every chunk of a large blob. What was redacted is not missed.
+        With `deep` the same is asked of every chunk of a large blob. What was redacted is not missed. Who stores
+        again what is not there need not be `sure` that it is not.
         """
         if type(id) is BlobId and self.redacted(id) is not None:
             return True
-        for _ in self._attempts(rebuild=False):
+        for _ in self._attempts(self.index.doubt if sure else None):
             if self.locate(type_of(id), id) is not None:
                 return True
             if type(id) is BlobId and self.locate(_LIST, id) is not None:
@@ -165,8 +169,7 @@ class ObjectStore:
             redactions = self._redactions(False)
             known = self.index.find_all(_BLOB, [bytes(id) for id in some if id not in redactions])
             chunks = [(id, known[id][0].row.raw if id in known else 0) for id in some]
-            for run in runs_of(chunks, lambda id: known.get(id, [])):  # noqa: B023 - used up within
-                yield from verified_pieces(run, read_run(run, self.storage), lambda _: None)
+            yield from each_chunk(chunks, lambda id: known.get(id, []), lambda _: None, self.storage)  # noqa: B023
 
     def _finder(self, chunks: Chunks) -> Callable[[bytes], list[Location]]:
         """Return what `copy_chunks` asks for places, in their order; the index is asked for many at once."""
@@ -189,7 +192,7 @@ class ObjectStore:
         Redacted when it was removed on purpose and nothing is read in its place.
         """
         id = stand_in(self._redactions(False), id)
-        for _ in self._attempts():
+        for _ in self._attempts(self._rebuild):
             if place := self._lying(_BLOB, id):
                 return [(id, place.row.raw)]
             if self.index.find(_LIST, id):
@@ -245,7 +248,7 @@ class ObjectStore:
 
     def place(self, type: int, id: bytes) -> Location | None:
         """Return a place where the object lies just now, be it condemned; None after a second look at the packs."""
-        for _ in self._attempts(rebuild=False):
+        for _ in self._attempts(self.index.doubt):
             if found := self._lying(type, id):
                 return found
         return None
@@ -262,7 +265,7 @@ class ObjectStore:
     def _read(self, type: int, id: bytes) -> bytes:
         """Return an object from any sound copy; Damaged."""
         problem: Damaged | LocalIO | None = None
-        for _ in self._attempts():
+        for _ in self._attempts(self._rebuild):
             for place in self.index.find(type, id):
                 try:
                     return read_object(self.storage, place)
@@ -276,8 +279,8 @@ class ObjectStore:
             raise Damaged(f"{names(type, id)}: {problem.message}", hint="mlver fsck") from problem
         raise problem or _missing(type, id)
 
-    def _attempts(self, rebuild: bool = True) -> Iterator[None]:
-        """Come back with the index as it is, then refreshed, then (once) rebuilt from the packs."""
+    def _attempts(self, otherwise: Callable[[], bool] | None) -> Iterator[None]:
+        """Come back with the index as it is, then refreshed, then once more if `otherwise` changed anything."""
         yield
         for number in range(_REFRESHES):  # gc may move packs while the list of them is read
             changed = self.index.refresh()
@@ -285,10 +288,15 @@ class ObjectStore:
                 yield
             if not changed:
                 break
-        if rebuild and not self._rebuilt:
+        if otherwise is not None and otherwise():
+            yield
+
+    def _rebuild(self) -> bool:
+        """Make the index anew, once; whether it was."""
+        if not (before := self._rebuilt):
             self._rebuilt = True
             self.index.rebuild()
-            yield
+        return not before
 
 
 def _missing(type: int, id: bytes) -> Damaged:

@@ -112,7 +112,7 @@ class StoreSession:
 
     def has(self, id: ObjectId) -> bool:
         """Whether the object is stored, with all chunks of a large blob, or was put here already."""
-        return (type_of(id), id) in self._seen or self.store.has(id, deep=True)
+        return (type_of(id), id) in self._seen or self.store.has(id, deep=True, sure=False)
 
     def finish(self) -> tuple[str, ...]:
         """Make all of it durable and visible; returns the names of the new packs, none when nothing was new.
