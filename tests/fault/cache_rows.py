@@ -13,7 +13,7 @@ from pathlib import Path
 from time import sleep
 
 from mlver.index.stats import FINE_NS
-from tests.fault.rig import Round, Scene
+from tests.fault.rig import NOTHING, Round, Scene
 from tests.fault.world import say
 
 _WARMING = ("status", "log --all", "query 'SELECT 1'", "search late", "diff first HEAD", "blame data/t.csv")
@@ -28,6 +28,7 @@ UPDATE OR IGNORE "{table}" SET "{column}" = CASE typeof("{column}")
     WHEN 'blob' THEN CAST(substr("{column}", 1, length("{column}") - 1) || x'55' AS BLOB)
     ELSE "{column}" END
 """
+_AMOUNTS = r"[\d.]+ \w+ packed"  # what seems not to be here is fetched again, and counted as it is
 
 
 def warm(scene: Scene) -> None:
@@ -64,4 +65,5 @@ def lying_rounds(scene: Scene, files: tuple[str, ...], only: str = "") -> Iterat
     for file in files:
         for table, column in columns(cache / file):
             if only in f"{table}.{column}" and change(cache / file, table, column):
-                yield scene.play_as_it_is(f"{file}: another {table}.{column}")
+                may_differ = _AMOUNTS if file == "objects.db" else NOTHING
+                yield scene.play_as_it_is(f"{file}: another {table}.{column}", may_differ)
