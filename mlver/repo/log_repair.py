@@ -59,6 +59,11 @@ class LogRepair:
         if self._mend_slots() and not self._dry_run:
             self.repo.state = read_head(self._storage, salvage=True)
 
+    def would_lead(self) -> bool:
+        """Whether the head names an operation that a dry run did not store, and would."""
+        named = [parse_slot(data) for data in read_slots(self._storage) if data is not None and not _unreadable(data)]
+        return self._dry_run and bool(named) and max(named)[1] in self.saved
+
     def _mend_format(self) -> None:
         if self.repo.format_damaged:
             with suppress(KeyError):

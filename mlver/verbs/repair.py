@@ -86,7 +86,7 @@ class _Repair:
         source = self.there.storage if self.there is not None else None
         log = LogRepair(self.repo, source, self.patience, self._say, dry_run=self.dry_run)
         log.run()
-        self.stuck = self._headless() and not any(one.what in SLOTS for one in self.mended)
+        self.stuck = self._headless() and not any(one.what in SLOTS for one in self.mended) and not log.would_lead()
         found = self._mend_objects()
         self._mend_releases()
         if self.dry_run:

@@ -177,3 +177,14 @@ def test_a_dry_run_promises_nothing_that_waits_for_a_head(root: Path) -> None:
     assert done.quarantine == () and done.mended == () and not done.ok
     for result in (planned, done):
         assert {"head.0", "head.1", "what prod serves"} <= {one.what for one in result.left}
+
+
+def test_a_dry_run_counts_on_a_head_that_the_copy_brings_back(root: Path, scene: Path) -> None:
+    with opened(root) as repo:
+        (root / f".mlver/ops/{repo.state.id}").unlink()
+    write(packs(root)[-1], zero(200, 2000))
+    with opened(root) as repo:
+        planned = repair(repo, scene / "copy", dry_run=True)
+        done = repair(repo, scene / "copy")
+    assert done.ok and planned.ok, planned.left
+    assert [path.split("/")[0] for path in planned.quarantine] == ["packs"]
