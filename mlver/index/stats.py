@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from struct import Struct
@@ -34,6 +34,7 @@ CREATE TABLE folders (
 _VERSION = 2
 _COLUMNS = "rules, listing, marks, stats, tree, stored, kinds, ids, digest"
 _LOAD = f"SELECT {_COLUMNS} FROM folders WHERE path = ?"  # noqa: S608  (names of columns alone)
+_LOAD_ALL = f"SELECT path, {_COLUMNS} FROM folders"  # noqa: S608
 _SAVE = f"REPLACE INTO folders (path, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _DIGEST = 16
 _FIELDS = Struct("=5q")
@@ -108,6 +109,12 @@ class StatCache:
         found = self._file.offer(lambda db: db.execute(_LOAD, (key,)).fetchone())
         return _row(key, found) if found else None
 
+    def load_all(self) -> dict[str, FolderRow]:
+        """Return what is known of every folder."""
+        found = self._file.offer(lambda db: db.execute(_LOAD_ALL).fetchall())
+        rows = ((key, _row(key, values)) for key, *values in found or () if isinstance(key, bytes))
+        return {os.fsdecode(key): row for key, row in rows if row is not None}
+
     def paths(self) -> set[str]:
         """Return the folders of which something is known."""
         found = self._file.offer(lambda db: db.execute("SELECT path FROM folders").fetchall())
@@ -147,7 +154,7 @@ def _digest(key: bytes, values: Iterable[bytes | str]) -> bytes:
     return hasher.digest(_DIGEST)
 
 
-def _row(key: bytes, found: tuple[object, ...]) -> FolderRow | None:
+def _row(key: bytes, found: Sequence[object]) -> FolderRow | None:
     """Return a row as it was written; None for one that was not."""
     *values, digest = found
     types = (bytes, bytes, bytes, bytes, bytes, bytes, str, bytes)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import os
 import stat as statmod
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mlver.errors import LocalIO, Refused
+from mlver.errors import Refused
 from mlver.index.stats import STAT_BYTES, UNPROVEN, FolderRow, Stat, id_at, pack, unpack
 from mlver.objects.ids import ID_BYTES, BlobId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
 from mlver.repo.ignore import Ignore
 from mlver.repo.names import MAX_DEPTH, check_name
-from mlver.storage.looking import exists
+from mlver.storage.looking import exists, listed
 
 _PASSED, _PASSED_FOLDER, _FILE, _FOLDER = range(4)  # marks; those of folders are odd
 _FOLDERS: Final = bytes(n & 1 for n in range(256))
@@ -97,6 +97,8 @@ class Folder:
         return self._marked(_FOLDER)
 
     def _marked(self, mark: int) -> list[str]:
+        if mark not in self.marks:
+            return []
         return [name for name, one in zip(self.listing.split("/"), self.marks, strict=False) if one == mark]
 
     @property
@@ -213,58 +215,70 @@ def scan(
     load: Load = lambda _: None,
     tops: Sequence[str] = ("",),
     deep: bool = True,
+    known: Sequence[str] = (),
 ) -> Scan:
     """Walk the work tree, or only the folders `tops` (not below them unless `deep`), without following links in it.
 
-    `symlinks` is `refuse`, `store` (their text) or `skip`. `load` gives what is known of a folder.
+    `symlinks` is `refuse`, `store` (their text) or `skip`. `load` gives what is known of a folder. The folders `known`,
+    of which it knows something, are looked at by two processes, where there can be two.
     """
     found = Scan(tops if deep else ())  # else of nothing below can be said that it is gone
     judge = _Judge(ignore, symlinks, found.odd)
     top = os.path.join(root, "")
+    unchanged = _unchanged(top, known, load, judge.rules) if known else ()
     pending = [(path, path.count("/")) for path in tops]
     while pending:
         path, depth = pending.pop()
-        entries = _entries(top + path)
         row = load(path)
-        folder = _as_before(path, entries, row, judge.rules) if row is not None else None
-        if folder is None:
-            if path and any(entry.name == _ENVIRONMENT for entry in entries):
-                continue  # keeps site-packages of an oddly named environment out of commits
-            folder = judge.folder(path, depth, entries)
-            _recognise(folder, row)
-        found.folders[path] = folder
-        if deep and _FOLDER in folder.marks:
-            pending += [(f"{path}{name}/", depth + 1) for name in folder.below]
+        folder = _known(path, row) if row is not None and path in unchanged else _seen(top, path, depth, row, judge)
+        if folder is not None:
+            found.folders[path] = folder
+            if deep:
+                pending += [(f"{path}{name}/", depth + 1) for name in folder.below]
     found.odd.sort()
     return found
 
 
-def _entries(folder: str) -> Entries:
-    try:
-        with os.scandir(folder) as listing:
-            return list(listing)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise LocalIO(f"cannot read folder {folder}: {error.strerror}", hint="check its permissions") from None
+def _seen(top: str, path: str, depth: int, row: FolderRow | None, judge: _Judge) -> Folder | None:
+    """Return a folder as it is now; None for one that holds a Python environment."""
+    with listed(top + path) as entries:
+        if row is not None and _as_before(entries, row, judge.rules):
+            return _known(path, row)
+        if path and any(entry.name == _ENVIRONMENT for entry in entries):
+            return None  # keeps site-packages of an oddly named environment out of commits
+        folder = judge.folder(path, depth, entries)
+    _recognise(folder, row)
+    return folder
 
 
-def _as_before(path: str, entries: Entries, row: FolderRow, rules: bytes) -> Folder | None:
-    """Return the folder if it is in all as the row has it, None otherwise."""
+def _unchanged(top: str, known: Sequence[str], load: Load, rules: bytes) -> Collection[str]:
+    from mlver.repo.beside import chosen
+
+    def look(path: str) -> bool:
+        with listed(top + path) as entries:
+            return (row := load(path)) is not None and _as_before(entries, row, rules)
+
+    return chosen(known, look)
+
+
+def _as_before(entries: Entries, row: FolderRow, rules: bytes) -> bool:
+    """Whether a folder is in all as the row has it."""
     if row.rules != rules or row.listing != "/".join(map(_name, entries)):
-        return None
+        return False
     if row.marks.translate(_FOLDERS) != bytes(map(_is_folder, entries)):
-        return None
+        return False
     if row.marks.count(_FILE) != len(entries):
         entries = [entry for entry, mark in zip(entries, row.marks, strict=True) if mark == _FILE]
     try:
-        stats = pack(map(_fields, map(_stat, entries)))
+        return pack(map(_fields, map(_stat, entries))) == row.stats
     except FileNotFoundError:  # gone since it was listed
-        return None
-    if stats != row.stats:
-        return None
+        return False
+
+
+def _known(path: str, row: FolderRow) -> Folder:
+    """Return a folder that is as its row has it."""
     known = row.tree, row.stored, row.kinds
-    return Folder(path, rules, row.listing, row.marks, stats, row.ids, row, set(), set(), *known)
+    return Folder(path, row.rules, row.listing, row.marks, row.stats, row.ids, row, set(), set(), *known)
 
 
 class _Judge:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from blake3 import blake3
 
 from mlver.errors import LocalIO, MlverError, NegativeAnswer, Refused, UsageError
-from mlver.index.stats import Stat, StatCache
+from mlver.index.stats import STAT_BYTES, Stat, StatCache
 from mlver.objects.ids import BlobId
 from mlver.objects.tree import LINK
 from mlver.repo.ignore import Ignore
@@ -31,6 +31,7 @@ _BUFFER = 8 << 20
 _SMALL = 256 << 10
 _ATTEMPTS = 3
 _AT_ONCE = 50_000  # files
+_MANY = 8_000  # files; starting a process takes as long as looking at some 2,000
 _PROVEN = 1 << 63  # ns: so much later than any time of a file that its times need not be doubted
 Read = Callable[[str, FileStat], tuple[BlobId, Stat | None]]
 Ahead = Callable[[dict[str, FileStat]], Mapping[str, Identified]]
@@ -139,7 +140,12 @@ class WorkTree:
 
     def scan(self, tops: Sequence[str] = ("",)) -> Scan:
         """Look at what is there now, or below some folders. What files hold is known where stat data prove it."""
-        return scan(self.root, Ignore.load(self.root), symlinks=self._symlinks, load=self._cache.load, tops=tops)
+        ignore = Ignore.load(self.root)
+        if tuple(tops) != ("",):
+            return scan(self.root, ignore, symlinks=self._symlinks, load=self._cache.load, tops=tops)
+        rows = self._cache.load_all()
+        many = sum(len(row.stats) for row in rows.values()) >= _MANY * STAT_BYTES
+        return scan(self.root, ignore, symlinks=self._symlinks, load=rows.get, known=sorted(rows) if many else ())
 
     def identify(
         self,

@@ -8,8 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from mlver.errors import LocalIO
 from mlver.storage import durable
 from mlver.storage.trouble import local_io
 
@@ -44,6 +47,30 @@ def names_in(folder: Path) -> list[str]:
         raise local_io(error, folder, "list") from error
 
 
+@contextmanager
+def listed(folder: str) -> Iterator[list[os.DirEntry[str]]]:
+    """Give what is in a folder, nothing when it is absent; its descriptor is the shorter way to each of its files.
+
+    LocalIO.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield []
+        return
+    except OSError as error:
+        raise _unread(folder, error) from None
+    try:
+        try:
+            with os.scandir(descriptor) as listing:
+                entries = list(listing)
+        except OSError as error:
+            raise _unread(folder, error) from None
+        yield entries
+    finally:
+        os.close(descriptor)
+
+
 def link_target(path: Path) -> str | None:
     """Return what a symbolic link says; None when nothing or no link is there. LocalIO."""
     try:
@@ -52,6 +79,10 @@ def link_target(path: Path) -> str | None:
         if error.errno in (*_ABSENT, errno.EINVAL):
             return None
         raise local_io(error, path, "read") from error
+
+
+def _unread(folder: str, error: OSError) -> LocalIO:
+    return LocalIO(f"cannot read folder {folder}: {error.strerror}", hint="check its permissions")
 
 
 def _info(path: Path, *, follow: bool) -> os.stat_result | None:

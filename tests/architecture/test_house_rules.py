@@ -36,6 +36,7 @@ OBSERVER = "mlver/repo/observer/"
 WALLED_IN = "mlver/repo/predictor/loading.py"
 WORKERS = "mlver/repo/jobs.py"  # joblib.Parallel, which pickles what is ours alone
 # That process answers on its standard output, and tries to write in order to see it fail.
+PIPES = ("mlver/repo/beside.py",)  # a second process answers the first one
 WALLS = ("mlver/repo/predictor/child.py", "mlver/repo/predictor/walls.py")
 
 
@@ -74,7 +75,7 @@ def test_only_the_walled_in_process_imports_the_unpickler() -> None:
 
 
 def test_only_the_durable_primitive_changes_files() -> None:
-    others = modules(without=(*WRITERS, *WALLS, "mlver/demo/", "mlver/testing.py", OBSERVER))
+    others = modules(without=(*WRITERS, *WALLS, *PIPES, "mlver/demo/", "mlver/testing.py", OBSERVER))
     assert broken(findings.writes_files, others) == []
 
 

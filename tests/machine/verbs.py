@@ -109,7 +109,7 @@ def lay(
 ) -> dict[str, Content | None] | None:
     """Return what becomes of files on the way from one commit to another; None when work of one's own is in the way."""
     steps: dict[str, Content | None] = {}
-    for path in old.keys() | new.keys():
+    for path in {*old, *new, *also}:  # one of those may be in neither
         before, after, disk = old.get(path), new.get(path), copy.work.get(path)
         if (before == after and path not in also) or disk == after:
             continue

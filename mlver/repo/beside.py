@@ -1,0 +1,64 @@
+"""Two processes for what takes one system call a file: Python makes one at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+_PART = 1 << 16
+
+
+def chosen(paths: Sequence[str], look: Callable[[str], bool]) -> set[str]:
+    """Return those of `paths` that `look` says yes of, every second of them found by a second process.
+
+    That only looks. Where it cannot be started nothing is returned, and where it breaks off nothing of what it had.
+    """
+    if not _may_fork():
+        return set()
+    mine, theirs = paths[::2], paths[1::2]
+    answers, said = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:  # there are too many processes, or no memory for one more
+        os.close(said)
+        os.close(answers)
+        return set()
+    if child == 0:
+        _say_of_all(said, theirs, look)
+    os.close(said)
+    try:
+        found = {path for path in mine if look(path)}
+        return found | {path for path, yes in zip(theirs, _read(answers), strict=False) if yes}
+    finally:
+        os.close(answers)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        with suppress(ChildProcessError):  # where nobody waits for children
+            os.waitpid(child, 0)
+
+
+def _may_fork() -> bool:
+    """Whether a second core is ours, and this is the only thread: another might hold a lock that nobody frees there."""
+    try:
+        return len(os.sched_getaffinity(0)) > 1 and len(os.listdir("/proc/self/task")) == 1
+    except (AttributeError, OSError):
+        return False
+
+
+def _say_of_all(said: int, paths: Sequence[str], look: Callable[[str], bool]) -> None:
+    """Write a byte for each, and end this process without ado: whatever goes wrong here, the other looks for itself."""
+    try:
+        left = memoryview(bytes(map(look, paths)))
+        while left:
+            left = left[os.write(said, left) :]
+    finally:
+        os._exit(os.EX_OK)
+
+
+def _read(descriptor: int) -> bytes:
+    found = bytearray()
+    while part := os.read(descriptor, _PART):
+        found += part
+    return bytes(found)
