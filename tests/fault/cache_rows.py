@@ -35,7 +35,7 @@ def warm(scene: Scene) -> None:
     """Have every cache filled in all rounds of a scene, that of stat data for the very files that lie there."""
     sleep(2 * FINE_NS / 1e9)  # the files were just laid out: until then their times prove nothing
     for line in _WARMING:
-        assert say(scene.root / "repo", *shlex.split(line)).code == 0, line
+        assert say(scene.root / "repo", *shlex.split(line)).code in (0, *scene.act.also), line
     scene.ground.keep("repo/.mlver/cache")
 
 

@@ -32,7 +32,7 @@ from tests.fault.world import Answer, build, say, still, tell
 WRITING = ("open", "write", "fsync", "fchmod", "mkdir", "rename", "link", "symlink")
 NOTHING = r"(?!)"
 UNSURE, DISK, REMOTE = 6, 7, 8
-_VARIES = re.compile(r"\d+ B written|\d+(\.\d+)? ms|\d+(\.\d+)? s\b|\.tmp-[0-9a-f]+|mlver-[a-z]+-\d+-\w+")
+_VARIES = re.compile(r"\d+ B (?:read|written)|\d+(\.\d+)? ms|\d+(\.\d+)? s\b|\.tmp-[0-9a-f]+|mlver-[a-z]+-\d+-\w+")
 _LINES = re.compile(r"(?:(?:hint|warning): [^\n]+\n)*mlver: [^\n]+\n(?:hint: [^\n]+\n)?")
 Log = list[tuple[str, str]]
 
