@@ -11,6 +11,7 @@ from mlver.kinds.directions import direction
 from mlver.kinds.documents import split_path
 from mlver.objects.ids import CommitId
 from mlver.repo.metric_facts import MetricValue, slice_name
+from mlver.repo.paths_of_kind import paths_of_kind
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -27,9 +28,7 @@ def file_metrics(repo: Repository, commit: CommitId) -> list[MetricValue]:
     """
     snapshot, found = repo.snapshot(commit), list[MetricValue]()
     when, author = repo.commit(commit).time, repo.commit(commit).author
-    for path, artifact in snapshot.artifacts.items():
-        if artifact.kind != METRICS_KIND:
-            continue
+    for path in paths_of_kind(repo, commit, METRICS_KIND):
         try:
             units = snapshot.units(path)
         except Unreadable:
