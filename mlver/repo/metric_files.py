@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mlver.errors import Damaged
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.directions import direction
 from mlver.kinds.documents import split_path
-from mlver.objects.ids import CommitId
+from mlver.objects.ids import CommitId, TreeId
+from mlver.repo.listing import Listing, of_kind, walk
 from mlver.repo.metric_facts import MetricValue, slice_name
-from mlver.repo.paths_of_kind import paths_of_kind
+from mlver.repo.snapshot import changed_paths
 
 if TYPE_CHECKING:
     from mlver.repo.repository import Repository
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 METRICS_KIND = "metrics"
 _SAMPLE_SIZE = "n"
 _LARGEST = 10**308
+_FEW: Final = 64  # folders, which are read faster than compared
+_VERSION: Final = 1  # to be raised with what is kept
 
 
 def file_metrics(repo: Repository, commit: CommitId) -> list[MetricValue]:
@@ -37,6 +43,38 @@ def file_metrics(repo: Repository, commit: CommitId) -> list[MetricValue]:
         for name, slice, value, n in named_values(values):
             found.append(MetricValue(commit, name, slice, value, None, None, n, when, when, author, path=path))
     return found
+
+
+def paths_of_kind(repo: Repository, commit: CommitId, kind: str) -> list[str]:
+    """Return the paths of the files of one kind in a commit, sorted; Damaged when a folder cannot be read.
+
+    Of a tree with many folders they are kept, and those of the next one follow from where the two differ.
+    """
+    artifacts, tree = repo.snapshot(commit).artifacts, repo.commit(commit).tree
+    if not isinstance(artifacts, Listing) or len([*islice(walk(artifacts.root), _FEW + 1)]) <= _FEW:
+        return [artifact.path for artifact in of_kind(artifacts, kind)]
+    from mlver.repo.kept_units import answer_name
+
+    name = answer_name("paths of kind", [_VERSION, kind])
+    body = repo.derived.get(name)
+    known, paths = json.loads(body) if body is not None else (None, [])
+    try:
+        found = _carried(repo, TreeId.parse(known) if known else None, tree, kind, paths)
+    except Damaged:  # the known tree may be gone; what is wrong with this one comes up again
+        found = _carried(repo, None, tree, kind, [])
+    if known != tree.hex():
+        repo.derived.put(name, json.dumps([tree.hex(), found]).encode())
+    return found
+
+
+def _carried(repo: Repository, old: TreeId | None, new: TreeId, kind: str, paths: list[str]) -> list[str]:
+    """Return the paths of the files of a kind in a tree, given those in another one, or in none."""
+    found = set(paths)
+    for path, _, entry in changed_paths(repo.store, old, new):
+        found.discard(path)
+        if entry is not None and entry.kind == kind:
+            found.add(path)
+    return sorted(found)
 
 
 def named_values(values: Mapping[str, Value]) -> list[tuple[str, str, Value, int | None]]:

@@ -9,9 +9,9 @@ import pytest
 
 from mlver.errors import Damaged
 from mlver.objects.ids import CommitId, TreeId
-from mlver.repo import paths_of_kind as module
+from mlver.repo import metric_files as module
 from mlver.repo import snapshot
-from mlver.repo.paths_of_kind import paths_of_kind
+from mlver.repo.metric_files import paths_of_kind
 from tests.kit import Bench
 
 FOLDERS = 30
