@@ -56,7 +56,9 @@ class DataKind(Kind, ByParts):
             return read_arrays(source)
         from mlver.kinds.tables.read import read_table
         from mlver.kinds.tables.units import TableUnits
+        from mlver.kinds.tables.weight import refuse_too_large
 
+        refuse_too_large(source)
         return TableUnits(read_table(source, spec.options), spec.key)
 
     def late_units(self, source: Source, spec: Spec) -> Units:

@@ -6,16 +6,18 @@ import gc
 import io
 import weakref
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlver.kinds.base import NoRoom, Source, Spec
+from mlver.kinds.base import NoRoom, Source, Spec, Unreadable
 from mlver.kinds.data import DataKind
 from mlver.kinds.folder import FolderSource, Part, PartTask
 from mlver.kinds.tables import apart, pieces
+from mlver.kinds.tables import weight as weight_module
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.weight import weight
 from mlver.kinds.tables.whole import WholeTable
@@ -176,3 +178,60 @@ def test_parts_need_room_one_by_one() -> None:
         DataKind().parts_apart(old, new, specs, ask, 1 * MIB)
     with pytest.raises(NoRoom):  # that says so: no key, and other parts of the same size
         DataKind().parts_apart(old, new, (Spec(), Spec(key=("id",))), ask, 3 * MIB)
+
+
+def machine(root: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+_MEMORY = "MemTotal:  24684096 kB\nMemFree:   100 kB\nMemAvailable:   2048 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, None),
+        ({"proc/meminfo": _MEMORY}, 2 << 20),
+        ({"proc/meminfo": _MEMORY, "sys/fs/cgroup/memory.max": "max\n", "sys/fs/cgroup/memory.current": "5"}, 2 << 20),
+        ({"proc/meminfo": _MEMORY, "sys/fs/cgroup/memory.max": "900\n", "sys/fs/cgroup/memory.current": "500\n"}, 400),
+        (
+            {
+                "sys/fs/cgroup/memory.max": "900\n",
+                "sys/fs/cgroup/memory.current": "500\n",
+                "sys/fs/cgroup/memory.stat": "anon 5\ninactive_file 300\n",
+            },
+            700,
+        ),
+        (
+            {
+                "proc/meminfo": _MEMORY,
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "1000",
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": "990",
+                "sys/fs/cgroup/memory/memory.stat": "total_inactive_file 90\n",
+            },
+            100,
+        ),
+    ],
+)
+def test_free_memory_is_that_of_the_machine_or_of_the_container(
+    tmp_path: Path, files: dict[str, str], free: int | None
+) -> None:
+    assert weight_module.free_memory(machine(tmp_path, files)) == free
+
+
+def test_a_table_that_does_not_fit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = csv(numbers())
+    monkeypatch.setattr(weight_module, "_LARGE", 1000)
+    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module.COPIES - 1)
+    with pytest.raises(Unreadable, match=r"GiB of memory to read it whole, and .* free; Parquet"):
+        DataKind().units(source, Spec())
+    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module.COPIES)
+    assert len(list(DataKind().units(source, Spec()).keys())) > 20_000
+
+
+def test_of_small_tables_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_module, "free_memory", lambda: pytest.fail("it was asked for"))
+    assert list(DataKind().units(csv(numbers(100)), Spec()).keys())
