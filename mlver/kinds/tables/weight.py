@@ -18,6 +18,7 @@ _COLUMNS: Final = (b"ARROW1", b"\xff\xff\xff\xff", b"\x93NUMPY")
 _TEXT: Final = (".csv", ".tsv", ".tab", ".txt")
 _CELL: Final = 8  # bytes
 _LARGE: Final = 32 << 20  # bytes of a file
+_WHOLE: Final = 2 * COPIES  # times what a table takes, one of few columns with the names of its rows takes
 _GROUPS: Final = (
     ("", "memory.max", "memory.current"),
     ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -50,9 +51,9 @@ def refuse_too_large(source: Source) -> None:
     """Raise Unreadable when reading the table whole takes more memory than is free. Looks only at large files."""
     if source.size < _LARGE:
         return
-    takes, free = weight(source) * COPIES, free_memory()
+    takes, free = weight(source) * _WHOLE, free_memory()
     if free is not None and takes > free:
-        there = f"it takes about {_gib(takes)} of memory to read it whole, and {_gib(free)} are free"
+        there = f"it takes about {takes >> 20:,} MiB of memory to read it whole, and {free >> 20:,} are free"
         raise Unreadable(f"{there}; Parquet sorted by its key is read in pieces")
 
 
@@ -89,7 +90,3 @@ def _field(path: Path, name: str) -> int | None:
     except OSError:
         return None
     return next((int(words[1]) for line in lines if (words := line.split())[:1] == [name]), None)
-
-
-def _gib(size: int) -> str:
-    return f"{size / (1 << 30):.1f} GiB"

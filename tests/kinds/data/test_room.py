@@ -225,10 +225,10 @@ def test_free_memory_is_that_of_the_machine_or_of_the_container(
 def test_a_table_that_does_not_fit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     source = csv(numbers())
     monkeypatch.setattr(weight_module, "_LARGE", 1000)
-    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module.COPIES - 1)
-    with pytest.raises(Unreadable, match=r"GiB of memory to read it whole, and .* free; Parquet"):
+    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module._WHOLE - 1)
+    with pytest.raises(Unreadable, match=r"MiB of memory to read it whole, and .* free; Parquet"):
         DataKind().units(source, Spec())
-    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module.COPIES)
+    monkeypatch.setattr(weight_module, "free_memory", lambda: weight(source) * weight_module._WHOLE)
     assert len(list(DataKind().units(source, Spec()).keys())) > 20_000
 
 
