@@ -18,25 +18,26 @@ def chosen(paths: Sequence[str], look: Callable[[str], bool]) -> set[str]:
     if not _may_fork():
         return set()
     mine, theirs = paths[::2], paths[1::2]
-    answers, said = os.pipe()
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # a handler is to run here, not twice
     try:
-        child = os.fork()
-    except OSError:  # there are too many processes, or no memory for one more
-        os.close(said)
-        os.close(answers)
-        return set()
-    if child == 0:
-        _say_of_all(said, theirs, look)
-    os.close(said)
-    try:
-        found = {path for path in mine if look(path)}
-        return found | {path for path, yes in zip(theirs, _read(answers), strict=False) if yes}
+        try:
+            child, answers = _begin(theirs, look)
+        except (OSError, RuntimeError):  # too many processes or files, no memory; RuntimeError: not in this interpreter
+            return set()
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+            found = {path for path in mine if look(path)}
+            return found | {path for path, yes in zip(theirs, _read(answers), strict=False) if yes}
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            os.close(answers)
+            with suppress(ChildProcessError):  # where nobody waits for children
+                os.waitpid(child, 0)
     finally:
-        os.close(answers)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        with suppress(ChildProcessError):  # where nobody waits for children
-            os.waitpid(child, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _may_fork() -> bool:
@@ -45,6 +46,21 @@ def _may_fork() -> bool:
         return len(os.sched_getaffinity(0)) > 1 and len(os.listdir("/proc/self/task")) == 1
     except (AttributeError, OSError):
         return False
+
+
+def _begin(paths: Sequence[str], look: Callable[[str], bool]) -> tuple[int, int]:
+    """Start the second process, which hears no signal; return its number, and the descriptor of what it says."""
+    answers, said = os.pipe()
+    try:
+        child = os.fork()
+        if child == 0:
+            _say_of_all(said, paths, look)
+        return child, answers
+    except BaseException:
+        os.close(answers)
+        raise
+    finally:
+        os.close(said)
 
 
 def _say_of_all(said: int, paths: Sequence[str], look: Callable[[str], bool]) -> None:

@@ -10,12 +10,13 @@ import os
 import stat as statmod
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mlver.errors import Refused
+from mlver.errors import LocalIO, Refused
 from mlver.index.stats import STAT_BYTES, UNPROVEN, FolderRow, Stat, id_at, pack, unpack
 from mlver.objects.ids import ID_BYTES, BlobId
 from mlver.objects.tree import BLOB, EXECUTABLE, LINK
@@ -223,8 +224,8 @@ def scan(
     of which it knows something, are looked at by two processes, where there can be two.
     """
     found = Scan(tops if deep else ())  # else of nothing below can be said that it is gone
-    judge = _Judge(ignore, symlinks, found.odd)
     top = os.path.join(root, "")
+    judge = _Judge(top, ignore, symlinks, found.odd)
     unchanged = _unchanged(top, known, load, judge.rules) if known else ()
     pending = [(path, path.count("/")) for path in tops]
     while pending:
@@ -255,8 +256,9 @@ def _unchanged(top: str, known: Sequence[str], load: Load, rules: bytes) -> Coll
     from mlver.repo.beside import chosen
 
     def look(path: str) -> bool:
-        with listed(top + path) as entries:
+        with suppress(LocalIO), listed(top + path) as entries:  # it need not be a folder any more, nor be asked for
             return (row := load(path)) is not None and _as_before(entries, row, rules)
+        return False
 
     return chosen(known, look)
 
@@ -284,9 +286,9 @@ def _known(path: str, row: FolderRow) -> Folder:
 class _Judge:
     """Passes each name by what leaves names out and by the gate."""
 
-    def __init__(self, ignore: Ignore, symlinks: str, odd: list[tuple[str, str]]) -> None:
+    def __init__(self, top: str, ignore: Ignore, symlinks: str, odd: list[tuple[str, str]]) -> None:
         self.rules = ignore.mark + symlinks.encode()
-        self._ignore, self._symlinks, self._odd = ignore, symlinks, odd
+        self._top, self._ignore, self._symlinks, self._odd = top, ignore, symlinks, odd
 
     def folder(self, path: str, depth: int, entries: Entries) -> Folder:
         """Return the folder, nothing known of its files."""
@@ -319,7 +321,7 @@ class _Judge:
             return _PASSED_FOLDER, None
         if (reason := _refusal(entry.name, depth)) is None:
             return _FOLDER, None
-        return _PASSED_FOLDER, None if exists(Path(entry.path, _ENVIRONMENT)) else reason
+        return _PASSED_FOLDER, None if exists(Path(self._top + path + entry.name, _ENVIRONMENT)) else reason
 
     def _of_file(self, name: str, depth: int, mode: int) -> tuple[int, str | None]:
         if reason := _refusal(name, depth):

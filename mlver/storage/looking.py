@@ -51,7 +51,7 @@ def names_in(folder: Path) -> list[str]:
 def listed(folder: str) -> Iterator[list[os.DirEntry[str]]]:
     """Give what is in a folder, nothing when it is absent; its descriptor is the shorter way to each of its files.
 
-    LocalIO.
+    LocalIO, also for what it is asked of one of these.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -61,12 +61,11 @@ def listed(folder: str) -> Iterator[list[os.DirEntry[str]]]:
     except OSError as error:
         raise _unread(folder, error) from None
     try:
-        try:
-            with os.scandir(descriptor) as listing:
-                entries = list(listing)
-        except OSError as error:
-            raise _unread(folder, error) from None
+        with os.scandir(descriptor) as listing:
+            entries = list(listing)
         yield entries
+    except OSError as error:
+        raise _unread(folder, error) from None
     finally:
         os.close(descriptor)
 

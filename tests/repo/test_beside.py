@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,25 @@ def seen(scan: Scan) -> dict[str, object]:
     }
 
 
+def a_file(path: Path) -> None:
+    path.write_text("a file")
+
+
+def a_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def in_place_of_folders(root: Path, put: Callable[[Path], None]) -> None:
+    for n in range(3):
+        (root / f"d{n}").rename(root.parent / f"away{n}")
+        put(root / f"d{n}")
+
+
+def left_out(root: Path) -> None:
+    write(root, ".mlverignore", "d*")
+    in_place_of_folders(root, a_loop)
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "nothing": lambda root: None,
     "other bytes": lambda root: write(root, "d1/e4/f1.txt", "something else"),
@@ -70,7 +90,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a new folder": lambda root: write(root, "d2/new/deep/new.txt", "new"),
     "a file less": lambda root: (root / "d0/e3/f0.txt").unlink(),
     "a folder less": lambda root: (root / "d0/e3").rename(root.parent / "away"),
-    "all folders less": lambda root: [(root / f"d{n}").rename(root.parent / f"away{n}") for n in range(3)],
+    "all folders less": lambda root: in_place_of_folders(root, lambda path: None),
+    "files for folders": lambda root: in_place_of_folders(root, a_file),
+    "links that lead nowhere": lambda root: in_place_of_folders(root, a_loop),
+    "no entry to what is left out": left_out,
 }
 
 
@@ -133,11 +156,54 @@ def test_trouble_here_ends_the_other_process_too(forks: list[int]) -> None:
     assert no_child_is_left()
 
 
-def test_where_no_process_can_be_started_nothing_is_said(monkeypatch: pytest.MonkeyPatch, forks: list[int]) -> None:
+def test_a_signal_is_handled_by_the_first_process_alone(monkeypatch: pytest.MonkeyPatch, forks: list[int]) -> None:
+    me, real = os.getpid(), os.fork
+
     def fork() -> int:
-        raise BlockingIOError(11, "Resource temporarily unavailable")
+        if (child := real()) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return child
 
     monkeypatch.setattr(os, "fork", fork)
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        found = beside.chosen(["a", "b", "c", "d"], lambda path: True)
+    except KeyboardInterrupt:
+        assert os.getpid() == me
+        raise
+    finally:
+        if os.getpid() != me:
+            os._exit(1)
+    assert found == {"a", "b", "c", "d"}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == heard
+
+
+def test_an_interruption_while_the_other_process_starts_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, forks: list[int]
+) -> None:
+    real = os.fork
+
+    def fork() -> int:
+        if child := real():
+            os.kill(os.getpid(), signal.SIGINT)
+        return child
+
+    monkeypatch.setattr(os, "fork", fork)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(KeyboardInterrupt):
+        beside.chosen(["a", "b", "c", "d"], lambda path: True)
+    assert no_child_is_left()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("call", ["fork", "pipe"])
+def test_where_no_process_can_be_started_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, forks: list[int], call: str
+) -> None:
+    def refused() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, call, refused)
     before = len(os.listdir("/proc/self/fd"))
     assert beside.chosen(["a", "b"], lambda path: True) == set()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlver.errors import NegativeAnswer, Refused
+from mlver.errors import LocalIO, NegativeAnswer, Refused
 from mlver.index import stats
 from mlver.index.stats import FolderRow, StatCache, pack
 from mlver.objects.ids import BlobId
@@ -33,6 +33,25 @@ def test_tools_caches_secrets_and_virtual_environments_are_left_out(tmp_path: Pa
         ".git/config", ".mlver/format", "node_modules/m/i.js", "myenv/pyvenv.cfg", "myenv/lib/site.py", ".ssh/id_rsa",
     )  # fmt: skip
     assert list(scan(tmp_path, Ignore.load(tmp_path)).files) == [".env.example", "data/x.csv", "train.py"]
+
+
+def test_a_virtual_environment_is_left_out_whatever_its_name(tmp_path: Path) -> None:
+    _touch(tmp_path, "my\\env/pyvenv.cfg", "deep/my\\env/pyvenv.cfg", "deep/x.csv", "my\\data/x.csv")
+    found = scan(tmp_path, Ignore.load(tmp_path))
+    assert list(found.files) == ["deep/x.csv"]
+    assert [path for path, _ in found.odd] == ["my\\data"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_named_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(entry: os.DirEntry[str]) -> None:
+        raise PermissionError(13, "Permission denied", entry.path)
+
+    _touch(tmp_path, "deep/x.csv")
+    monkeypatch.setattr("mlver.repo.scan._stat", refused)
+    with pytest.raises(LocalIO, match=f"{tmp_path}/deep/: Permission denied"):
+        scan(tmp_path, Ignore.load(tmp_path))
 
 
 def test_mlverignore_adds_to_the_defaults_and_can_take_them_back(tmp_path: Path) -> None:
