@@ -76,7 +76,9 @@ def forest() -> RandomForestClassifier:
 
 
 @pytest.mark.parametrize("make", [scaled, mixed, forest])
-def test_a_model_predicts_as_it_does_outside(make: Callable[[], Any]) -> None:
+def test_a_model_predicts_as_it_does_outside(make: Callable[[], Any], request: pytest.FixtureRequest) -> None:
+    if make is not forest:
+        request.getfixturevalue("warmed")
     model = make()
     said = predict(joblibbed(model, compress=3))
     assert list(said.values) == model.predict(TABLE[list(model.feature_names_in_)]).tolist()
@@ -179,7 +181,11 @@ def test_a_hostile_model_is_not_even_loaded(how: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["os.system", "an array of objects"])
-def test_a_hostile_model_is_refused_and_nothing_happens(how: str, tmp_path: Path) -> None:
+def test_a_hostile_model_is_refused_and_nothing_happens(
+    how: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if how != "os.system":
+        request.getfixturevalue("warmed")
     canary = tmp_path / "canary"
     with pytest.raises(Refused, match="which no model of scikit-learn needs"):
         predict(HOSTILE[how](str(canary)))

@@ -1,4 +1,4 @@
-"""Breaks push, fetch, pull and clone at every system call. Run by hand; `test_interrupted` plays every 19th.
+"""Breaks push, fetch, pull and clone at every system call. Run by hand; `test_interrupted` plays every 29th.
 
     python -m tests.sharing.campaign [STEP]
 

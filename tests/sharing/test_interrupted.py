@@ -199,4 +199,4 @@ def test_a_full_disk_on_either_side_leaves_both_whole(name: str, world: Path, tm
         broken(world, tmp_path / "w", act, at, errno.ENOSPC, WRITING)
 
 
-STEP = 19  # every call: python -m tests.sharing.campaign
+STEP = 29  # every call: python -m tests.sharing.campaign

@@ -40,7 +40,7 @@ def written(path: str, table: pa.Table) -> bytes:
         with pa.ipc.new_file(out, table.schema) as writer:
             writer.write_table(table)
     else:
-        pq.write_table(table, out, row_group_size=3)
+        pq.write_table(table, out, row_group_size=max(3, table.num_rows // 100))
     return out.getvalue()
 
 

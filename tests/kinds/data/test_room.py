@@ -130,8 +130,8 @@ def test_wide_tables_come_in_pieces_of_fewer_rows(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("room", [None, 1 << 20, 1 << 30])
 def test_room_changes_no_answer(room: int | None) -> None:
     for seed in range(3):
-        old = cells_of_every_sort(200, seed)
-        new = pa.concat_tables([old.slice(5, 90), cells_of_every_sort(200, seed + 1).slice(95)])
+        old = cells_of_every_sort(100, seed)
+        new = pa.concat_tables([old.slice(5, 45), cells_of_every_sort(100, seed + 1).slice(50)])
         sources = parquet(old), parquet(new)
         found = DataKind().apart(*sources, (Spec(key=("id",)), Spec(key=("id",))), room)
         assert found is not None and isinstance(found[0], TableUnits) and isinstance(found[1], TableUnits)

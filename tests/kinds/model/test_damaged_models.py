@@ -8,6 +8,7 @@ import random
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -169,12 +170,31 @@ def test_damaged_pickles_inside_of_archives_never_break_the_reader(name: str) ->
         assert outcome(name, packed(parts | {pickled: damaged(parts[pickled], chance)}))
 
 
-def bomb(name: str, size: int = 1 << 30) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w") as member:
-        for _ in range(size >> 20):
-            member.write(bytes(1 << 20))
-    return stream.getvalue()
+@cache
+def zeros(mib: int) -> tuple[bytes, int]:
+    """Return so many MiB of zeros as DEFLATE packs them, one block over and over, and their CRC."""
+    block = bytes(1 << 20)
+    packer = zlib.compressobj(wbits=-15)
+    packed_block = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = 0
+    for _ in range(mib):
+        crc = zlib.crc32(block, crc)
+    return packed_block * mib + packer.flush(), crc
+
+
+def bomb(name: str, mib: int = 1 << 10) -> bytes:
+    """A zip of one member, which is well-formed to its last byte."""
+    body, crc = zeros(mib)
+    said = struct.pack("<HHHHHIIIHH", 20, 0, zipfile.ZIP_DEFLATED, 0, 0x21, crc, len(body), mib << 20, len(name), 0)
+    head = b"PK\x03\x04" + said + name.encode()
+    entry = b"PK\x01\x02" + struct.pack("<H", 20) + said + bytes(14) + name.encode()
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(head) + len(body), 0)
+    return head + body + entry + end
+
+
+def test_the_bomb_is_a_whole_archive() -> None:
+    with zipfile.ZipFile(io.BytesIO(bomb("config.json", 3))) as archive:
+        assert archive.testzip() is None and archive.read("config.json") == bytes(3 << 20)
 
 
 def overlapping() -> bytes:
