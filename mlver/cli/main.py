@@ -38,6 +38,7 @@ def entry() -> NoReturn:
     What was to be called at the end is called where there were workers: processes and folders of theirs are to go.
     """
     gc.set_threshold(_YOUNG)
+    _stand_in()
     code = main()
     if _WATCHED in os.environ and "pyarrow" not in sys.modules:
         sys.exit(code)
@@ -50,3 +51,12 @@ def entry() -> NoReturn:
     if jobs is not None and jobs.started():
         atexit._run_exitfuncs()
     os._exit(code)
+
+
+def _stand_in() -> None:
+    """Put nothing in place of standard streams that were closed: else the next file opened would be one of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,3 +26,11 @@ def test_a_command_that_read_a_table_ends_with_its_own_code_and_all_it_wrote(
     assert done.returncode == code
     assert "taken down" not in done.stdout
     assert done.stdout or done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_command_that_nobody_can_hear_does_its_work(tmp_path: Path, closed: str) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m mlver init -q {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / ".mlver/format").is_file()
