@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.audited.plugin import install, nothing_runs_out_of_data
+from tests.disk import nobody_waits
 
 __all__ = ["nothing_runs_out_of_data"]
 install()
+nobody_waits()
 
 # The same examples in every run, and none fails for being slow. MLVER_EXPLORE=1 looks for new ones.
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -29,14 +32,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Dealt(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Share the work of compiling among the processes."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Share the work of compiling among the processes; look for garbage only in what comes after.
+
+    Modules and six thousand tests stay to the end: a collection that looked at them again took half a second.
+    """
     worker = getattr(session.config, "workerinput", None)
     if worker:
         from tests.spread import compile_a_share
 
         compile_a_share(worker, session.config.args)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """What is there after the last test of a file stays, too: fixtures, answers kept, modules loaded late."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return done
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -29,6 +29,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.disk import nobody_waits
+
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / "tests" / "warm_client.py"
 _LEFT_OUT = ("mlver.__main__", "mlver.demo", "mlver.testing", "mlver.repo.predictor")
@@ -65,13 +67,15 @@ def mlver() -> tuple[str, ...]:
 def programs(folder: Path, mlver: Sequence[str] | None = None) -> Path:
     """Make `mlver` (started by these words, if given) and `python` callable by name, from `folder`; return it.
 
-    A script is run warm, with scikit-learn and pandas imported, unless `mlver run` watches it from its first import
-    on; and so is what lays projects out.
+    A script is run warm, with scikit-learn and pandas imported; and so is what lays projects out. Where `mlver` is
+    one that starts from nothing, what `mlver run` watches does so, too: it is watched from its first import on.
     """
     folder.mkdir(parents=True)
     python = shlex.quote(sys.executable)
     warm = shlex.join(_started("scripts"))
-    script = f'case "$PYTHONPATH:$1:$2" in *observer*) ;; *.py:* | *:-m:{_WORLD}) exec {warm} "$@" ;; esac\n'
+    watched = "*observer*) ;; " if mlver else ""
+    forked = f"*.py:* | *:-m:{_WORLD} | *:-c:*pandas*"
+    script = f'case "$PYTHONPATH:$1:$2" in {watched}{forked}) exec {warm} "$@" ;; esac\n'
     texts = {"mlver": f'exec {shlex.join(mlver or _started("mlver"))} "$@"\n'}
     texts |= dict.fromkeys(("python", "python3"), f'{script}exec {python} "$@"\n')
     for name, text in texts.items():
@@ -202,7 +206,7 @@ def _become(streams: list[int], words: list[str], folder: str, environment: dict
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", **utf8)
     code: object = 1
     try:
-        _run()
+        _run_watched() if _WHAT == "scripts" and "MLVER_OBSERVE" in os.environ else _run()
         code = 0
     except SystemExit as ended:
         code = ended.code
@@ -227,6 +231,10 @@ def _run() -> None:
         from mlver.repo.predictor.child import main
 
         return main(sys.argv[1])
+    if sys.argv[0] == "-c":
+        sys.path[0] = ""
+        exec(sys.argv.pop(1), {"__name__": "__main__"})
+        return
     if sys.argv[0] == "-m":
         sys.path[0] = os.getcwd()
         del sys.argv[0]
@@ -234,6 +242,16 @@ def _run() -> None:
         return
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def _run_watched() -> None:
+    """Run a script as `mlver run` has it run: heard from before its first line to its end."""
+    atexit._clear()
+    importlib.import_module("mlver.repo.observer.sitecustomize")
+    try:
+        _run()
+    finally:
+        atexit._run_exitfuncs()
 
 
 def _asks_a_model() -> bool:
@@ -267,6 +285,7 @@ def _import_all_of_mlver() -> None:
 
 if __name__ == "__main__":
     _WHAT = sys.argv[2]
+    nobody_waits()
     _import_all_of_mlver() if _WHAT == "mlver" else _import_what_scripts_use()
     threads = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ["1"]
     assert len(threads) == 1, "a process with threads cannot be forked"
