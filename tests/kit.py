@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,6 +59,14 @@ class Bench:
         result = commit(self.repo, message, trailers=trailers, **words)
         assert result.commit is not None
         return result.commit
+
+    def like(self, made: Bench) -> None:
+        """Be a copy of another, in a folder of its own, which is made 20 times as fast as its commits were."""
+        root = self.root
+        shutil.copytree(made.root, root, symlinks=True, dirs_exist_ok=True)
+        self.__dict__.update(made.__dict__)
+        self.root, self.clock = root, Ticking(made.clock.moment)
+        self.repo = Repository.open(root, actor=made.repo.actor, clock=self.clock)
 
     def reopen(self) -> Repository:
         """Open the repository anew, as another process would."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,10 +29,13 @@ def at(text: str) -> datetime:
 
 
 class Night(Bench):
-    """v2 live, the nightly release live for an hour, v2 again."""
+    """v2 live, the nightly release live for an hour, v2 again: played once, and copied."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root)
+        self.root = root
+        self.like(_played())
+
+    def play(self) -> None:
         self.write("mlver.toml", SLO)
         self.write("data/val/static.csv", "id,label\n1,0\n")
         self.write("config/pipeline.json", {"impute": "median"})
@@ -56,6 +63,20 @@ class Night(Bench):
         for day, value, n in (("2024-05-06", 0.0, 3), ("2024-05-08", 0.2, 5), ("2024-05-13", 0.375, 8)):
             self.clock.moment = at(f"{day}T12:00")
             self.measure(self.bad, {"recall{clinic=C}": value}, LIVE, n=n)
+
+
+class Played(Night):
+    def __init__(self, root: Path) -> None:
+        Bench.__init__(self, root)
+        self.play()
+        self.repo.close()
+
+
+@cache
+def _played() -> Played:
+    folder = tempfile.mkdtemp(prefix="night-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Played(Path(folder))
 
 
 @pytest.fixture
