@@ -57,7 +57,7 @@ class Locations:
         self._file = CacheFile(path, _SCHEMA, _VERSION, "locations")
         self._losses = 0  # of the file, as far as what was lost was read again
         self._storage = storage
-        self._checked = False
+        self._wrong: bool | None = None  # whether the file was, once that is known
 
     @classmethod
     def open(cls, path: Path | None, storage: Storage) -> Self:
@@ -125,14 +125,14 @@ class Locations:
         return present != known
 
     def doubt(self) -> bool:
-        """Whether the file says anything else than the packs; then it was made anew. Reads all of it, only once."""
-        if self._checked or self._file.path is None:
-            return False
-        self._checked = True
-        if self._run(_select, "PRAGMA integrity_check(1)", ()) == [("ok",)] and not self._differs():
-            return False
-        self.rebuild()
-        return True
+        """Whether the file said anything else than the packs; then it was made anew. Reads all of it, only once."""
+        with self._file.lock:
+            if self._wrong is None and self._file.path is not None:
+                losses = self._file.losses
+                if self._run(_select, "PRAGMA integrity_check(1)", ()) != [("ok",)] or self._differs():
+                    self.rebuild()
+                self._wrong = self._file.losses != losses  # it may also have been given up on the way
+            return bool(self._wrong)
 
     def rebuild(self) -> None:
         """Forget everything and read the key tables of all packs again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat as statmod
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,12 +204,17 @@ def _sweep(folder: Path, steps: Sequence[Step]) -> None:
 def _refuse_missing(store: ObjectStore, new: Sequence[Artifact]) -> None:
     store.index.refresh()
     needed: dict[bytes, str] = {artifact.id: artifact.path for artifact in new}
-    lost = store.index.absent(needed)
+    lost = _lost(store, needed)
     for artifact in new:
         if artifact.size > WHOLE and artifact.id not in lost:
             needed |= dict.fromkeys((chunk for chunk, _ in store.chunks(artifact.id)), artifact.path)
-    for id in lost or store.index.absent(needed):
+    for id in lost or _lost(store, needed):
         raise Damaged(f"{needed[id]}: missing object blob {id.hex()}; nothing was written", hint="mlver fsck")
+
+
+def _lost(store: ObjectStore, ids: Collection[bytes]) -> set[bytes]:
+    lost = store.index.absent(ids)
+    return store.index.absent(ids) if lost and store.index.doubt() else lost
 
 
 def _makes_room(path: str, new: Sequence[Artifact]) -> bool:

@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,12 @@ from mlver.index.locations import Locations
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import Tree
+from mlver.storage.base import Storage
 from mlver.storage.faulty import FaultyStorage
 from mlver.storage.local import LocalStorage
 from mlver.storage.memory import MemoryStorage
 from mlver.store.object_store import ObjectStore
-from mlver.store.pack import list_packs
+from mlver.store.pack import Row, list_packs
 from mlver.store.scan import load_rows
 from tests.store.kit import noise, open_store, packs, put, replace
 
@@ -330,6 +333,7 @@ def test_what_another_process_stores_during_a_look_at_the_packs_is_not_forgotten
         "objects SET pack = pack + 7",
         "objects SET offset = offset + 1",
         "objects SET raw = raw + 1",
+        "OR IGNORE objects SET id = CAST(id AS TEXT)",
         "packs SET number = number + 7",
         "packs SET name = replace(name, '1', '2')",
     ],
@@ -360,6 +364,31 @@ def test_the_packs_are_compared_with_once_and_only_for_who_has_to_be_sure(
     assert read == list(list_packs(storage))
     assert not store.has(BlobId.of(b"another"))
     assert len(read) == 2
+    store.close()
+
+
+def test_a_thread_that_asks_meanwhile_waits_for_the_comparison(
+    storage: LocalStorage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(path, storage)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE objects SET pack = pack + 7")
+    db.close()
+    store = open_store(storage, path)
+    comparing, never = threading.Event(), threading.Event()
+
+    def slow(storage: Storage, name: str) -> tuple[int, list[Row]]:
+        comparing.set()
+        never.wait(0.1)
+        return load_rows(storage, name)
+
+    monkeypatch.setattr("mlver.index.locations.load_rows", slow)
+    first, *others = filled_ids()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(store.has, first)
+        comparing.wait()
+        assert all(threads.submit(store.has, id).result() for id in others)
+        assert one.result()
     store.close()
 
 

@@ -44,6 +44,17 @@ def files(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
 
 
+def test_what_a_sound_cache_does_not_know_is_not_missing(bench: Bench) -> None:
+    bench.repo.close()
+    with sqlite3.connect(bench.root / ".mlver/cache/objects.db") as db:
+        assert db.execute("UPDATE objects SET id = CAST(substr(id, 1, 31) || x'00' AS BLOB) WHERE type = 1").rowcount
+    db.close()
+    repo = Repository.open(bench.root)
+    restore(repo, rev="HEAD~1")
+    repo.close()
+    assert files(bench.root)["models/triage.joblib"] == b"model one"
+
+
 def test_a_whole_snapshot_comes_back_byte_for_byte(bench: Bench) -> None:
     second = files(bench.root)
     result = restore(bench.repo, rev="HEAD~1")
