@@ -36,6 +36,7 @@ from tests.kit import Bench
 
 _EXCHANGE, _HERE = 2, -100
 _COUNTS = struct.Struct("<QQ")  # swaps while a command ran; whether one runs
+_LONGEST = 300  # commands
 _FILES = 6
 
 
@@ -162,7 +163,10 @@ def _drop_releases(place: Place) -> None:
 
 
 def campaign(swaps: int, seed: int = 0, most: int = 20) -> Result:
-    """Run commands until so many swaps happened inside of one, or `most` things went wrong; return what was seen."""
+    """Run commands until so many swaps happened inside of one, or `most` things went wrong; return what was seen.
+
+    Some commands are refused and some get through: it goes on until both were seen, for a while.
+    """
     result = Result()
     counts = mmap.mmap(-1, _COUNTS.size)
     with tempfile.TemporaryDirectory(prefix="swaps-") as base:
@@ -175,7 +179,8 @@ def campaign(swaps: int, seed: int = 0, most: int = 20) -> Result:
                 os._exit(1)
         try:
             for number, act in enumerate(_acts(place)):
-                if result.swaps >= swaps or len(result.problems) >= most:
+                mixed = 0 < result.refused < result.commands or result.commands >= _LONGEST
+                if (result.swaps >= swaps and mixed) or len(result.problems) >= most:
                     break
                 _one(act, counts, result, walk=bool(number // 21 % 2))
                 if place.look() != place.before:
