@@ -85,9 +85,18 @@ class SeveralHeads(Damaged):
 def read_operation(storage: Storage, id: OperationId) -> Operation:
     """Return the operation `id`, verified; Damaged when it is missing or not what its id says."""
     try:
-        data = unfold(_read(storage, f"ops/{id}"), _LARGEST)
+        stored = _read(storage, f"ops/{id}")
     except KeyError:
         raise Damaged(f"operation {id.short} is missing", hint="mlver fsck") from None
+    except Damaged as error:
+        raise Damaged(f"operation {id.short}: {error.message}", hint="mlver fsck") from None
+    return parse_operation(stored, id)
+
+
+def parse_operation(stored: bytes, id: OperationId) -> Operation:
+    """Return the operation `id` from the bytes of its file, verified; Damaged when it is not what its id says."""
+    try:
+        data = unfold(stored, _LARGEST)
     except Damaged as error:
         raise Damaged(f"operation {id.short}: {error.message}", hint="mlver fsck") from None
     if OperationId.of(data) != id:

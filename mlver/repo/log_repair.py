@@ -18,6 +18,7 @@ from mlver.repo.head import (
     Head,
     newest_stored,
     operation_bytes,
+    parse_operation,
     parse_slot,
     read_head,
     read_operation,
@@ -115,8 +116,8 @@ class LogRepair:
 
         if (good := find_flip(data, right, self._patience)) is not None:
             self._store(key, good, "one flipped bit put right")
-            if (operation_ := readable(self._storage, id)) is not None:
-                self.saved[id] = operation_
+            with suppress(Damaged):  # written by somebody who does not keep to the format
+                self.saved[id] = parse_operation(good, id)
 
     def _store(self, key: str, good: bytes, how: str) -> None:
         try:

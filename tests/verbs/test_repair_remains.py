@@ -188,3 +188,15 @@ def test_a_dry_run_counts_on_a_head_that_the_copy_brings_back(root: Path, scene:
         done = repair(repo, scene / "copy")
     assert done.ok and planned.ok, planned.left
     assert [path.split("/")[0] for path in planned.quarantine] == ["packs"]
+
+
+def test_a_dry_run_counts_on_a_head_of_which_one_bit_turned(root: Path) -> None:
+    with opened(root) as repo:
+        newest = root / f".mlver/ops/{repo.state.id}"
+    write(newest, flip(len(newest.read_bytes()) // 2))
+    write(root / ".mlver/head.0", zero(0, 8))
+    with opened(root) as repo:
+        planned = repair(repo, None, dry_run=True)
+        done = repair(repo, None)
+    assert done.ok and planned.ok, planned.left
+    assert {one.what for one in planned.mended} == {one.what for one in done.mended}
