@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from mlver.errors import Damaged
 from mlver.index.cache_file import CacheFile
 from mlver.objects.ids import ID_BYTES, ID_TYPES, ObjectId
 from mlver.storage.base import Storage
 from mlver.store.frames import TYPES
-from mlver.store.pack import Location, Row, list_packs
+from mlver.store.pack import Location, Row, list_packs, read_table, table_holds
 from mlver.store.scan import load_rows
 
 _T = TypeVar("_T")
@@ -41,6 +42,7 @@ SELECT packs.name, codec, offset, stored, raw FROM objects JOIN packs ON packs.n
 WHERE id = ? AND type = ? ORDER BY pack
 """
 _ASKED = 64
+_FEW = 8  # ids, to look for which in key tables is faster than to compare all rows
 _MARKS = ", ".join("?" * _ASKED)
 _HELD = "SELECT id FROM objects WHERE id IN (MARKS)".replace("MARKS", _MARKS)
 _FIND_ALL = """
@@ -58,6 +60,7 @@ class Locations:
         self._losses = 0  # of the file, as far as what was lost was read again
         self._storage = storage
         self._wrong: bool | None = None  # whether the file was, once that is known
+        self._asked = 0  # how often the packs were asked instead
 
     @classmethod
     def open(cls, path: Path | None, storage: Storage) -> Self:
@@ -124,10 +127,17 @@ class Locations:
                 self.add_pack(name, *load_rows(self._storage, name))
         return present != known
 
-    def doubt(self) -> bool:
-        """Whether the file said anything else than the packs; then it was made anew. Reads all of it, only once."""
+    def doubt(self, id: bytes | None = None) -> bool:
+        """Whether the file said anything else than the packs; then it was made anew. Reads all of it, only once.
+
+        Who asks for the sake of one `id` has it looked for in the packs first, if few have asked.
+        """
         with self._file.lock:
             if self._wrong is None and self._file.path is not None:
+                if id is not None and self._asked < _FEW:
+                    self._asked += 1
+                    if not self._in_packs(id):
+                        return False
                 losses = self._file.losses
                 if self._run(_select, "PRAGMA integrity_check(1)", ()) != [("ok",)] or self._differs():
                     self.rebuild()
@@ -146,6 +156,18 @@ class Locations:
     def _ids(self, type: str, low: bytes, high: bytes) -> list[ObjectId]:
         found = self._run(_select, _RANGE, (TYPES[type], low, high))
         return [ID_TYPES[type](id) for (id,) in found if isinstance(id, bytes) and len(id) == ID_BYTES]
+
+    def _in_packs(self, id: bytes) -> bool:
+        """Whether a key table has this id, or cannot be believed."""
+        for name in list_packs(self._storage):
+            try:
+                if table_holds(read_table(self._storage, name)[2], id):
+                    return True
+            except KeyError:  # moved away meanwhile
+                continue
+            except Damaged:
+                return True
+        return False
 
     def _differs(self) -> bool:
         """Whether the rows of any pack are not those of its key table; packs that moved away meanwhile do not count."""

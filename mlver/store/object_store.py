@@ -55,8 +55,11 @@ class Index(Protocol):
     def refresh(self) -> bool:
         """Compare with the packs in storage; whether anything had changed."""
 
-    def doubt(self) -> bool:
-        """Compare with all that the packs hold, once; whether anything was wrong, and is not any more."""
+    def doubt(self, id: bytes | None = None) -> bool:
+        """Compare with all that the packs hold, once; whether anything was wrong, and is not any more.
+
+        Not if it is for the sake of one `id` that the packs have not got either.
+        """
 
     def rebuild(self) -> None:
         """Forget everything and read all packs again."""
@@ -130,7 +133,7 @@ class ObjectStore:
         """
         if type(id) is BlobId and self.redacted(id) is not None:
             return True
-        for _ in self._attempts(self.index.doubt if sure else None):
+        for _ in self._attempts((lambda: self.index.doubt(id)) if sure else None):
             if self.locate(type_of(id), id) is not None:
                 return True
             if type(id) is BlobId and self.locate(_LIST, id) is not None:
@@ -248,7 +251,7 @@ class ObjectStore:
 
     def place(self, type: int, id: bytes) -> Location | None:
         """Return a place where the object lies just now, be it condemned; None after a second look at the packs."""
-        for _ in self._attempts(self.index.doubt):
+        for _ in self._attempts(lambda: self.index.doubt(id)):
             if found := self._lying(type, id):
                 return found
         return None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mlver.errors import Damaged
+from mlver.objects.ids import ID_BYTES
 from mlver.storage.base import Storage
 from mlver.store import codec
 from mlver.store.frames import (
@@ -114,6 +116,13 @@ def read_table(storage: Storage, name: str) -> tuple[int, int, bytes]:
     if len(table) != count * ROW.size or checksum(table) != table_check:
         raise Damaged("key table does not match its checksum")
     return size, table_at, table
+
+
+def table_holds(table: bytes, id: bytes) -> bool:
+    """Whether a key table has an object of this id, of whatever type."""
+    size = ROW.size
+    at = bisect_left(range(len(table) // size), id, key=lambda number: table[number * size : number * size + ID_BYTES])
+    return table[at * size : at * size + ID_BYTES] == id
 
 
 def header_of(row: Row) -> Header:

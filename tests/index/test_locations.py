@@ -2,9 +2,7 @@
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,13 +15,10 @@ from mlver.index.locations import Locations
 from mlver.objects.commit import Commit
 from mlver.objects.ids import BlobId, CommitId, TreeId
 from mlver.objects.tree import Tree
-from mlver.storage.base import Storage
 from mlver.storage.faulty import FaultyStorage
 from mlver.storage.local import LocalStorage
 from mlver.storage.memory import MemoryStorage
 from mlver.store.object_store import ObjectStore
-from mlver.store.pack import Row, list_packs
-from mlver.store.scan import load_rows
 from tests.store.kit import noise, open_store, packs, put, replace
 
 BIG = noise(300_000, 3)
@@ -323,85 +318,3 @@ def test_what_another_process_stores_during_a_look_at_the_packs_is_not_forgotten
     index.refresh()
     storage.list = listing  # type: ignore[method-assign]
     assert index.find(1, ids[0]) and other.index.find(1, ids[0])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "objects SET id = CAST(substr(id, 1, 31) || x'00' AS BLOB) WHERE type = 4",
-        "objects SET type = 5 WHERE type = 4",
-        "objects SET pack = pack + 7",
-        "objects SET offset = offset + 1",
-        "objects SET raw = raw + 1",
-        "OR IGNORE objects SET id = CAST(id AS TEXT)",
-        "packs SET number = number + 7",
-        "packs SET name = replace(name, '1', '2')",
-    ],
-)
-def test_what_a_sound_file_does_not_say_is_looked_up_in_the_packs(
-    storage: LocalStorage, path: Path, change: str
-) -> None:
-    answers(path, storage)
-    with sqlite3.connect(path) as db:
-        assert db.execute(f"UPDATE {change}").rowcount
-    db.close()
-    store = open_store(storage, path)
-    assert all(store.has(id) for id in filled_ids())
-    assert not store.has(BlobId.of(b"other"))
-    store.close()
-
-
-def test_the_packs_are_compared_with_once_and_only_for_who_has_to_be_sure(
-    storage: LocalStorage, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers(path, storage)
-    store = open_store(storage, path)
-    read = []
-    monkeypatch.setattr("mlver.index.locations.load_rows", lambda _, name: read.append(name) or load_rows(_, name))
-    assert not store.has(BlobId.of(b"other"), sure=False)
-    assert read == []
-    assert not store.has(BlobId.of(b"other"))
-    assert read == list(list_packs(storage))
-    assert not store.has(BlobId.of(b"another"))
-    assert len(read) == 2
-    store.close()
-
-
-def test_a_thread_that_asks_meanwhile_waits_for_the_comparison(
-    storage: LocalStorage, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers(path, storage)
-    with sqlite3.connect(path) as db:
-        db.execute("UPDATE objects SET pack = pack + 7")
-    db.close()
-    store = open_store(storage, path)
-    comparing, never = threading.Event(), threading.Event()
-
-    def slow(storage: Storage, name: str) -> tuple[int, list[Row]]:
-        comparing.set()
-        never.wait(0.1)
-        return load_rows(storage, name)
-
-    monkeypatch.setattr("mlver.index.locations.load_rows", slow)
-    first, *others = filled_ids()
-    with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(store.has, first)
-        comparing.wait()
-        assert all(threads.submit(store.has, id).result() for id in others)
-        assert one.result()
-    store.close()
-
-
-def test_a_pack_that_moves_away_while_it_is_compared_is_no_reason_to_begin_anew(
-    storage: LocalStorage, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers(path, storage)
-    store = open_store(storage, path)
-
-    def gone(storage: object, name: str) -> None:
-        raise KeyError(name)
-
-    monkeypatch.setattr("mlver.index.locations.load_rows", gone)
-    monkeypatch.setattr(store.index, "rebuild", lambda: pytest.fail("it was made anew"))
-    assert not store.has(BlobId.of(b"other"))
-    store.close()
