@@ -62,7 +62,7 @@ class LogRepair:
 
     def would_lead(self) -> bool:
         """Whether the head names an operation that a dry run did not store, and would."""
-        named = [parse_slot(data) for data in read_slots(self._storage) if data is not None and not _unreadable(data)]
+        named = self._named()
         return self._dry_run and bool(named) and max(named)[1] in self.saved
 
     def _mend_format(self) -> None:
@@ -87,13 +87,14 @@ class LogRepair:
         """Operations that a slot or another operation names, and that cannot be read."""
         check = check_log(self.repo)
         found = [*check.bad, *check.doubtful]
-        for data in read_slots(self._storage):
-            with suppress(Damaged):
-                if data is not None and readable(self._storage, id := parse_slot(data)[1]) is None:
-                    found.append(id)
+        found += [id for _, id in self._named() if readable(self._storage, id) is None]
         parents = [(op.parent, op.undoes) for op in self.saved.values()]  # of those that a dry run did not store
         found += [id for pair in parents for id in pair if id is not None and readable(self._storage, id) is None]
         return [id for id in dict.fromkeys(found) if id not in self.saved]
+
+    def _named(self) -> list[tuple[int, OperationId]]:
+        """Number and id of the operations that the slots name, as far as these can be read."""
+        return [parse_slot(data) for data in read_slots(self._storage) if data is not None and not _unreadable(data)]
 
     def _mend_operation(self, id: OperationId) -> None:
         key = operation_key(id)
