@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from mlver.errors import LocalIO
 
@@ -45,6 +45,19 @@ def sweep_dead() -> None:
         with suppress(OSError):
             if match and path.lstat().st_uid == os.getuid() and not _alive(match[1]):
                 shutil.rmtree(path, ignore_errors=True)  # noqa: TID251 - no repository's
+
+
+def scratch_file() -> BinaryIO:
+    """Return an empty file without a name, to be written and read: it is gone when it is closed, or its maker killed.
+
+    It lies in TMPDIR, or else in /var/tmp, which is a disk where /tmp is memory. Raises LocalIO when there is no place.
+    """
+    where = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None)
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile(prefix="mlver-", dir=where, buffering=0))
+    except OSError as error:
+        place = where or tempfile.gettempdir()
+        raise LocalIO(f"cannot make a file in {place}: {error.strerror}", hint="set TMPDIR to another") from None
 
 
 def make_folder(path: Path) -> Path:

@@ -23,9 +23,10 @@ from mlver.kinds.tables.keying import may_name
 from mlver.kinds.tables.late import frugal, load_compute
 from mlver.kinds.tables.meeting import Meeting, Pool, without_dictionaries
 from mlver.kinds.tables.mixing import Lanes, Rows
-from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.row_names import RowNames
 from mlver.kinds.tables.same_groups import same_groups
+from mlver.kinds.tables.text_blocks import CannotCut
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import logical
 from mlver.kinds.tables.weight import COPIES

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
-from mlver.kinds.tables.arrays import fixed, no_value
-from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.lenient import MISSING_WORDS
-from mlver.kinds.tables.mixing import BLOCK
+from mlver.kinds.tables.text_types import seen_in, typed
 from mlver.kinds.tables.values import refuse_twins
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
@@ -24,8 +21,8 @@ _SAMPLE = 1 << 16
 MAX_COLUMNS: Final = 50_000
 _FIRST_LINE: Final = 1 << 24  # bytes of it that are looked at
 _NUMBER: Final = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*|[-+]?(nan|inf)", re.IGNORECASE)
-_EXACT = 2.0**53  # from here on neighbouring integers share a double
-_STEP = 1 << 20  # bytes searched at a time
+LATIN: Final = "latin1"
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 @frozen
@@ -36,33 +33,79 @@ class Layout:
     names: tuple[str, ...] | None
 
 
+@frozen
+class Delimited:
+    """Text that is cut by a layout: whole rows, the first with the names unless the layout has them."""
+
+    raw: memoryview
+    encoding: str
+    layout: Layout
+
+    def parse(self, types: Mapping[str, Any], only: Iterable[str] = ()) -> Any:
+        """Return the table, or `only` some columns, under the types of Arrow's reader, those in `types` under these.
+
+        ArrowInvalid when rows differ in length, or a cell is not of the type asked for.
+        """
+        quoted = b'"' in bytes(self.raw[:_SAMPLE]) or b'"' in self.raw.tobytes()
+        names = list(self.layout.names) if self.layout.names else None
+        return arrow_csv.read_csv(
+            pa.BufferReader(pa.py_buffer(self.raw)),
+            read_options=arrow_csv.ReadOptions(encoding=self.encoding, column_names=names, block_size=1 << 23),
+            parse_options=arrow_csv.ParseOptions(delimiter=self.layout.delimiter, newlines_in_values=quoted),
+            convert_options=arrow_csv.ConvertOptions(
+                null_values=list(MISSING_WORDS),
+                true_values=["true", "True", "TRUE"],
+                false_values=["false", "False", "FALSE"],
+                column_types=dict(types),
+                include_columns=list(only),  # none: all of them
+            ),
+        )
+
+    def texts(self, names: Iterable[str]) -> Any:
+        """Return the cells of some columns as they are spelled."""
+        names = list(names)
+        return self.parse(dict.fromkeys(names, pa.string()), names)
+
+    def refuse_open_quote(self, table: Any) -> None:
+        """Unreadable when the last field begins with a quote that nothing closes: it has swallowed the rest."""
+        if not table.num_rows or not pa.types.is_string(table.schema.types[-1]):
+            return
+        raw, coding = self.raw, "utf-8" if self.encoding == "utf8" else self.encoding
+        value = (table.column(table.num_columns - 1)[-1].as_py() or "").encode(coding)
+        tail = bytes(raw[-len(value) - 4 :]).rstrip(b"\r\n") if len(value) < 1 << 20 else b'"'
+        if tail.endswith(b'"' + value.rstrip(b"\r\n")) and not tail.endswith(b'""'):
+            raise Unreadable("a quote is opened and never closed")
+
+
 def read_delimited(data: Any, path: str, options: Mapping[str, Value], layout: Layout | None = None) -> Any:
     """Return the table in a buffer of text; Unreadable when rows differ in length or bytes are no text.
 
     Whole numbers are int64 whatever their spelling (`2`, `2.0`, `2e0`). Digits stay text where a
     number would lose some: leading zeros, and integers that a double can't hold.
     """
-    raw, encoding = _text(data)
+    raw, encoding = as_text(data)
     layout = layout or sniff(raw[:_SAMPLE].tobytes(), encoding, path, options)
-    _refuse_broad(raw, layout.delimiter, encoding)
-    table = _parse(raw, encoding, layout, {})
+    refuse_broad(raw, layout.delimiter, encoding)
+    text = Delimited(raw, encoding, layout)
+    table = text.parse({})
     refuse_twins(table.column_names)
-    if encoding == "utf8" and any(pa.types.is_binary(kind) for kind in table.schema.types):
-        encoding = "latin1"
-        table = _parse(raw, encoding, layout, {})
-    _refuse_open_quote(raw, table, encoding)
-    if doubtful := _doubtful(raw, table, layout.delimiter):
-        texts = _parse(raw, encoding, layout, dict.fromkeys(doubtful, pa.string()))
-        for name in doubtful:
-            if _loses_digits(texts.column(name)):
-                table = table.set_column(table.column_names.index(name), name, texts.column(name))
-    return _tidy(table)
+    if encoding == "utf8" and not_utf8(table):
+        text = Delimited(raw, LATIN, layout)
+        table = text.parse({})
+    text.refuse_open_quote(table)
+    seen = seen_in(table, raw, layout.delimiter, text.texts)
+    return typed(table, {name: one.type for name, one in seen.items()}, text.texts)
 
 
-def _refuse_broad(raw: memoryview, delimiter: str, encoding: str) -> None:
+def not_utf8(table: Any) -> bool:
+    """Whether some column is not text under UTF-8: then all are read as Latin-1."""
+    return any(pa.types.is_binary(kind) for kind in table.schema.types)
+
+
+def refuse_broad(raw: memoryview, delimiter: str, encoding: str) -> None:
     """Unreadable for a first line of more columns than Arrow's reader takes: it would end the process."""
     first, end = 0, len(raw)
-    mark = delimiter.encode("utf-8" if encoding == "utf8" else encoding)
+    mark = delimiter.encode("utf-8" if encoding == "utf8" else encoding, "replace")
     for at in range(0, min(end, _FIRST_LINE), _SAMPLE):
         line, ends, _ = raw[at : at + _SAMPLE].tobytes().partition(b"\n")
         first += line.count(mark)
@@ -88,11 +131,12 @@ def sniff(head: bytes, encoding: str, path: str, options: Mapping[str, Value]) -
     return Layout(delimiter, None)
 
 
-def _text(data: Any) -> tuple[memoryview, str]:
+def as_text(data: Any) -> tuple[memoryview, str]:
+    """Return text and its encoding, of UTF-16 as UTF-8; the last row ends with a line end. Unreadable for no text."""
     raw = memoryview(data)
+    if bytes(raw[:2]) in UTF_16:
+        raw = memoryview(raw.tobytes().decode("utf-16").encode())
     head = raw[:_SAMPLE].tobytes()
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw, "utf-16"
     if b"\0" in head:
         raise Unreadable("binary, not text")
     if not head.strip():
@@ -102,7 +146,7 @@ def _text(data: Any) -> tuple[memoryview, str]:
     try:
         head[: head.find(b"\n")].decode()
     except UnicodeDecodeError:
-        return raw, "latin1"  # a header pyarrow would refuse
+        return raw, LATIN  # a header pyarrow would refuse
     return raw, "utf8"
 
 
@@ -136,86 +180,3 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     if any(_NUMBER.fullmatch(cell) for cell in first):
         return False
     return len(rows) == 1 or all(first[1:])
-
-
-def _parse(raw: memoryview, encoding: str, layout: Layout, types: Mapping[str, Any]) -> Any:
-    quoted = b'"' in bytes(raw[:_SAMPLE]) or b'"' in raw.tobytes()
-    return arrow_csv.read_csv(
-        pa.BufferReader(pa.py_buffer(raw)),
-        read_options=arrow_csv.ReadOptions(
-            encoding=encoding, column_names=list(layout.names) if layout.names else None, block_size=1 << 23
-        ),
-        parse_options=arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted),
-        convert_options=arrow_csv.ConvertOptions(
-            null_values=list(MISSING_WORDS),
-            true_values=["true", "True", "TRUE"],
-            false_values=["false", "False", "FALSE"],
-            column_types=dict(types),
-            include_columns=list(types),  # none: all of them
-        ),
-    )
-
-
-def _refuse_open_quote(raw: memoryview, table: Any, encoding: str) -> None:
-    """Unreadable when the last field begins with a quote that nothing closes: it has swallowed the rest."""
-    if not table.num_rows or not pa.types.is_string(table.schema.types[-1]):
-        return
-    value = (table.column(table.num_columns - 1)[-1].as_py() or "").encode("utf-8" if encoding == "utf8" else encoding)
-    tail = bytes(raw[-len(value) - 4 :]).rstrip(b"\r\n") if len(value) < 1 << 20 else b'"'
-    if tail.endswith(b'"' + value.rstrip(b"\r\n")) and not tail.endswith(b'""'):
-        raise Unreadable("a quote is opened and never closed")
-
-
-def _doubtful(raw: memoryview, table: Any, delimiter: str) -> list[str]:
-    """Return the number columns whose text might say more than their numbers."""
-    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
-    found = whole if whole and _zero_leads(raw, delimiter) else []
-    for field in table.schema:
-        if pa.types.is_floating(field.type):
-            chunks = [fixed(chunk, np.float64, 0.0) for chunk in table.column(field.name).chunks]
-            if any(bool((np.isfinite(part) & (np.abs(part) >= _EXACT)).any()) for part in chunks):
-                found.append(field.name)
-    return found
-
-
-def _zero_leads(raw: memoryview, delimiter: str) -> bool:
-    """Whether some cell starts with 0 and another digit. A regular expression takes 20 times as long."""
-    data = np.frombuffer(raw, dtype=np.uint8)
-    starts = np.zeros(256, dtype=bool)
-    starts[list(b'\n\r"-' + delimiter.encode("latin-1", "replace"))] = True
-    for begin in range(0, max(len(data) - 1, 1), _STEP):
-        part = data[max(begin - 1, 0) : begin + _STEP + 1]
-        zeros = np.flatnonzero(part[:-1] == ord("0"))
-        zeros = zeros[(part[zeros + 1] >= ord("0")) & (part[zeros + 1] <= ord("9"))]
-        if starts[part[np.maximum(zeros - 1, 0)]].any():
-            return True
-    return False
-
-
-def _loses_digits(texts: Any) -> bool:
-    long_or_padded = pc.match_substring_regex(texts, r"^\s*-?(0\d+|[1-9]\d{15,})\s*$")
-    return bool(pc.any(long_or_padded).as_py())
-
-
-def _tidy(table: Any) -> Any:
-    """Return the table with whole doubles as int64, and nothing where a text is empty."""
-    for number, field in enumerate(table.schema):
-        column = table.column(number)
-        if pa.types.is_floating(field.type) and is_whole(column):
-            column = column.cast(pa.int64())
-        elif pa.types.is_string(field.type):
-            column = pc.if_else(pc.binary_length(column).cast(pa.bool_()), column, no_value(field.type))
-        else:
-            continue
-        table = table.set_column(number, field.name, column)
-    return table
-
-
-def is_whole(column: Any) -> bool:
-    """Whether a float column holds nothing but whole numbers that int64 holds exactly (and nulls)."""
-    for chunk in column.chunks:
-        for begin in range(0, len(chunk), BLOCK):
-            part = fixed(chunk.slice(begin, BLOCK), np.float64, 0.0)
-            if not ((np.trunc(part) == part) & (np.abs(part) < _EXACT)).all():
-                return False
-    return True

@@ -12,8 +12,8 @@ from pyarrow import json as arrow_json
 
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.arrays import fixed
-from mlver.kinds.tables.delimited import is_whole
 from mlver.kinds.tables.nesting import refuse_deep_json
+from mlver.kinds.tables.text_types import is_whole
 
 _PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
 _EXACT = 2.0**53

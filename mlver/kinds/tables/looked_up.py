@@ -19,8 +19,9 @@ from mlver.kinds.tables.bounds import Condition, one_of
 from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name
 from mlver.kinds.tables.late import frugal, pc
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.row_names import RowNames, named
+from mlver.kinds.tables.text_blocks import CannotCut
 from mlver.kinds.tables.units import COLUMN
 from mlver.kinds.tables.values import logical, plain, type_name
 

@@ -7,9 +7,9 @@ of some megabytes. What is small, or of another format, comes whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,16 +17,15 @@ from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.tables import arrow_bounds
 from mlver.kinds.tables.arrays import empty, same_bytes, within
 from mlver.kinds.tables.bounds import Bounds, Condition
-from mlver.kinds.tables.delimited import Layout, read_delimited, sniff
+from mlver.kinds.tables.delimited import read_delimited, sniff
 from mlver.kinds.tables.jsonlines import read_json
 from mlver.kinds.tables.parquet_bounds import Unfolding
 from mlver.kinds.tables.read import checked, read_table, reasons, refuse_giants
+from mlver.kinds.tables.text_blocks import Begun, CannotCut, row_blocks
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
 from mlver.kinds.tables.values import family
 
 WHOLE: Final = 16 << 20  # bytes of text that are read at once
-BLOCK: Final = 8 << 20
-_FIRST: Final = 1 << 20  # of the first block: the first rows are asked for most
 _PACKED: Final = 8  # text grows about so many times
 _ROWS: Final = 1 << 16  # in a batch, when nobody says how many
 _MOST: Final = 1 << 17
@@ -41,10 +40,6 @@ _FEW_WORDS: Final = 1 << 12  # bytes of words in a group however small
 Choose = Callable[[Any], tuple[Condition | None, Collection[str] | None]]
 
 Fewer = Callable[[int], Collection[str] | None]
-
-
-class CannotCut(Exception):
-    """The text cannot be read in pieces as it would be read whole."""
 
 
 def pieces(
@@ -244,9 +239,13 @@ def _text(stream: BinaryIO, path: str, options: Mapping[str, Value]) -> Iterator
     lines = path.endswith(_LINES)
     if path.endswith(".json"):
         raise CannotCut
-    layout: Layout | None = None
+    begun = Begun(stream, _SAMPLE)
+    try:
+        layout = None if lines else sniff(begun.head[:_SAMPLE], "utf8", path, options)
+    except Unreadable:
+        raise CannotCut from None
     kinds: dict[str, Any] = {}
-    for number, block in enumerate(_blocks(stream, quotes=not lines)):
+    for number, block in enumerate(row_blocks(begun, layout.delimiter if layout else None)):
         try:
             block.decode()  # else the whole is Latin-1
             table = read_json(block) if lines else read_delimited(block, path, options, layout)
@@ -254,8 +253,8 @@ def _text(stream: BinaryIO, path: str, options: Mapping[str, Value]) -> Iterator
             table = checked(table)
         except (Unreadable, UnicodeDecodeError):
             raise CannotCut from None  # said better of the whole
-        if number == 0 and not lines:
-            layout = Layout(sniff(block[:_SAMPLE], "utf8", path, options).delimiter, tuple(names))
+        if layout is not None:
+            layout = replace(layout, names=tuple(names))
         if number and kinds.keys() != set(table.column_names):
             raise CannotCut
         yield _alike(table, kinds)
@@ -272,37 +271,3 @@ def _alike(table: Any, kinds: dict[str, Any]) -> Any:
         elif family(kind) != family(field.type):
             raise CannotCut
     return table
-
-
-def _blocks(stream: BinaryIO, *, quotes: bool) -> Iterator[bytes]:
-    """Yield the bytes in blocks that end where a row does; CannotCut for text that is not made of lines."""
-    rest, size = b"", min(BLOCK, _FIRST)
-    while True:
-        data = stream.read(size)
-        size = min(2 * size, BLOCK)
-        if not data:
-            if rest:
-                yield rest
-            return
-        if not rest and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise CannotCut  # UTF-16
-        data = rest + data
-        cut = _last_row_end(data, quotes=quotes)
-        if cut == 0:
-            if len(data) > 8 * BLOCK:
-                raise CannotCut
-            rest = data
-            continue
-        yield data[:cut]
-        rest = data[cut:]
-
-
-def _last_row_end(data: bytes, *, quotes: bool) -> int:
-    """Return where the last whole row ends: behind a line end with an even number of quotes before it."""
-    if not quotes or b'"' not in data:
-        return data.rfind(b"\n") + 1
-    values = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(values == ord("\n"))
-    before = np.searchsorted(np.flatnonzero(values == ord('"')), ends)
-    outside = ends[before % 2 == 0]
-    return int(outside[-1]) + 1 if len(outside) else 0

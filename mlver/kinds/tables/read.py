@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.tables import arrow_bounds
+from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.delimited import read_delimited
 from mlver.kinds.tables.jsonlines import read_json
 from mlver.kinds.tables.late import pc
@@ -64,7 +65,7 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
         refuse_unfolding(file, stream)
         return file.read()
     if head.startswith(b"ORC"):
-        return _orc(stream)
+        return _orc_file(stream).read()
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         arrow_bounds.refuse_unfolding(stream)
     if head.startswith(b"ARROW1"):
@@ -84,14 +85,31 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
     return read_delimited(data, path, options)
 
 
-def _orc(stream: BinaryIO) -> Any:
+def stripes(stream: BinaryIO) -> Iterator[Any]:
+    """Yield the tables that follow each other in an ORC file or an Arrow stream; Unreadable for other bytes."""
+    head = stream.read(4)
+    stream.seek(0)
+    if head.startswith(b"ORC"):
+        file = _orc_file(stream)
+        batches = (file.read_stripe(number) for number in range(file.nstripes))
+        schema = file.schema
+    else:
+        arrow_bounds.refuse_unfolding(stream)
+        reader = pa.ipc.open_stream(pa.PythonFile(stream, mode="r"))
+        batches, schema = iter(reader), reader.schema
+    yield checked(empty(schema))
+    for batch in batches:
+        yield checked(pa.Table.from_batches([batch], schema=schema))
+
+
+def _orc_file(stream: BinaryIO) -> Any:
     try:
         import pyarrow.orc as orc
     except ImportError:
         raise Unreadable("this build of pyarrow does not read ORC") from None
     file = orc.ORCFile(pa.PythonFile(stream, mode="r"))
     refuse_giants(file.nrows, len(file.schema), stream)
-    return file.read()
+    return file
 
 
 def refuse_giants(rows: int, columns: int, stream: BinaryIO) -> None:

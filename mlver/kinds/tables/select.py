@@ -12,8 +12,9 @@ from mlver.kinds.base import Selection, Source, Spec, Value
 from mlver.kinds.folder import FolderSource
 from mlver.kinds.tables.bounds import Condition
 from mlver.kinds.tables.partitions import rows_of
-from mlver.kinds.tables.pieces import CannotCut, pieces
+from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.read import read_table
+from mlver.kinds.tables.text_blocks import CannotCut
 from mlver.kinds.tables.values import plain
 from mlver.kinds.tables.where import parse_where
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mlver.errors import UsageError
 from mlver.kinds.base import Spec, Unreadable
 from mlver.kinds.tables import pieces as cutting
+from mlver.kinds.tables import text_blocks
 from mlver.kinds.tables.read import read_table
 from mlver.kinds.tables.select import select
 from mlver.kinds.tables.values import plain
@@ -143,7 +144,8 @@ def test_other_types_give_the_answer_of_the_whole(kind: Any, where: str) -> None
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cutting, "WHOLE", 64)
-    monkeypatch.setattr(cutting, "BLOCK", 128)
+    monkeypatch.setattr(text_blocks, "BLOCK", 128)
+    monkeypatch.setattr(cutting, "_SAMPLE", 1 << 9)
 
 
 TEXTS = {

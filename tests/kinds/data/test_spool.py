@@ -1,0 +1,179 @@
+"""A table written block by block into a temporary file is the table that is read whole, types included."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.orc as orc
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlver.kinds.base import Unreadable
+from mlver.kinds.tables import delimited_blocks, text_blocks
+from mlver.kinds.tables.read import read_table
+from mlver.kinds.tables.spool import spooled
+from mlver.kinds.tables.text_blocks import CannotCut
+from tests.kinds.byte_source import ByteSource, source
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_blocks, "BLOCK", 64)
+
+
+def same(source: ByteSource, options: dict[str, Any] | None = None) -> pa.Table:
+    """Return the table of a source, after it was read both ways."""
+    options = options or {}
+    whole = read_table(source, options)
+    pieces = read_table(spooled(source, options), options)
+    assert pieces.schema == whole.schema
+    assert [column.to_pylist() for column in pc_texts(pieces)] == [column.to_pylist() for column in pc_texts(whole)]
+    return whole
+
+
+def pc_texts(table: pa.Table) -> list[pa.ChunkedArray]:
+    """Return the columns with doubles spelled out, so that NaN equals NaN and 0.0 is not -0.0."""
+    return [c.cast(pa.string()) if pa.types.is_floating(c.type) else c for c in table.columns]
+
+
+CELLS = {
+    "nothing": ["", "NA", "null"],
+    "whole": ["0", "7", "-12", " 5", "9223372036854775807"],
+    "padded": ["007", "-05", " 01", "00"],
+    "long": ["9007199254740993", "12345678901234567890", "-9007199254740992", "00009007199254740993"],
+    "hex": ["0x1F"],
+    "real": ["1.5", ".5", "-2.", "1e300", "nan", "inf"],
+    "even": ["2.0", "3e2", "-0.0", "1e16"],
+    "truth": ["true", "FALSE"],
+    "day": ["2024-01-31", "1999-12-01"],
+    "clock": ["12:30", "01:02:03"],
+    "moment": ["2024-01-31 10:00:00", "2024-01-31T05:00"],
+    "fine": ["2024-01-31 10:00:00.125"],
+    "zoned": ["2024-01-31T10:00:00Z", "2024-01-31 10:00:00+02:00"],
+    "word": ["x", "a longer word", "é", "2024", "2024-13-01"],
+    "quoted": ['"two\nlines"', '"a ""word"", said"', '""', '"1.5"', '"007"'],
+}
+SORTS = st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=3)
+
+
+@st.composite
+def csv_text(draw: st.DrawFn) -> str:
+    columns = draw(st.integers(1, 3))
+    rows = draw(st.integers(0, 40))
+    cells = []
+    for _ in range(columns):
+        usual, odd = ([cell for sort in draw(SORTS) for cell in CELLS[sort]] for _ in range(2))
+        column = draw(st.lists(st.sampled_from(usual), min_size=rows, max_size=rows))
+        for at in draw(st.lists(st.integers(0, max(rows - 1, 0)), max_size=2)) if rows else []:
+            column[at] = draw(st.sampled_from(odd))
+        cells.append(column)
+    lines = ["id" + "".join(f",c{n}" for n in range(columns))]
+    lines += [",".join([str(number), *row]) for number, row in enumerate(zip(*cells, strict=True))]
+    ends = draw(st.sampled_from(["\n", "\r\n"]))
+    return ends.join(lines) + draw(st.sampled_from(["", ends, ends * 3]))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(csv_text(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]), st.booleans())
+def test_text_in_blocks_is_the_text_read_whole(text: str, encoding: str, packed: bool) -> None:
+    data = text.encode(encoding)
+    made = source("t.csv.gz", gzip.compress(data)) if packed else source("t.csv", data)
+    try:
+        same(made)
+    except Unreadable as whole:
+        with pytest.raises(Unreadable) as pieces:
+            spooled(made, {})
+        assert str(pieces.value) == str(whole)
+
+
+def rows(count: int, cell: Any, name: str = "x") -> str:
+    return f"id,{name}\n" + "".join(f"{n},{cell(n)}\n" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        (lambda n: n if n < 90 else n + 0.5, pa.float64()),
+        (lambda n: f"{n}.0", pa.int64()),
+        (lambda n: f"{n}.0" if n < 90 else "", pa.int64()),
+        (lambda n: n if n < 90 else f"0{n}", pa.string()),
+        (lambda n: 9007199254740993 if n == 3 else n, pa.int64()),
+        (lambda n: {3: 9007199254740993, 95: 1.5}.get(n, n), pa.string()),
+        (lambda n: {3: "1e300", 95: "007"}.get(n, n), pa.float64()),
+        (lambda n: "true" if n < 90 else n, pa.string()),
+        (lambda n: "2024-01-01" if n < 90 else "2024-01-01 10:00:00", pa.timestamp("s")),
+        (lambda n: "2024-01-01" if n < 90 else "2024-01-01 10:00:00.5", pa.timestamp("ns")),
+        (lambda n: "2024-01-01" if n < 90 else "2024-01-01T10:00:00Z", pa.string()),
+        (lambda n: "" if n < 90 else n, pa.int64()),
+        (lambda n: "", pa.null()),
+        (lambda n: "NA" if n < 90 else "word", pa.string()),
+    ],
+)
+def test_what_comes_late_decides_the_type_of_all(cell: Any, kind: pa.DataType) -> None:
+    assert same(source("t.csv", rows(100, cell))).schema.field("x").type == kind
+
+
+def test_a_padded_number_makes_its_own_column_text_and_no_other() -> None:
+    text = "id,long,zip\n" + "".join(f"{n},{9007199254740993 + n},0{n}\n" for n in range(50))
+    table = same(source("t.csv", text))
+    assert [field.type for field in table.schema] == [pa.int64(), pa.int64(), pa.string()]
+    assert same(source("t.csv", "id,zip,day\n1,7,2024-01-05\n")).schema.field("zip").type == pa.int64()
+    assert same(source("t.csv", "id,zip\n1, 07\n")).schema.field("zip").type == pa.string()
+
+
+def test_digits_of_utf_16_are_not_lost_either() -> None:
+    table = same(source("t.csv", rows(60, lambda n: f"0{n}").encode("utf-16")))
+    assert table.column("x")[5].as_py() == "05"
+
+
+def test_bytes_that_are_no_utf_8_make_all_of_it_latin_1() -> None:
+    names = "größe,ort\n" + "".join(f"{n},Zürich\n" for n in range(60))
+    data = names.encode() + "60,Genève\n".encode("latin-1")
+    table = same(ByteSource("t.csv", data))
+    assert table.column_names[0] == "größe".encode().decode("latin-1") and table.column(1)[60].as_py() == "Genève"
+
+
+TORN = ["a,b\n" + "1,2\n" * 50 + "1,2,3\n", "a,a\n" + "1,2\n" * 50, "a,b\n" + "1,x\n" * 30 + '1,"2\n']
+
+
+@pytest.mark.parametrize("text", TORN)
+def test_what_is_no_table_says_so_from_pieces_too(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read_table(source("t.csv", text), {})
+    with pytest.raises(Unreadable):
+        spooled(source("t.csv", text), {})
+
+
+@pytest.mark.parametrize("text", [rows(60, lambda n: f'{n}" pipe, 5" long'), "[" + '{"a": 1},' * 50 + '{"a": 2}]'])
+def test_what_only_a_parser_can_cut_is_left_to_the_whole(text: str) -> None:
+    with pytest.raises(CannotCut):
+        spooled(source("t.json" if text.startswith("[") else "t.csv", text), {})
+
+
+def test_stripes_and_batches_are_written_as_they_come() -> None:
+    table = pa.table({"id": range(5000), "w": pa.array(["a", None, "b", "a", "c"] * 1000).dictionary_encode()})
+    plain = table.set_column(1, "w", table.column("w").cast(pa.string()))
+    out = io.BytesIO()
+    orc.write_table(plain, out, stripe_size=1024)
+    assert same(ByteSource("t.orc", out.getvalue())).equals(plain.combine_chunks())
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table, max_chunksize=500)
+    found = read_table(spooled(ByteSource("t.arrows", out.getvalue()), {}), {})
+    assert found.equals(plain.combine_chunks())
+
+
+def test_a_block_is_read_again_only_when_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    tables = delimited_blocks.DelimitedBlocks.tables
+    monkeypatch.setattr(
+        delimited_blocks.DelimitedBlocks, "tables", lambda self, stream: (passes.append(1), tables(self, stream))[1]
+    )
+    for cell, times in ((lambda n: n / 4, 1), (lambda n: n if n > 30 else "", 2), (lambda n: n if n < 150 else "x", 2)):
+        passes.clear()
+        same(source("t.csv", rows(200, cell)))
+        assert len(passes) == times
