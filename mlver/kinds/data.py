@@ -26,6 +26,7 @@ _LINE = 160
 _PLAIN = 10**18  # numbers that are written out as they are
 _NUMPY = b"\x93NUMPY"
 _LARGE = 1 << 20  # bytes from which two tables are compared piece by piece
+_ROOM = 256 << 20  # bytes that tables may take which are read whole
 _ARRAY = {"dtype", "shape", "digest"}
 
 
@@ -76,7 +77,11 @@ class DataKind(Kind, ByParts):
     def apart(
         self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None
     ) -> tuple[Units, Units] | None:
-        """Return the rows that differ, of two large Parquet or Arrow files with a key, read piece by piece."""
+        """Return the rows that differ, of two large files, read piece by piece.
+
+        Parquet and Arrow files with a key are read side by side. Others, and those in another order, go by way of
+        temporary files, unless there is little `room`: that takes as long as reading them whole.
+        """
         if max(old.size, new.size) < _LARGE or isinstance(old, FolderSource) or isinstance(new, FolderSource):
             return None
         from mlver.kinds.tables.apart import ReadWhole, units_apart
@@ -88,6 +93,11 @@ class DataKind(Kind, ByParts):
             except ReadWhole:
                 pass
         _refuse_heavy((old, new), room)
+        if room is None and _are_heavy((old, new), _ROOM):
+            from mlver.kinds.tables.on_disk import apart_on_disk
+
+            with suppress(ReadWhole):
+                return apart_on_disk(old, new, specs)
         return None
 
     def parts_apart(
@@ -199,12 +209,14 @@ class DataKind(Kind, ByParts):
 
 def _refuse_heavy(sources: Sequence[Source], room: int | None) -> None:
     """Raise NoRoom when comparing these as wholes takes more than `room` bytes."""
-    if room is None:
-        return
+    if room is not None and _are_heavy(sources, room):
+        raise NoRoom
+
+
+def _are_heavy(sources: Sequence[Source], room: int) -> bool:
     from mlver.kinds.tables.weight import COPIES, weight
 
-    if COPIES * sum(map(weight, sources)) > room:
-        raise NoRoom
+    return COPIES * sum(map(weight, sources)) > room
 
 
 def _holds_arrays(source: Source) -> bool:

@@ -7,7 +7,7 @@ sides, whichever order that is, meet within a piece or two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Final
@@ -32,7 +32,8 @@ from mlver.kinds.tables.values import logical
 from mlver.kinds.tables.weight import COPIES
 from mlver.kinds.tables.whole import WholeTable
 
-_ALONE: Final = 1 << 18  # rows that have met nobody, before the order is taken for another one
+_ALONE: Final = 1 << 17  # rows that have met nobody, before the order is taken for another one
+_WAITING: Final = 128 << 20  # bytes of them, likewise
 _ROWS: Final = 1 << 17  # in a piece
 _LOOKED_AT: Final = 1 << 17  # rows after which a table that is new in most of them is read whole
 _HELD: Final = 4  # times rows that wait are in memory while they are looked for
@@ -57,14 +58,20 @@ class Apart:
 class ApartTable(TableUnits):
     """The rows of one version that the other has not alike; `whole` has all of them."""
 
-    def __init__(self, table: Any, key: tuple[str, ...], whole: WholeTable) -> None:
-        super().__init__(table, key)
-        self._whole_table = whole
+    def __init__(
+        self, table: Any, key: tuple[str, ...], whole: WholeTable, agreed: tuple[str, ...] | None = None
+    ) -> None:
+        """`agreed` names rows on both sides: (), whole rows do; None: to be found, which takes a key on both."""
+        super().__init__(table, key, guess=False)
+        self._whole_table, self._by = whole, agreed
 
     @property
     def whole(self) -> WholeTable:
         """All rows, read column by column when asked for."""
         return self._whole_table
+
+    def _candidates(self, other: TableUnits) -> Iterable[tuple[str, ...]]:
+        return super()._candidates(other) if self._by is None else (self._by,)
 
 
 def units_apart(
@@ -101,7 +108,6 @@ def rows_apart(old: Source, new: Source, specs: tuple[Spec, Spec], room: int | N
 
 def _compared(old: _Side, new: _Side, key: tuple[str, ...], room: int | None) -> Apart:
     meeting = Meeting(old.schema, new.schema, key)
-    most = _ALONE if room is None else _ALONE // 2
     while True:
         for side, other in ((old, new), (new, old)):
             if side.waiting < _ROWS or side.waiting <= other.waiting or other.ended:  # else the other is behind
@@ -115,7 +121,8 @@ def _compared(old: _Side, new: _Side, key: tuple[str, ...], room: int | None) ->
             raise NoRoom
         if old.ended and new.ended:
             break
-        if max(old.waiting, new.waiting) > most or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
+        in_order = max(old.waiting, new.waiting) <= _ALONE and old.held + new.held <= _WAITING
+        if not in_order or (old.seen > _LOOKED_AT and 2 * old.told > old.seen):
             raise ReadWhole
     if old.key_repeats() or new.key_repeats():
         raise ReadWhole  # said better of the whole
@@ -223,8 +230,12 @@ class _Side:
     @property
     def remembered(self) -> int:
         """Bytes that rows told apart take while they are compared, and those that wait; those of their names."""
-        waiting = sum(table.nbytes for table in self.pool.tables) if self.waiting else 0
-        return COPIES * self._heavy + _HELD * waiting + (0 if self.rises else _NAME * self.seen)
+        return COPIES * self._heavy + self.held + (0 if self.rises else _NAME * self.seen)
+
+    @property
+    def held(self) -> int:
+        """Bytes that the rows which wait take while they are looked for."""
+        return _HELD * sum(table.nbytes for table in self.pool.tables) if self.waiting else 0
 
     def result(self) -> Any:
         """Return the rows told apart, in file order."""

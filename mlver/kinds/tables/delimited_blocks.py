@@ -36,7 +36,7 @@ class DelimitedBlocks:
         layout = sniff(raw[:_SAMPLE].tobytes(), encoding, self._path, self._options)
         last: tuple[Delimited, Any] | None = None
         for block in row_blocks(begun, layout.delimiter):
-            if not block.strip():
+            if block.isspace():
                 continue
             if last is None:
                 refuse_broad(memoryview(block), layout.delimiter, encoding)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlver.kinds.base import Unreadable
+from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions, texts
 from mlver.kinds.tables.digest import row_digests
 from mlver.kinds.tables.mixing import U64, Lanes, Rows
@@ -20,6 +21,7 @@ _PAGE = 1 << 12
 _KEPT = 1 << 16  # unit keys whose rows are remembered
 _SCANS = 32  # look-ups before sorting pays
 _SIDES: Final[tuple[Literal["left"], Literal["right"]]] = ("left", "right")
+_NO_WORDS: Final[U64] = np.empty(0, dtype=np.uint64)
 _ROW_KEY: Final = re.compile(r"([0-9a-f]{16})(?:#([1-9]\d{0,17}))?")
 
 Digest: TypeAlias = Callable[[Any], Lanes]  # of a table that has the key columns
@@ -201,12 +203,16 @@ def by_columns(table: Any, columns: tuple[str, ...], digest: Digest = row_digest
         if empty := table.column(name).null_count:
             raise Unreadable(f"key column {name} has no value in {empty} row{'s' if empty > 1 else ''}")
     keying = ColumnKeying(table, columns, digest)
-    if (again := _duplicates(keying.digests)) is not None:
+    if (again := duplicates(keying.digests)) is not None:
         row, count, more = again
-        name = "|".join(columns)
-        others = f" and {more} more" if more else ""
-        raise Unreadable(f"duplicate key {name}={keying.texts(np.array([row]))[0]} ({count} rows){others}")
+        raise repeated(columns, keying.texts(np.array([row]))[0], count, more)
     return keying
+
+
+def repeated(columns: tuple[str, ...], text: str, count: int, more: int) -> Unreadable:
+    """Return what is said of a key that so many rows have, and of `more` of which it is true, too."""
+    others = f" and {more} more" if more else ""
+    return Unreadable(f"duplicate key {'|'.join(columns)}={text} ({count} rows){others}")
 
 
 def found_key(table: Any) -> ColumnKeying | None:
@@ -240,7 +246,7 @@ def _occurrences(lanes: Lanes) -> Rows:
     return copies
 
 
-def _duplicates(lanes: Lanes) -> tuple[int, int, int] | None:
+def duplicates(lanes: Lanes) -> tuple[int, int, int] | None:
     """Return the first row whose digest comes again, how often it is there, and how many other keys repeat."""
     copies = _occurrences(lanes)
     if not copies.any():
@@ -249,6 +255,18 @@ def _duplicates(lanes: Lanes) -> tuple[int, int, int] | None:
     row = int(second[0])
     alike = (lanes == lanes[:, row : row + 1]).all(axis=0)
     return row, int(alike.sum()), len(second) - 1
+
+
+def unlike(alignment: Alignment, names: tuple[RowKeying, RowKeying], more: U64 = _NO_WORDS) -> tuple[Rows, Rows, U64]:
+    """Return the rows of which one side has more copies, all copies of them on both sides, and their words.
+
+    Rows with one of the words `more` are wanted, too.
+    """
+    lanes = names[0].lane, names[1].lane
+    apart = np.unique(np.concatenate([lanes[0][alignment.removed], lanes[1][alignment.added]]))
+    wanted = np.concatenate([apart, more])
+    left, come = (np.flatnonzero(np.isin(lane, wanted)) for lane in lanes)
+    return left, come, apart
 
 
 def repeats(lane: U64) -> bool:

@@ -57,10 +57,10 @@ def lenient_digests(column: Any, name: str, other: str) -> Lanes:
     """Return the digests of a column's cells, with texts that say a value of family `other` as that value."""
     if other == "short float":
         column = column.cast(pa.float32(), safe=False)
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     if family(column.type) != "text":
-        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         return np.concatenate([np.empty((2, 0), np.uint64), *(cell_digests(c, name) for c in chunks)], axis=1)
-    distinct = decoded(pa.chunked_array([column]) if isinstance(column, pa.Array) else column).dictionary_encode()
+    distinct = pa.chunked_array([decoded(chunk) for chunk in chunks], logical(column.type)).dictionary_encode()
     distinct = distinct.unify_dictionaries().combine_chunks()
     distinct = distinct if isinstance(distinct, pa.Array) else distinct.chunk(0)
     words = distinct.dictionary

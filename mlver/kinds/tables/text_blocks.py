@@ -61,9 +61,10 @@ def _last_row_end(data: bytes, delimiter: str | None, begin: int) -> int:
         starts[values[np.maximum(opening - 1, 0)]] | (opening == 0) | ((opening == begin) & data.startswith(_BOM))
     ).all():
         raise CannotCut
-    ends = np.flatnonzero(values == ord("\n"))
-    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    return int(outside[-1]) + 1 if len(outside) else 0
+    end = len(data)
+    while (end := data.rfind(b"\n", 0, end)) >= 0 and (before := int(np.searchsorted(quotes, end))) % 2:
+        end = int(quotes[before - 1])  # it is quoted: all that follows this quote is
+    return end + 1
 
 
 class Begun:

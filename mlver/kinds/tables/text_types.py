@@ -132,8 +132,8 @@ def _zero_leads(raw: memoryview, delimiter: str) -> bool:
     before[list(_BEFORE)] = True
     for begin in range(0, max(len(data) - 1, 1), _STEP):
         part = data[max(begin - 2, 0) : begin + _STEP + 1]
-        zeros = np.flatnonzero(part[:-1] == ord("0"))
-        zeros = zeros[(part[zeros + 1] >= ord("0")) & (part[zeros + 1] <= ord("9"))]
+        digits = part[1:] - np.uint8(ord("0")) < 10
+        zeros = np.flatnonzero(np.logical_and(part[:-1] == ord("0"), digits, out=digits))
         one, two = part[np.maximum(zeros - 1, 0)], part[np.maximum(zeros - 2, 0)]
         if (starts[one] | (before[one] & (starts[two] | before[two]))).any():
             return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -179,7 +179,7 @@ class TableUnits(Units):
         self, other: TableUnits, readings: Mapping[str, str], whole: Callable[[], tuple[Keying, Keying]]
     ) -> tuple[Keying, Keying]:
         """Return names for the rows of both sides that mean the same: one key for both, else whole rows."""
-        for columns in dict.fromkeys((other.key, self.key)):
+        for columns in self._candidates(other):
             if not columns:
                 continue
             try:
@@ -190,6 +190,10 @@ class TableUnits(Units):
         self._remember(names[0])
         other._remember(names[1])
         return names
+
+    def _candidates(self, other: TableUnits) -> Iterable[tuple[str, ...]]:
+        """Return the columns that may name rows on both sides, in the order in which they are tried."""
+        return dict.fromkeys((other.key, self.key))
 
     def _whole(self, rows: Lanes) -> Keying:
         return self.keying if rows is self.rows and not self.key else RowKeying(rows)

@@ -57,6 +57,16 @@ def refuse_too_large(source: Source) -> None:
         raise Unreadable(f"{there}; Parquet sorted by its key is read in pieces")
 
 
+def refuse_too_heavy(size: int) -> None:
+    """Raise Unreadable when so many bytes of rows that differ take more memory to compare than is free."""
+    if size < _LARGE:
+        return
+    takes, free = size * COPIES, free_memory()
+    if free is not None and takes > free:
+        there = f"to compare them takes about {takes >> 20:,} MiB of memory, and {free >> 20:,} are free"
+        raise Unreadable(f"too many rows differ: {there}")
+
+
 def free_memory(root: Path = Path("/")) -> int | None:
     """Return how many bytes of memory are free, here and under the limit of a container; None where nobody says.
 

@@ -1,0 +1,187 @@
+"""The rows that two versions of a table do not share, in whatever order they stand, in bounded memory.
+
+Of each row the digests of its name and of its cells are written into a temporary file, in buckets by the first bits of
+the name: rows that can meet lie in the same bucket of both sides, and one bucket after the other is compared (the
+hash join of GRACE: Kitsuregawa, Tanaka, Moto-oka, 1983). The rows that differ are then read once more. Rows are named
+by their key or, where none holds, by all of their cells; then buckets are made anew out of the digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from mlver.frozen import frozen
+from mlver.kinds.base import Source, Spec, Unreadable
+from mlver.kinds.tables.align import align
+from mlver.kinds.tables.apart import ApartTable, ReadWhole
+from mlver.kinds.tables.arrays import empty, positions
+from mlver.kinds.tables.buckets import NAME, PLACE, ROW, Buckets, Records
+from mlver.kinds.tables.digest import column_digests
+from mlver.kinds.tables.keying import RowKeying, by_columns, duplicates, may_name, repeated, unlike
+from mlver.kinds.tables.late import frugal
+from mlver.kinds.tables.lenient import lenient_digests, readable_as
+from mlver.kinds.tables.meeting import without_dictionaries
+from mlver.kinds.tables.mixing import Lanes, Rows
+from mlver.kinds.tables.pieces import pieces
+from mlver.kinds.tables.weight import refuse_too_heavy
+from mlver.kinds.tables.whole import WholeTable
+
+_ROWS: Final = 1 << 17  # in a piece
+_NONE: Final[Rows] = np.empty(0, dtype=np.int64)
+
+
+@frozen
+class _Plan:
+    """How rows are compared: the columns that may name them, those both sides have, and how texts are read."""
+
+    key: tuple[str, ...]
+    common: tuple[str, ...]
+    readings: dict[str, str]
+
+    def digests(self, table: Any, names: Sequence[str]) -> Lanes:
+        """Return the digest of some cells of each row."""
+        total = np.zeros((2, table.num_rows), dtype=np.uint64)
+        for name in names:
+            column, reading = table.column(name), self.readings.get(name)
+            total += lenient_digests(column, name, reading) if reading else column_digests(column, name)
+        return total
+
+
+def by_digest(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[ApartTable, ApartTable]:
+    """Return the units of two versions that are not the same in both, of Parquet or Arrow files.
+
+    What is held in memory besides are a bucket or a few, and the rows that differ. Unreadable as for `TableUnits`, and
+    when these rows take more memory than there is; ReadWhole when it takes the whole tables to say what names a row.
+    """
+    with frugal():
+        sides = _Side(old, specs[0]), _Side(new, specs[1])
+        plan = _plan(sides[0].schema, sides[1].schema, specs)
+        with ThreadPoolExecutor(2) as workers:
+            list(workers.map(lambda side: side.read(plan), sides))
+        hold = [side.names_hold(plan) for side in sides] if plan.key else [False]  # of both: each says its own
+        keyed = all(hold)
+        if plan.key and not keyed:
+            for side in sides:
+                side.name_by_rows()
+        places = _apart(sides[0].buckets, sides[1].buckets, keyed=keyed)
+        made = [side.units(plan, rows, keyed=keyed) for side, rows in zip(sides, places, strict=True)]
+    return made[0], made[1]
+
+
+def _plan(old: Any, new: Any, specs: tuple[Spec, Spec]) -> _Plan:
+    if specs[0].key != specs[1].key or not old.names or not new.names:
+        raise ReadWhole
+    common = tuple(name for name in old.names if name in new.names)
+    readings = {name: kind for name in common if (kind := readable_as(old.field(name).type, new.field(name).type))}
+    if specs[1].key:
+        return _Plan(specs[1].key, common, readings)
+    guesses = [schema.names[0] for schema in (new, old) if may_name(schema.field(0).type)]
+    possible = [name for name in dict.fromkeys(guesses) if name in common]
+    if len(possible) > 1:
+        raise ReadWhole
+    return _Plan(tuple(possible), common, readings)
+
+
+class _Side:
+    """One of the two tables."""
+
+    def __init__(self, source: Source, spec: Spec) -> None:
+        self._source, self._spec = source, spec
+        self.schema = next(self._pieces()).schema
+        self.buckets = Buckets()
+        self._nulls: dict[str, int] = {}
+        self._holds = False
+
+    def _pieces(self) -> Iterator[Any]:
+        return pieces(self._source, self._spec.options, lambda schema: (None, None), _ROWS, worded=True)
+
+    def read(self, plan: _Plan) -> None:
+        """Digest all rows; Unreadable when a key that was named is not there."""
+        for name in plan.key:
+            if name not in self.schema.names:
+                raise Unreadable(f"no key column {name}")
+        self._nulls = dict.fromkeys(plan.key, 0)
+        for piece in self._pieces():
+            if not piece.num_rows:
+                continue
+            for name in plan.key:
+                self._nulls[name] += piece.column(name).null_count
+            rows = plan.digests(piece, plan.common)
+            self.buckets.add(plan.digests(piece, plan.key) if plan.key else rows, rows)
+
+    def names_hold(self, plan: _Plan) -> bool:
+        """Whether the key names each row; Unreadable when it does not although it was named."""
+        stated = bool(self._spec.key)
+        for name, count in self._nulls.items():
+            if count and stated:
+                raise Unreadable(f"key column {name} has no value in {count} row{'s' if count > 1 else ''}")
+            if count:
+                return False
+        repeats = [found for records in self.buckets.each() if (found := _first_repeat(records)) is not None]
+        if repeats and any(name in plan.readings for name in plan.key):
+            raise ReadWhole  # here texts were read as what the other side has
+        if repeats and stated:
+            place, count, _ = min(repeats)
+            text = by_columns(self._taken(np.array([place])), plan.key).texts(np.zeros(1, dtype=np.int64))[0]
+            raise repeated(plan.key, text, count, sum(more for _, _, more in repeats) + len(repeats) - 1)
+        self._holds = not repeats
+        return self._holds
+
+    def name_by_rows(self) -> None:
+        """Have whole rows name themselves."""
+        self.buckets = self.buckets.by_rows()
+
+    def units(self, plan: _Plan, rows: Rows, *, keyed: bool) -> ApartTable:
+        """Return these rows, which rise, as units."""
+        taken = self._taken(rows)
+        own = plan.key if self._holds and (self._spec.key or may_name(self.schema.field(plan.key[0]).type)) else ()
+        whole = WholeTable(self._source, self.schema, self.buckets.rows)
+        return ApartTable(taken, own, whole, agreed=plan.key if keyed else ())
+
+    def _taken(self, rows: Rows) -> Any:
+        found, begin, heavy = [empty(self.schema)], 0, 0
+        for piece in self._pieces():
+            first, last = np.searchsorted(rows, (begin, begin + piece.num_rows))
+            if last > first:
+                taken = without_dictionaries(piece.take(positions(rows[first:last] - begin))).cast(self.schema)
+                heavy += taken.nbytes
+                refuse_too_heavy(heavy)
+                found.append(taken)
+            begin += piece.num_rows
+        return pa.concat_tables(found).combine_chunks()
+
+
+def _first_repeat(records: Records) -> tuple[int, int, int] | None:
+    """Return the place of the first row whose name comes again, how many have it, and how many other names repeat."""
+    if duplicates(records[NAME]) is None:
+        return None
+    ordered = records[:, np.argsort(records[PLACE])]
+    row, count, more = duplicates(ordered[NAME]) or (0, 0, 0)
+    return int(ordered[PLACE, row]), count, more
+
+
+def _apart(old: Buckets, new: Buckets, *, keyed: bool) -> tuple[Rows, Rows]:
+    """Return the rows of both sides that are not the same in both, in order."""
+    compare = _keyed if keyed else _counted
+    found = [compare(mine, theirs) for mine, theirs in old.beside(new)]
+    sides = [np.sort(np.concatenate([_NONE, *(pair[number] for pair in found)])) for number in (0, 1)]
+    return sides[0], sides[1]
+
+
+def _keyed(old: Records, new: Records) -> tuple[Rows, Rows]:
+    alignment = align(old[NAME], new[NAME])
+    differs = (old[ROW][:, alignment.old] != new[ROW][:, alignment.new]).any(axis=0)
+    left = np.concatenate([alignment.removed, alignment.old[differs]])
+    come = np.concatenate([alignment.added, alignment.new[differs]])
+    return old[PLACE, left].astype(np.int64), new[PLACE, come].astype(np.int64)
+
+
+def _counted(old: Records, new: Records) -> tuple[Rows, Rows]:
+    names = RowKeying(old[ROW]), RowKeying(new[ROW])
+    left, come, _ = unlike(align(names[0].digests, names[1].digests), names)
+    return old[PLACE, left].astype(np.int64), new[PLACE, come].astype(np.int64)

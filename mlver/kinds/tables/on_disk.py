@@ -1,0 +1,38 @@
+"""Two large tables compared in little memory, whatever their format and order: what does not fit goes to a disk."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from mlver.kinds.base import Source, Spec
+from mlver.kinds.tables.apart import ApartTable, ReadWhole, units_apart
+from mlver.kinds.tables.by_digest import by_digest
+from mlver.kinds.tables.pieces import can_stream
+from mlver.kinds.tables.spool import spooled
+from mlver.kinds.tables.text_blocks import CannotCut
+
+
+def apart_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[ApartTable, ApartTable]:
+    """Return the units of two versions that are not the same in both.
+
+    Unreadable as for `TableUnits`; ReadWhole when it takes the whole tables; LocalIO when a temporary file cannot grow.
+    """
+    with ThreadPoolExecutor(2) as workers:
+        sides = tuple(workers.map(_in_pieces, (old, new), specs))
+    if sides != (old, new):
+        try:
+            return units_apart(sides[0], sides[1], specs)
+        except ReadWhole:
+            pass
+    return by_digest(sides[0], sides[1], specs)
+
+
+def _in_pieces(source: Source, spec: Spec) -> Source:
+    """Return a source that comes in pieces."""
+    with source.open() as stream:
+        if can_stream(stream.read(16)):
+            return source
+    try:
+        return spooled(source, spec.options)
+    except CannotCut:
+        raise ReadWhole from None
