@@ -63,16 +63,25 @@ class DataKind(Kind, ByParts):
         return TableUnits(read_table(source, spec.options), spec.key)
 
     def late_units(self, source: Source, spec: Spec) -> Units:
-        """Return the units; of a large Parquet or Arrow file with a key a row is read when it is asked for."""
-        if source.size >= _LARGE and not isinstance(source, FolderSource):
-            from mlver.kinds.tables.apart import ReadWhole
-            from mlver.kinds.tables.looked_up import LookedUp
-            from mlver.kinds.tables.pieces import can_stream
+        """Return the units; of a large table rows are read when they are asked for."""
+        if source.size < _LARGE or isinstance(source, FolderSource) or _holds_arrays(source):
+            return self.units(source, spec)
+        from mlver.kinds.tables.apart import ReadWhole
+        from mlver.kinds.tables.pieces import can_stream
 
+        def whole() -> Units:
+            return self.units(source, spec)
+
+        with suppress(ReadWhole):
+            if _are_heavy((source,), _ROOM // 2):
+                from mlver.kinds.tables.on_disk import late_on_disk
+
+                return late_on_disk(source, spec, whole)
             if can_stream(_head(source)):
-                with suppress(ReadWhole):
-                    return LookedUp(source, spec, lambda: self.units(source, spec))
-        return self.units(source, spec)
+                from mlver.kinds.tables.looked_up import LookedUp
+
+                return LookedUp(source, spec, whole)
+        return whole()
 
     def apart(
         self, old: Source, new: Source, specs: tuple[Spec, Spec], room: int | None = None

@@ -65,7 +65,7 @@ class Snapshot:
         self.commit = commit
         self.derived = derived
         self._opener = opener
-        self._units: OrderedDict[tuple[str, tuple[str, ...]], Units] = OrderedDict()
+        self._units: OrderedDict[tuple[str, tuple[str, ...], bool], Units] = OrderedDict()
 
     def __contains__(self, path: object) -> bool:
         return path in self.artifacts
@@ -140,12 +140,17 @@ class Snapshot:
         """The kind of one artifact; an AbsentKind when it is not installed here."""
         return registry.get_any(self.find(path).kind)
 
-    def units(self, path: str, key: tuple[str, ...] = ()) -> Units:
-        """Return the units of one artifact or folder; raises `Unreadable` when its bytes are gone or not its kind's."""
-        slot = (path, key)
+    def units(self, path: str, key: tuple[str, ...] = (), *, late: bool = False) -> Units:
+        """Return the units of one artifact or folder; raises `Unreadable` when its bytes are gone or not its kind's.
+
+        `late`: few of them will be asked for, which then may be read when they are.
+        """
+        slot = (path, key, late)
         if slot not in self._units:
+            kind = self.kind(path)
             try:
-                self._units[slot] = self.kind(path).units(self.content(path), self.spec(path, key))
+                read = kind.late_units if late else kind.units
+                self._units[slot] = read(self.content(path), self.spec(path, key))
             except Redacted as error:  # there is nothing to compare, and the reason is shown
                 raise Unreadable(error.message) from None
             except Unreadable:  # maybe by its size alone, and nobody tried to read it

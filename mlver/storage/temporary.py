@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 from mlver.errors import LocalIO
 
 _NAME = re.compile(r"mlver-[a-z]+-(\d+)-")
+_DISK = "/var/tmp"  # noqa: S108 - the file has no name that anybody could guess
 _OLD = 24 * 3600.0  # seconds after which a folder whose maker was killed is swept
 
 
@@ -52,7 +53,7 @@ def scratch_file() -> BinaryIO:
 
     It lies in TMPDIR, or else in /var/tmp, which is a disk where /tmp is memory. Raises LocalIO when there is no place.
     """
-    where = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None)
+    where = os.environ.get("TMPDIR") or (_DISK if os.access(_DISK, os.W_OK) else None)
     try:
         return cast(BinaryIO, tempfile.TemporaryFile(prefix="mlver-", dir=where, buffering=0))
     except OSError as error:

@@ -79,7 +79,7 @@ def cat_units(repo: Repository, target: str, *, limit: int = 20) -> CatResult:
     kind = snapshot.kind(path)
     try:
         if unit is not None:
-            return CatResult(path, kind.name, unit, value_of(snapshot.units(path), unit, path)[1])
+            return CatResult(path, kind.name, unit, value_of(snapshot.units(path, late=True), unit, path)[1])
         rows, more = kind.head(snapshot.content(path), snapshot.spec(path), limit)
     except Unreadable as reason:
         raise NegativeAnswer(

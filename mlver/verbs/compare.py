@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from itertools import islice
+from typing import Final, overload
 
 from mlver.errors import Redacted
 from mlver.kinds.base import Delta, Kind, Spec, Units, Unreadable, Value
@@ -147,7 +148,9 @@ def _both_units(
         specs = old.spec(path, key), new.spec(path, key)
         if apart := new.kind(path).apart(old.content(path), new.content(path), specs, room):
             return apart
-    return old.units(path, key) if change.old_id else None, new.units(path, key) if change.new_id else None
+    alone = not (change.old_id and change.new_id)  # then little more than its name is said of each unit
+    before = old.units(path, key, late=alone) if change.old_id else None
+    return before, new.units(path, key, late=alone) if change.new_id else None
 
 
 def _by_parts(
@@ -179,8 +182,31 @@ def old_kind_differs(old: Snapshot, new: Snapshot, path: str) -> bool:
 def unit_delta(old: Units | None, new: Units | None) -> Delta:
     """Return the difference of two unit maps, either of which may be absent."""
     if old is None:
-        return Delta(added=list(new.keys())) if new is not None else Delta()
-    return old.delta(new) if new is not None else Delta(removed=list(old.keys()))
+        return Delta(added=_Keys(new)) if new is not None else Delta()
+    return old.delta(new) if new is not None else Delta(removed=_Keys(old))
+
+
+class _Keys(Sequence[str]):
+    """All keys of some units, made as far as they are looked at."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._units.keys()
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return list(islice(self._units.keys(), *index.indices(len(self))))
+        at = range(len(self))[index]
+        return self[at : at + 1][0]
 
 
 def _limited(delta: Delta, only: Collection[str]) -> Delta:

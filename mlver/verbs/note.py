@@ -114,7 +114,7 @@ def _versions(repo: Repository, path: str) -> Iterator[Snapshot]:
 
 def _has_unit(snapshot: Snapshot, path: str, unit: str) -> bool:
     try:
-        return locate(snapshot.units(path), unit) is not None
+        return locate(snapshot.units(path, late=True), unit) is not None
     except Unreadable:
         return False
 

@@ -167,7 +167,7 @@ def _show_part(repo: Repository, target: str) -> ShowUnitResult:
     if snapshot.commit is not None:
         info = commit_info(snapshot.commit, repo.commit(snapshot.commit), refs_by_commit(repo))
     try:
-        units = snapshot.units(path)
+        units = snapshot.units(path, late=True)
     except Unreadable as reason:
         if unit is not None:
             raise NegativeAnswer(

@@ -142,12 +142,13 @@ def _packed(lane: U64, low: np.uint64) -> U64:
 
 
 def _join_exactly(old: Lanes, new: Lanes) -> tuple[Rows, Rows]:
-    """Return the positions of equal names: sort by all 128 bits, old before new."""
+    """Return the positions of equal names: sort by all 128 bits, old before new. Of names that repeat some pairs."""
     both = np.concatenate([old, new], axis=1)
     side = np.repeat([0, 1], [old.shape[1], new.shape[1]])
     order = np.lexsort((side, both[1], both[0]))
     ordered = both[:, order]
     pairs = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).all(axis=0))
+    pairs = pairs[(order[pairs] < old.shape[1]) & (order[pairs + 1] >= old.shape[1])]
     return order[pairs], order[pairs + 1] - old.shape[1]
 
 

@@ -73,6 +73,15 @@ def by_digest(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Apart
     return made[0], made[1]
 
 
+def refuse_bad_key(source: Source, spec: Spec) -> None:
+    """Raise Unreadable when the columns that were named as a key do not name the rows."""
+    with frugal():
+        side = _Side(source, spec)
+        plan = _Plan(spec.key, tuple(side.schema.names), {})
+        side.read(plan)
+        side.names_hold(plan)
+
+
 def _plan(old: Any, new: Any, specs: tuple[Spec, Spec]) -> _Plan:
     if specs[0].key != specs[1].key or not old.names or not new.names:
         raise ReadWhole

@@ -8,6 +8,7 @@ from typing import Final
 from mlver.kinds.base import Comparison, Delta, Detail, Units
 from mlver.kinds.tables.association import flips
 from mlver.kinds.tables.drift import drifts, vanished
+from mlver.kinds.tables.late_table import LateTable
 from mlver.kinds.tables.pair import Pair, SchemaChange, TableDelta
 from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
@@ -59,10 +60,10 @@ def _details(pair: Pair) -> tuple[Detail, ...]:
 
 
 def _one_sided(old: Units | None, new: Units | None) -> Comparison:
-    units = new if isinstance(new, TableUnits) else old
-    if not isinstance(units, TableUnits):
+    units = old if new is None else new
+    if not isinstance(units, TableUnits | LateTable):
         return Comparison("no table")
-    rows, columns = units.table.num_rows, units.table.num_columns
+    rows, columns = units.table.num_rows, len(units.table.column_names)
     came = units is new
     counts = {
         "rows_added": rows if came else 0,

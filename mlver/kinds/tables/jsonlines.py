@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,9 @@ from mlver.kinds.tables.arrays import fixed
 from mlver.kinds.tables.nesting import refuse_deep_json
 from mlver.kinds.tables.text_types import is_whole
 
+_HEAD: Final = 4096
 _PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
-_EXACT = 2.0**53
+EXACT: Final = 2.0**53  # from here on neighbouring integers share a double
 
 
 def read_json(data: Any) -> Any:
@@ -25,11 +26,9 @@ def read_json(data: Any) -> Any:
     Raises Unreadable when a line is no JSON object, with the number of the line.
     """
     raw = memoryview(data)
-    start = bytes(raw[:4096]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"{", b"["):
-        raise Unreadable("no rows" if not start else "not JSON records")
+    start = refuse_no_json(bytes(raw[:_HEAD]))
     refuse_deep_json(raw)
-    table = _fast(raw) if start == b"{" else None
+    table = fast(raw) if start == b"{" else None
     if table is None:
         if len(raw) > _PLAIN_LIMIT:
             raise Unreadable("records of mixed types, larger than 512 MiB")
@@ -41,18 +40,27 @@ def read_json(data: Any) -> Any:
     return table
 
 
-def _fast(raw: memoryview) -> Any:
+def refuse_no_json(text: bytes) -> bytes:
+    """Return what the records begin with, { or [ (one list of them); Unreadable for anything else."""
+    start = text[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"["):
+        raise Unreadable("no rows" if not start else "not JSON records")
+    return start
+
+
+def fast(raw: memoryview) -> Any:
     """Return what pyarrow reads, or None when it refuses or would lose digits of a number."""
-    table = _arrow(raw, None)
+    table = arrow(raw, None)
     if table is not None and any(_with_texts(kind) != kind for kind in table.schema.types):
         # pyarrow takes texts that look like times for times; JSON says they are texts
-        table = _arrow(raw, pa.schema([(field.name, _with_texts(field.type)) for field in table.schema]))
-    if table is None or any(_rounded(field.type, table.column(field.name)) for field in table.schema):
+        table = arrow(raw, pa.schema([(field.name, _with_texts(field.type)) for field in table.schema]))
+    if table is None or any(is_rounded(column) for column in table.columns):
         return None
     return table
 
 
-def _arrow(raw: memoryview, schema: Any) -> Any:
+def arrow(raw: memoryview, schema: Any) -> Any:
+    """Return the table Arrow makes of records, columns in `schema` under these types; None when it refuses."""
     size = min(max(len(raw), 1), (1 << 31) - 1)
     for block in (1 << 24, size):
         try:
@@ -79,17 +87,30 @@ def _with_texts(kind: Any) -> Any:
     return kind
 
 
-def _rounded(kind: Any, column: Any) -> bool:
-    """Whether some number may have been an integer with more digits than a double holds."""
-    if not pa.types.is_floating(kind):
+def is_rounded(column: Any) -> bool:
+    """Whether some number of a column may have been an integer with more digits than a double holds."""
+    if not pa.types.is_floating(column.type):
         return False
-    return any(bool((np.abs(fixed(chunk, np.float64, 0.0)) >= _EXACT).any()) for chunk in column.chunks)
+    return any(bool((np.abs(fixed(chunk, np.float64, 0.0)) >= EXACT).any()) for chunk in column.chunks)
 
 
 def _plain(raw: bytes) -> Any:
+    columns, count = columns_of(raw)
+    if not columns:
+        raise Unreadable("no columns" if count else "no rows")
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def columns_of(raw: bytes, lines: int = 0) -> tuple[dict[str, list[Value]], int]:
+    """Return the values of each field, None where a record has none, and how many records there are.
+
+    Unreadable for what are no records.
+
+    `lines` stand before these: a complaint says which record or line it is about.
+    """
     columns: dict[str, list[Value]] = {}
     count = 0
-    for count, (number, record) in enumerate(_records(raw), 1):
+    for count, (number, record) in enumerate(_records(raw, lines), 1):
         if not isinstance(record, dict):
             raise Unreadable(f"record {number} is not a JSON object")
         for name, value in record.items():
@@ -97,12 +118,10 @@ def _plain(raw: bytes) -> Any:
         for values in columns.values():
             if len(values) < count:
                 values.append(None)
-    if not columns:
-        raise Unreadable("no columns" if count else "no rows")
-    return pa.table({name: _column(values) for name, values in columns.items()})
+    return columns, count
 
 
-def _records(raw: bytes) -> Iterator[tuple[int, Value]]:
+def _records(raw: bytes, lines: int) -> Iterator[tuple[int, Value]]:
     """Yield each record with its number (of the line, or in the list)."""
     try:
         text = raw.decode("utf-8-sig")
@@ -111,7 +130,7 @@ def _records(raw: bytes) -> Iterator[tuple[int, Value]]:
     if text.lstrip().startswith("["):
         yield from enumerate(_parse(text, 1), 1)
         return
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), lines + 1):
         if line.strip():
             yield number, _parse(line, number)
 
@@ -139,14 +158,21 @@ def _record(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
 def _column(values: list[Value]) -> Any:
     """Return an Arrow array of one type; values that have none in common as canonical JSON text."""
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} and float in kinds and all(abs(v) < _EXACT for v in values if isinstance(v, int)):
+    if kinds <= {int, float} and float in kinds and all(abs(v) < EXACT for v in values if isinstance(v, int)):
         return pa.array(values, pa.float64(), from_pandas=False)
     if len(kinds) <= 1:
         try:
             return pa.array([_sane(value) for value in values], from_pandas=False)
         except (pa.ArrowException, OverflowError):
             pass
-    return pa.array([None if value is None else _canonical(value) for value in values], pa.large_string())
+    return plain_array(values, pa.large_string())
+
+
+def plain_array(values: list[Value], kind: Any) -> Any:
+    """Return values as an Arrow array of a type which is theirs; as `large_string`, canonical JSON."""
+    if kind == pa.large_string():
+        return pa.array([None if value is None else _canonical(value) for value in values], kind)
+    return pa.array([_sane(value) for value in values], kind, from_pandas=False)
 
 
 def _canonical(value: Value) -> str:

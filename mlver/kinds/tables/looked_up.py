@@ -12,36 +12,32 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from mlver.kinds.base import MISSING, Delta, Source, Spec, Units, Value
+from mlver.kinds.base import MISSING, Source, Spec, Units, Value
 from mlver.kinds.tables.apart import ReadWhole
-from mlver.kinds.tables.arrays import texts
-from mlver.kinds.tables.bounds import Condition, one_of
+from mlver.kinds.tables.arrays import positions, texts
+from mlver.kinds.tables.bounds import one_of
 from mlver.kinds.tables.keying import ColumnKeying, first_part, may_name
 from mlver.kinds.tables.late import frugal, pc
+from mlver.kinds.tables.late_table import LateTable
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.row_names import RowNames, named
-from mlver.kinds.tables.text_blocks import CannotCut
-from mlver.kinds.tables.units import COLUMN
-from mlver.kinds.tables.values import logical, plain, type_name
+from mlver.kinds.tables.values import logical, plain
 
 _ROWS: Final = 1 << 17  # in a piece
 
 
-class LookedUp(Units):
-    """Rows by key and columns as `columns.<name>`, as `TableUnits` has them, of a Parquet or Arrow file."""
+class LookedUp(LateTable):
+    """Rows by key and columns, as `TableUnits` has them, of a Parquet or Arrow file."""
 
-    def __init__(self, source: Source, spec: Spec, whole: Callable[[], Units]) -> None:
-        """Raise ReadWhole when `whole` must say what names the rows, or that nothing does."""
-        super().__init__({})
-        self._source, self._spec, self._make = source, spec, whole
-        self._made: Units | None = None
-        self._key: tuple[str, ...] = ()
+    def __init__(self, source: Source, spec: Spec, whole: Callable[[], Units], *, heavy: bool = False) -> None:
+        """Raise ReadWhole when `whole` must say what names the rows, or that nothing does.
+
+        Of a `heavy` table rows are looked for by how their keys are spelled, where a text may spell several values.
+        """
+        super().__init__(source, spec, whole)
+        self._heavy = heavy
         with frugal():
             self._rows = self._named_rows()
-
-    def __len__(self) -> int:
-        return self._rows + len(self.schema)
 
     def keys(self) -> Iterator[str]:
         """The columns, then the rows, in the order of the file."""
@@ -57,10 +53,6 @@ class LookedUp(Units):
         if pa.types.is_integer(self._kind) and all(start.endswith(".") for start in starts):
             return columns
         return columns + [text for text in islice(self.keys(), len(self.schema), None) if text.startswith(starts)]
-
-    def get(self, key: str) -> Value:
-        """A row as a dict of plain values, a column's type as text, or MISSING."""
-        return self.get_all([key])[0]
 
     def get_all(self, keys: Sequence[str]) -> list[Value]:
         """Rows and columns by key, from the row groups that may hold them, which are read once."""
@@ -83,6 +75,9 @@ class LookedUp(Units):
     ) -> Iterator[tuple[list[str], Any]]:
         """Yield keys and rows, piece by piece, of all that may be named so; ends when every key was met."""
         wanted = {key for key in keys if key not in self.schema}
+        if not self._plain_key:
+            yield from self._spelled_so(wanted, columns)
+            return
         firsts = self._cast({first for key in wanted if (first := first_part(key, len(self._key))) is not None})
         if not len(firsts):
             return
@@ -99,14 +94,17 @@ class LookedUp(Units):
                 if not wanted:
                     return
 
-    def delta(self, other: Units) -> Delta:
-        """What changes on the way to `other`: for that both are read whole."""
-        return self._whole().delta(other._whole() if isinstance(other, LookedUp) else other)
-
-    def _whole(self) -> Units:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
+    def _spelled_so(
+        self, wanted: set[str], columns: Callable[[Any], list[str]] | None
+    ) -> Iterator[tuple[list[str], Any]]:
+        with frugal():
+            for piece in self._pieces(None, columns):
+                names = _texts(piece, self._key) if wanted else []
+                rows = np.array([row for row, name in enumerate(names) if name in wanted], dtype=np.int64)
+                if len(rows):
+                    found = [names[row] for row in rows.tolist()]
+                    yield found, piece.take(positions(rows))
+                    wanted.difference_update(found)
 
     def _named_rows(self) -> int:
         """Find what names the rows, and return their number; ReadWhole when that takes more than a look at the keys."""
@@ -125,30 +123,20 @@ class LookedUp(Units):
 
     def _choose(self, schema: Any) -> list[str]:
         """Learn the schema, and return the columns that name the rows."""
-        self.schema = {COLUMN + field.name: type_name(field.type) for field in schema}
+        self._types = schema
         self._key = self._spec.key or tuple(schema.names[:1])
         if not self._key or any(name not in schema.names for name in self._key):
             raise ReadWhole
-        self._kind = logical(schema.field(self._key[0]).type)
-        if not (
-            pa.types.is_integer(self._kind) or pa.types.is_string(self._kind) or pa.types.is_large_string(self._kind)
-        ):
+        kind = self._kind = logical(schema.field(self._key[0]).type)
+        self._plain_key = pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if not self._plain_key and not self._heavy:
             raise ReadWhole  # two spellings, or two values that are one
-        if not self._spec.key and not may_name(self._kind):
+        if not self._spec.key and not may_name(kind):
             raise ReadWhole
         return list(self._key)
 
     def _keys(self) -> Iterator[Any]:
         return self._pieces(None, lambda schema: list(self._key))
-
-    def _pieces(self, condition: Condition | None, columns: Callable[[Any], list[str]] | None) -> Iterator[Any]:
-        def choose(schema: Any) -> tuple[Condition | None, list[str] | None]:
-            return condition, columns(schema) if columns is not None else None
-
-        try:
-            yield from pieces(self._source, self._spec.options, choose, _ROWS, worded=True)
-        except CannotCut:
-            raise ReadWhole from None
 
     def _cast(self, said: Collection[str]) -> Any:
         """Return the values of the first key column that keys may spell."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mlver.kinds.base import Source, Spec
+from mlver.kinds.base import Source, Spec, Units
 from mlver.kinds.tables.apart import ApartTable, ReadWhole, units_apart
-from mlver.kinds.tables.by_digest import by_digest
+from mlver.kinds.tables.by_digest import by_digest, refuse_bad_key
+from mlver.kinds.tables.late_table import CountedRows
+from mlver.kinds.tables.looked_up import LookedUp
 from mlver.kinds.tables.pieces import can_stream
 from mlver.kinds.tables.spool import spooled
 from mlver.kinds.tables.text_blocks import CannotCut
@@ -25,6 +28,21 @@ def apart_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[A
         except ReadWhole:
             pass
     return by_digest(sides[0], sides[1], specs)
+
+
+def late_on_disk(source: Source, spec: Spec, whole: Callable[[], Units]) -> Units:
+    """Return the units of a large table, of which rows and columns are read when they are asked for.
+
+    Raises as `apart_on_disk` does.
+    """
+    source = _in_pieces(source, spec)
+    try:
+        return LookedUp(source, spec, whole, heavy=True)
+    except ReadWhole:
+        if not spec.key:
+            return CountedRows(source, spec, whole)
+        refuse_bad_key(source, spec)
+        raise
 
 
 def _in_pieces(source: Source, spec: Spec) -> Source:

@@ -68,7 +68,7 @@ def pieces(
             return
         if head.startswith(b"ARROW1"):
             arrow_bounds.refuse_unfolding(stream)
-            yield from _arrow(pa.ipc.open_file(pa.PythonFile(stream, mode="r")))
+            yield from _arrow(stream, choose)
             return
         packed = is_packed(head)
         if source.size * (_PACKED if packed else 1) > WHOLE and not head.startswith(
@@ -228,8 +228,18 @@ def _bounds(file: Any, group: int) -> dict[str, Bounds]:
     return found
 
 
-def _arrow(file: Any) -> Iterator[Any]:
-    yield checked(empty(file.schema))
+def _arrow(stream: BinaryIO, choose: Choose) -> Iterator[Any]:
+    file = pa.ipc.open_file(pa.PythonFile(stream, mode="r"))
+    none = checked(empty(file.schema))
+    known = file.schema.names
+    condition, wanted = choose(none.schema)
+    looked_at = condition.columns if condition is not None else ()
+    if wanted is not None and none.column_names == known:  # nameless columns were given names
+        chosen = [number for number, name in enumerate(known) if name in wanted or name in looked_at]
+        options = pa.ipc.IpcReadOptions(included_fields=chosen)
+        file = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
+        none = none.select([known[number] for number in chosen])
+    yield none
     for number in range(file.num_record_batches):
         yield checked(pa.Table.from_batches([file.get_batch(number)]))
 

@@ -13,6 +13,7 @@ from mlver.kinds.base import Units, Value
 from mlver.kinds.tables.arrays import as_array, fixed
 from mlver.kinds.tables.keypaths import leaves
 from mlver.kinds.tables.late import pc
+from mlver.kinds.tables.late_table import LateTable
 from mlver.kinds.tables.partitions import FolderTable
 from mlver.kinds.tables.units import TableUnits
 from mlver.kinds.tables.values import decoded, family, plain, type_name
@@ -29,16 +30,16 @@ def profile(units: Units) -> Mapping[str, Value]:
 
     The keys of objects have profiles, too, by path (`attrs.color`).
     """
-    if not isinstance(units, TableUnits):
+    if not isinstance(units, TableUnits | LateTable):
         return {"units": len(units)}
     table = units.table
     described: dict[str, Value] = {}
-    for number, name in enumerate(table.column_names):
-        column = table.column(number)
+    for name in table.column_names:
+        column = table.column(name)
         described[name] = column_profile(column)
         inside = {path: leaf for path, leaf in leaves(column, name).items() if path not in table.column_names}
         described |= {path: column_profile(leaf) for path, leaf in inside.items()}
-    said: dict[str, Value] = {"rows": table.num_rows, "columns": table.num_columns, "key": list(units.key)}
+    said: dict[str, Value] = {"rows": table.num_rows, "columns": len(table.column_names), "key": list(units.key)}
     if isinstance(units, FolderTable):
         said["parts"] = units.read
     return said | {"profile": described}

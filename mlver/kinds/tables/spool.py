@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mlver.kinds.base import Source, Unreadable, Value
 from mlver.kinds.tables.delimited_blocks import DelimitedBlocks
+from mlver.kinds.tables.json_blocks import JsonBlocks
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.meeting import without_dictionaries
 from mlver.kinds.tables.read import reasons, stripes
@@ -73,8 +74,10 @@ def _blocks_of(source: Source, options: Mapping[str, Value]) -> Blocks:
         path = inner_name(path)
     elif head.startswith((b"ORC", b"\xff\xff\xff\xff")):
         return _Batches()
-    if path.endswith((*_LISTS, *_LINES)):
+    if path.endswith(_LISTS):
         raise CannotCut
+    if path.endswith(_LINES):
+        return JsonBlocks()
     return DelimitedBlocks(path, options)
 
 

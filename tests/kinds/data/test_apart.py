@@ -240,6 +240,14 @@ def test_a_key_that_repeats_far_apart_is_noticed() -> None:
         units_apart(table, table, (Spec(), Spec()))
 
 
+def test_keys_that_repeat_in_another_order_are_noticed_as_well() -> None:
+    ids = [n % 90 for n in range(100)]
+    turned = np.random.default_rng(1).permutation(ids)
+    old, new = (parquet(pa.table({"id": numbers, "x": range(100)}), group=100) for numbers in (ids, turned))
+    with pytest.raises(ReadWhole):
+        units_apart(old, new, (Spec(), Spec()))
+
+
 def test_another_order_of_many_rows_is_left_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ALONE", 50)
     table = pa.table({"id": range(1000), "x": range(1000)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -177,3 +178,65 @@ def test_a_block_is_read_again_only_when_it_must(monkeypatch: pytest.MonkeyPatch
         passes.clear()
         same(source("t.csv", rows(200, cell)))
         assert len(passes) == times
+
+
+VALUES: dict[str, list[Any]] = {
+    "whole": [0, 7, -12],
+    "even": [2.0, -0.0],
+    "real": [1.5, 1e300],
+    "long": [9007199254740993, -9007199254740992, 12345678901234567890],
+    "word": ["x", "é", ""],
+    "moment": ["2024-01-01", "2024-01-01T00:00:00Z"],
+    "truth": [True, False],
+    "nothing": [None],
+    "list": [[], [1], [1.5], [None], ["x"]],
+    "record": [{"a": 1}, {"a": 1.5, "b": None}, {"b": "2024-01-01"}, {}],
+}
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[dict[str, Any]]:
+    sorts = st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2)
+    usual, odd = ([value for sort in draw(sorts) for value in VALUES[sort]] for _ in range(2))
+    made: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 40))):
+        late = draw(st.integers(0, 20)) == 0
+        cells = {"x": draw(st.sampled_from(odd if late else usual))} if draw(st.integers(0, 5)) else {}
+        made.append({"id": number, **cells} if draw(st.booleans()) else {**cells, "id": number})
+    return made
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records(), st.booleans())
+def test_records_in_blocks_are_the_records_read_whole(made: list[dict[str, Any]], ended: bool) -> None:
+    text = "\n".join(json.dumps(record, ensure_ascii=False) for record in made) + ("\n" if ended else "")
+    try:
+        same(source("t.jsonl", text))
+    except CannotCut:
+        assert any(isinstance(record.get("x"), (list, dict)) or record.get("x", 0) in VALUES["long"] for record in made)
+
+
+@pytest.mark.parametrize(
+    ("late", "kind"),
+    [
+        (0.5, pa.float64()),
+        (90.0, pa.int64()),
+        ("word", pa.large_string()),
+        (None, pa.int64()),
+        (True, pa.large_string()),
+        (2**53, pa.int64()),
+    ],
+)
+def test_a_late_record_decides_the_type_of_all(late: Any, kind: pa.DataType) -> None:
+    lines = [f'{{"id": {n}, "x": {n}}}\n' for n in range(90)]
+    table = same(source("t.jsonl", "".join(lines) + json.dumps({"id": 90, "x": late, "more": 1}) + "\n"))
+    assert table.schema.field("x").type == kind and table.column_names == ["id", "x", "more"]
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}\n' * 30 + "[1]\n", '{"a": 1}\n' * 30 + "{]\n", "{}\n" * 30, "\n" * 100])
+def test_what_are_no_records_says_so_from_pieces_too(text: str) -> None:
+    with pytest.raises(Unreadable) as whole:
+        read_table(source("t.jsonl", text), {})
+    with pytest.raises(Unreadable) as pieces:
+        spooled(source("t.jsonl", text), {})
+    assert str(pieces.value) == str(whole.value)
