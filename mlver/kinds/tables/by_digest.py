@@ -31,7 +31,7 @@ from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.weight import refuse_too_heavy
 from mlver.kinds.tables.whole import WholeTable
 
-_ROWS: Final = 1 << 17  # in a piece
+_ROWS: Final = 1 << 16  # in a piece
 _NONE: Final[Rows] = np.empty(0, dtype=np.int64)
 
 

@@ -14,7 +14,7 @@ from mlver.kinds.base import Unreadable
 from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions, texts
 from mlver.kinds.tables.digest import row_digests
-from mlver.kinds.tables.mixing import U64, Lanes, Rows
+from mlver.kinds.tables.mixing import U64, Lanes, Rows, distinct
 from mlver.kinds.tables.values import family, key_texts, logical
 
 _PAGE = 1 << 12
@@ -263,7 +263,7 @@ def unlike(alignment: Alignment, names: tuple[RowKeying, RowKeying], more: U64 =
     Rows with one of the words `more` are wanted, too.
     """
     lanes = names[0].lane, names[1].lane
-    apart = np.unique(np.concatenate([lanes[0][alignment.removed], lanes[1][alignment.added]]))
+    apart = distinct(np.concatenate([lanes[0][alignment.removed], lanes[1][alignment.added]]))
     wanted = np.concatenate([apart, more])
     left, come = (np.flatnonzero(np.isin(lane, wanted)) for lane in lanes)
     return left, come, apart

@@ -44,6 +44,11 @@ def leaves(column: Any, name: str) -> dict[str, Any]:
     return found
 
 
+def looks_like_objects(texts: Any) -> bool:
+    """Whether the first of these texts, of which there are some and no nulls, all begin and end as JSON objects do."""
+    return bool(pc.all(pc.match_substring_regex(texts.slice(0, _SAMPLE), r"^\s*\{(?s:.*)\}\s*$")).as_py())
+
+
 def both_leaves(columns: tuple[Any, Any], name: str) -> dict[str, tuple[Any, Any]]:
     """Return the leaves of two versions of a column, nulls where one lacks a path; {} unless both hold objects."""
     old, new = (leaves(column, name) for column in columns)
@@ -114,7 +119,7 @@ def _parsed(texts: Any) -> Any:
     there = texts.slice(0, _SAMPLE).drop_null() if texts.null_count < len(texts) else texts.slice(0, 0)
     if not len(there):
         there = texts.drop_null().slice(0, _SAMPLE)
-    if not len(there) or not pc.all(pc.match_substring_regex(there, r"^\s*\{(?s:.*)\}\s*$")).as_py():
+    if not len(there) or not looks_like_objects(there):
         return None
     if texts.nbytes > _BYTES or not pc.all(pc.match_substring_regex(texts, r"^\s*\{")).as_py():
         return None

@@ -23,7 +23,7 @@ from mlver.kinds.folder import Ask, FolderSource, Part, PartTask
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty
 from mlver.kinds.tables.keying import repeats
-from mlver.kinds.tables.mixing import U64
+from mlver.kinds.tables.mixing import U64, distinct
 from mlver.kinds.tables.part_tasks import (
     COLUMN,
     NAMES,
@@ -167,7 +167,7 @@ def _overlap(ranges: Sequence[list[int] | None]) -> bool:
 
 def _with_copies(pairs: Sequence[Twins], found: list[_Found], sides: Sequence[_Side], put: _Put) -> list[_Found]:
     """Return the answers with all copies of each row that is apart anywhere, wherever they lie."""
-    apart = np.unique(np.concatenate([_NONE, *(one.apart for one in found)]))
+    apart = distinct(np.concatenate([_NONE, *(one.apart for one in found)]))
     # where one version alone has a part, all its rows came already
     asked = [n for n, one in enumerate(found) if None not in pairs[n] and len(one.apart) < len(apart)]
     if asked:

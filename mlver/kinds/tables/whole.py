@@ -44,7 +44,7 @@ class ByColumn:
     def parts(self, name: str) -> Generator[Any, None, None]:
         """Yield one column as arrays, in order; Unreadable as `column`. Close it when enough was seen."""
         if name in self._columns:
-            yield from _slices(self._columns[name])
+            yield from slices(self._columns[name])
             return
         rows = 0
         for part in self._parts(name):
@@ -57,7 +57,7 @@ class ByColumn:
         raise NotImplementedError
 
     def _parts(self, name: str) -> Generator[Any, None, None]:
-        yield from _slices(self.column(name))
+        yield from slices(self.column(name))
 
 
 class WholeTable(ByColumn):
@@ -76,10 +76,11 @@ class WholeTable(ByColumn):
 
 def parts_of(table: Any, name: str) -> Generator[Any, None, None]:
     """Yield a column of a table, in memory or not, as arrays of some thousand rows."""
-    return table.parts(name) if isinstance(table, ByColumn) else _slices(table.column(name))
+    return table.parts(name) if isinstance(table, ByColumn) else slices(table.column(name))
 
 
-def _slices(column: Any) -> Generator[Any, None, None]:
+def slices(column: Any) -> Generator[Any, None, None]:
+    """Yield a column as arrays of some thousand rows."""
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         for begin in range(0, len(chunk), _ROWS):
             yield chunk.slice(begin, _ROWS)
