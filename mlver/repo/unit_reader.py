@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlver.repo.repository import Repository
 
 _KEPT, _KEPT_LARGE = 16, 2
+_SOURCES = 3  # versions of which a kind may keep what it made of the bytes
 _LARGE = 1 << 20  # bytes
 _METRIC = re.compile(r"([^{}]+)\{([^{}]+)\}")
 
@@ -36,6 +37,7 @@ class UnitReader:
         self._blobs: dict[CommitId, ObjectId | None] = {}
         self._units: OrderedDict[ObjectId, Units | None] = OrderedDict()
         self._late: dict[ObjectId, Units | None] = {}
+        self._sources: dict[BlobId, BlobSource] = {}
 
     def blob(self, commit: CommitId) -> ObjectId | None:
         """What names the artifact's content at a commit: its blob, of a folder its tree; None where it is absent."""
@@ -102,7 +104,11 @@ class UnitReader:
         if isinstance(id, TreeId):
             return self._folder(id)
         blob = BlobId(id)
-        return BlobSource(self.path, store.blob_size(blob), lambda: store.open_blob(blob))
+        if blob not in self._sources:
+            if len(self._sources) >= _SOURCES:
+                del self._sources[next(iter(self._sources))]
+            self._sources[blob] = BlobSource(self.path, store.blob_size(blob), lambda: store.open_blob(blob))
+        return self._sources[blob]
 
     def _folder(self, tree: TreeId) -> FolderSource:
         store, table = self._repo.store, self.kind.name == "data"

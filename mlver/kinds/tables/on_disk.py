@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from weakref import WeakKeyDictionary
 
-from mlver.kinds.base import Source, Spec, Units
+from mlver.kinds.base import Source, Spec, Units, Value
 from mlver.kinds.tables.apart import ApartTable, ReadWhole, units_apart
 from mlver.kinds.tables.by_digest import by_digest, refuse_bad_key
 from mlver.kinds.tables.late_table import CountedRows
@@ -13,6 +15,9 @@ from mlver.kinds.tables.looked_up import LookedUp
 from mlver.kinds.tables.pieces import can_stream
 from mlver.kinds.tables.spool import spooled
 from mlver.kinds.tables.text_blocks import CannotCut
+
+_SPOOLED: Final[WeakKeyDictionary[Source, tuple[Mapping[str, Value], Source]]] = WeakKeyDictionary()
+"""What was written of a source, and how it was read, for as long as somebody holds the source: blame asks often."""
 
 
 def apart_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[ApartTable, ApartTable]:
@@ -51,6 +56,9 @@ def _in_pieces(source: Source, spec: Spec) -> Source:
         if can_stream(stream.read(16)):
             return source
     try:
-        return spooled(source, spec.options)
+        options, made = _SPOOLED.get(source, (None, source))
+        if options != spec.options:
+            options, made = _SPOOLED[source] = dict(spec.options), spooled(source, spec.options)
+        return made
     except CannotCut:
         raise ReadWhole from None
