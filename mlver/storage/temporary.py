@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from mlver.errors import LocalIO
 
 _NAME = re.compile(r"mlver-[a-z]+-(\d+)-")
-_DISK = "/var/tmp"  # noqa: S108 - the file has no name that anybody could guess
 _OLD = 24 * 3600.0  # seconds after which a folder whose maker was killed is swept
 
 
@@ -46,19 +45,6 @@ def sweep_dead() -> None:
         with suppress(OSError):
             if match and path.lstat().st_uid == os.getuid() and not _alive(match[1]):
                 shutil.rmtree(path, ignore_errors=True)  # noqa: TID251 - no repository's
-
-
-def scratch_file() -> BinaryIO:
-    """Return an empty file without a name, to be written and read: it is gone when it is closed, or its maker killed.
-
-    It lies in TMPDIR, or else in /var/tmp, which is a disk where /tmp is memory. Raises LocalIO when there is no place.
-    """
-    where = os.environ.get("TMPDIR") or (_DISK if os.access(_DISK, os.W_OK) else None)
-    try:
-        return cast(BinaryIO, tempfile.TemporaryFile(prefix="mlver-", dir=where, buffering=0))
-    except OSError as error:
-        place = where or tempfile.gettempdir()
-        raise LocalIO(f"cannot make a file in {place}: {error.strerror}", hint="set TMPDIR to another") from None
 
 
 def make_folder(path: Path) -> Path:

@@ -22,6 +22,7 @@ WRITERS = (
     "mlver/storage/syscalls.py",
     "mlver/storage/beneath.py",
     "mlver/storage/locks.py",
+    "mlver/storage/scratch.py",
     "mlver/storage/swap.py",
     "mlver/storage/temporary.py",
     "mlver/index/",

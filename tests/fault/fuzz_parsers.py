@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mlver.kinds import registry
-from mlver.kinds.base import MISSING, CannotEdit, Spec
+from mlver.kinds.base import MISSING, CannotEdit, Kind, Spec, Unreadable
 from tests.fault import fuzz_seeds as seeds
 from tests.kinds.byte_source import ByteSource
 
@@ -192,6 +192,52 @@ def _of_files() -> list[Parser]:
     return found
 
 
+# -- large tables: read block by block, they are what they are when read whole ---------------------------
+
+
+def large(path: str) -> Feed:
+    """Return a feed that reads a table as if it were large, and holds what it says against the whole."""
+    from mlver.kinds.tables import text_blocks
+    from mlver.kinds.tables.apart import ReadWhole
+    from mlver.kinds.tables.on_disk import apart_on_disk, late_on_disk
+
+    def feed(data: bytes) -> object:
+        setattr(text_blocks, "BLOCK", 100)  # noqa: B010 - a constant; this runs in a process of its own
+        source, kind = ByteSource(path, data), registry.get("data")
+        whole = kind.units(source, Spec()) if _readable(kind, source) else None
+        try:
+            late = late_on_disk(source, Spec(), lambda: kind.units(source, Spec()))
+            apart = apart_on_disk(source, source, (Spec(), Spec()))
+        except ReadWhole:
+            return None
+        assert whole is not None, "read in blocks, and not as a whole"
+        keys = list(whole.keys())
+        assert keys == list(late.keys()) and repr(whole.get_all(keys)) == repr(late.get_all(keys))
+        assert not apart[0].delta(apart[1])
+        return kind.summary(late)
+
+    return feed
+
+
+def _readable(kind: Kind, source: ByteSource) -> bool:
+    try:
+        kind.units(source, Spec())
+    except Unreadable:
+        return False
+    return True
+
+
+_LARGE = (
+    ("data/t.csv", _CSV), ("data/t.tsv", _CSV), ("data/t.jsonl", _JSON), ("data/t.orc", ()), ("data/t.feather", ()),
+)  # fmt: skip
+
+
+def _of_large() -> list[Parser]:
+    return [
+        Parser(f"large:{path}", large(path), lambda path=path: seeds.by_path(path), words, 60) for path, words in _LARGE
+    ]
+
+
 # -- editing: a changed file is written back -----------------------------------------------------------
 
 
@@ -237,7 +283,7 @@ _DUCKDB = 4 << 30  # bytes of address space it takes beside what it uses
 def _all() -> tuple[Parser, ...]:
     from tests.fault.fuzz_own import OWN
 
-    given = [*_of_files(), *_of_edits()]
+    given = [*_of_files(), *_of_edits(), *_of_large()]
     given += [
         Parser(name, feed, lambda make=make: make(), words, speed, wrap, seconds, _DUCKDB if seconds else 0)
         for name, feed, make, words, speed, wrap, seconds in OWN

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from mlver.kinds.tables.mixing import U64, Lanes, Rows
-from mlver.kinds.tables.scratch import Scratch
+from mlver.storage.scratch import Scratch
 
 _BITS: Final = 12
 _COUNT: Final = 1 << _BITS  # buckets, by the first bits of the name

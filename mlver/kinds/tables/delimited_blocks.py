@@ -36,7 +36,7 @@ class DelimitedBlocks:
         layout = sniff(raw[:_SAMPLE].tobytes(), encoding, self._path, self._options)
         last: tuple[Delimited, Any] | None = None
         for block in row_blocks(begun, layout.delimiter):
-            if block.isspace():
+            if block[:1] in b"\r\n" and not block.strip(b"\r\n"):
                 continue
             if last is None:
                 refuse_broad(memoryview(block), layout.delimiter, encoding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
@@ -27,6 +27,7 @@ _BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".
 _NO_READER: Final = (".avro", ".h5", ".hdf5")
 _CELLS: Final = 1 << 23  # so many are let through, whatever the size of the file
 _CELLS_PER_BYTE: Final = 64
+_SCALE: Final = 1000  # of decimals: longer ones have no text
 _WORDS = 100  # characters of a library's complaint worth passing on
 
 
@@ -74,15 +75,20 @@ def _by_magic(stream: BinaryIO, head: bytes, path: str, options: Mapping[str, Va
         return pa.ipc.open_stream(pa.PythonFile(stream, mode="r")).read_all()
     if head.startswith(b"FEA1"):
         raise Unreadable("Feather version 1; write it again as version 2")
+    refuse_no_text(path)
+    data = stream.read()
+    if path.endswith((".jsonl", ".ndjson", ".json")):
+        return read_json(data)
+    return read_delimited(data, path, options)
+
+
+def refuse_no_text(path: str) -> None:
+    """Raise Unreadable when the bytes of a file by this name begin as those of its format do not, and are no text."""
     for suffixes, name in _BY_MAGIC:
         if path.endswith(suffixes):
             raise Unreadable(f"not {name}: the first bytes are wrong")
     if path.endswith(_NO_READER):
         raise Unreadable(f"no reader for {path[path.rfind('.') :]} files")
-    data = stream.read()
-    if path.endswith((".jsonl", ".ndjson", ".json")):
-        return read_json(data)
-    return read_delimited(data, path, options)
 
 
 def stripes(stream: BinaryIO) -> Iterator[Any]:
@@ -144,8 +150,10 @@ def _storage(column: Any) -> Any:
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     if pa.types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    if _has_extension(column.type):
+    if _has(column.type, lambda inner: isinstance(inner, pa.BaseExtensionType)):
         raise Unreadable(f"extension type inside {column.type}")
+    if _has(column.type, lambda inner: pa.types.is_decimal(inner) and abs(inner.scale) > _SCALE):
+        raise Unreadable(f"decimals that nobody can spell: {column.type}")
     kind = _without_views(column.type)
     return column if kind == column.type else column.cast(kind)
 
@@ -172,10 +180,9 @@ def _without_views(kind: Any) -> Any:
     return kind
 
 
-def _has_extension(kind: Any) -> bool:
-    if isinstance(kind, pa.BaseExtensionType):
-        return True
-    return any(_has_extension(kind.field(number).type) for number in range(kind.num_fields))
+def _has(kind: Any, test: Callable[[Any], bool]) -> bool:
+    """Whether a type, or one inside it, is of a sort."""
+    return test(kind) or any(_has(kind.field(number).type, test) for number in range(kind.num_fields))
 
 
 @contextmanager

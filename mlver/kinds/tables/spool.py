@@ -16,10 +16,10 @@ from mlver.kinds.tables.delimited_blocks import DelimitedBlocks
 from mlver.kinds.tables.json_blocks import JsonBlocks
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.read import reasons, stripes
-from mlver.kinds.tables.scratch import Appending, Scratch
+from mlver.kinds.tables.read import reasons, refuse_no_text, stripes
 from mlver.kinds.tables.text_blocks import Again, CannotCut
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
+from mlver.storage.scratch import Appending, Scratch
 
 _ROWS: Final = 1 << 16  # in a batch
 _LINES: Final = (".jsonl", ".ndjson")
@@ -74,6 +74,7 @@ def _blocks_of(source: Source, options: Mapping[str, Value]) -> Blocks:
         path = inner_name(path)
     elif head.startswith((b"ORC", b"\xff\xff\xff\xff")):
         return _Batches()
+    refuse_no_text(path)
     if path.endswith(_LISTS):
         raise CannotCut
     if path.endswith(_LINES):

@@ -16,8 +16,8 @@ from mlver.kinds.base import Spec, Unreadable
 from mlver.kinds.tables import buckets, by_digest, weight
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.by_digest import by_digest as apart
-from mlver.kinds.tables.scratch import Scratch
 from mlver.kinds.tables.units import TableUnits
+from mlver.storage.scratch import Scratch
 from tests.kinds.data.test_apart import ROW, SCHEMA, arrow, cells_of_every_sort, parquet, said
 
 PLAIN = Spec()

@@ -154,9 +154,13 @@ def test_a_stated_key_that_does_not_hold_says_why() -> None:
                 read(csv(table), spec)
 
 
-@pytest.mark.parametrize("text", ["id,x\n1,2\n3\n", "id,id\n1,2\n", "\n\n\n\n\n\n\n\n\n\n\n\n", 'id,x\n1,"2\n'])
-def test_what_is_no_table_says_so_in_the_same_words(text: str) -> None:
-    source = ByteSource("t.csv", text.encode())
+NONE = ["id,x\n1,2\n3\n", "id,id\n1,2\n", "\n\n\n\n\n\n\n\n\n\n\n\n", 'id,x\n1,"2\n']
+
+
+@pytest.mark.parametrize("path", ["t.csv", "t.orc", "t.arrow", "t.parquet", "t.avro", "t.jsonl", "t.json"])
+@pytest.mark.parametrize("text", NONE)
+def test_what_is_no_table_says_so_in_the_same_words(path: str, text: str) -> None:
+    source = ByteSource(path, text.encode())
     said = []
     for read in (DataKind().units, DataKind().late_units):
         with pytest.raises(Unreadable) as why:

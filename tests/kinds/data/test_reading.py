@@ -346,3 +346,10 @@ def test_the_head_of_a_table_is_read_without_the_rest() -> None:
 )
 def test_tables_are_recognised(path: str, head: bytes, surer: bool) -> None:
     assert (KIND.recognises(path, head) >= 50) == surer
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(5, 20_000), pa.list_(pa.decimal128(5, -20_000))])
+def test_decimals_that_no_text_can_spell_are_refused(kind: pa.DataType) -> None:
+    table = pa.table({"id": [1], "n": pa.nulls(1, kind)})
+    with pytest.raises(Unreadable, match="nobody can spell"):
+        KIND.units(source("t.arrow", ipc_file(table)), Spec())

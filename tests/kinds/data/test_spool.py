@@ -138,7 +138,12 @@ def test_bytes_that_are_no_utf_8_make_all_of_it_latin_1() -> None:
     assert table.column_names[0] == "größe".encode().decode("latin-1") and table.column(1)[60].as_py() == "Genève"
 
 
-TORN = ["a,b\n" + "1,2\n" * 50 + "1,2,3\n", "a,a\n" + "1,2\n" * 50, "a,b\n" + "1,x\n" * 30 + '1,"2\n']
+TORN = [
+    "a,b\n" + "1,2\n" * 20 + "\n" * 70 + " \v\n" + "\n" * 200 + "3,4\n",
+    "a,b\n" + "1,2\n" * 50 + "1,2,3\n",
+    "a,a\n" + "1,2\n" * 50,
+    "a,b\n" + "1,x\n" * 30 + '1,"2\n',
+]
 
 
 @pytest.mark.parametrize("text", TORN)

@@ -1,14 +1,19 @@
-"""A file for what does not fit into memory; it has no name and is gone when nobody holds it any more."""
+"""A file for what does not fit into memory; it has no name and is gone when nobody holds it any more.
+
+It lies where TMPDIR says, or else in /var/tmp: /tmp is memory on many machines.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import tempfile
 import weakref
 from typing import BinaryIO, cast
 
 from mlver.errors import LocalIO
-from mlver.storage.temporary import scratch_file
+
+_MEMORY, _DISK = "/tmp", "/var/tmp"  # noqa: S108 - the file has no name that anybody could guess
 
 
 class Scratch:
@@ -16,7 +21,7 @@ class Scratch:
 
     def __init__(self) -> None:
         """Raise LocalIO when there is no place for it."""
-        self._file = scratch_file()
+        self._file = _nameless()
         weakref.finalize(self, self._file.close)
         self.size = 0
 
@@ -46,6 +51,16 @@ class Scratch:
     def open(self) -> BinaryIO:
         """Return a fresh reader of what is there."""
         return cast(BinaryIO, io.BufferedReader(_Reader(self), 1 << 16))
+
+
+def _nameless() -> BinaryIO:
+    where = tempfile.gettempdir()
+    if where == _MEMORY and os.access(_DISK, os.W_OK):
+        where = _DISK
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile(prefix="mlver-", dir=where, buffering=0))
+    except OSError as error:
+        raise LocalIO(f"cannot make a file in {where}: {error.strerror}", hint="set TMPDIR to another") from None
 
 
 class Appending(io.RawIOBase):
