@@ -27,7 +27,7 @@ _BY_MAGIC: Final = (((".parquet", ".pq"), "Parquet"), ((".arrow", ".feather", ".
 _NO_READER: Final = (".avro", ".h5", ".hdf5")
 _CELLS: Final = 1 << 23  # so many are let through, whatever the size of the file
 _CELLS_PER_BYTE: Final = 64
-_SCALE: Final = 1000  # of decimals: longer ones have no text
+_DIGITS_PER_BIT: Final = 0.30103
 _WORDS = 100  # characters of a library's complaint worth passing on
 
 
@@ -152,7 +152,7 @@ def _storage(column: Any) -> Any:
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
     if _has(column.type, lambda inner: isinstance(inner, pa.BaseExtensionType)):
         raise Unreadable(f"extension type inside {column.type}")
-    if _has(column.type, lambda inner: pa.types.is_decimal(inner) and abs(inner.scale) > _SCALE):
+    if _has(column.type, _is_unspelled):
         raise Unreadable(f"decimals that nobody can spell: {column.type}")
     kind = _without_views(column.type)
     return column if kind == column.type else column.cast(kind)
@@ -178,6 +178,11 @@ def _without_views(kind: Any) -> Any:
     if pa.types.is_map(kind):
         return pa.map_(_without_views(kind.key_type), _without_views(kind.item_type))
     return kind
+
+
+def _is_unspelled(kind: Any) -> bool:
+    """Whether a type is one of decimals with more places than Arrow makes a text of."""
+    return bool(pa.types.is_decimal(kind) and abs(kind.scale) > int((kind.bit_width - 1) * _DIGITS_PER_BIT))
 
 
 def _has(kind: Any, test: Callable[[Any], bool]) -> bool:

@@ -39,10 +39,19 @@ def row_blocks(stream: Any, delimiter: str | None) -> Iterator[bytes]:
                 raise CannotCut
             rest = data
             continue
-        yield data[:cut]
+        yield data[:cut] if first else _after(data[:cut], delimiter)
         rest, first = data[cut:], False
     if rest:
-        yield rest
+        yield rest if first else _after(rest, delimiter)
+
+
+def _after(block: bytes, delimiter: str | None) -> bytes:
+    """Return a block that is not the first so that a mark at its beginning is text to whoever reads it alone."""
+    if not block.startswith(_BOM):
+        return block
+    if delimiter is None:
+        raise CannotCut
+    return b"\n" + block
 
 
 def _last_row_end(data: bytes, delimiter: str | None, begin: int) -> int:

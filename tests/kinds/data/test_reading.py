@@ -348,8 +348,15 @@ def test_tables_are_recognised(path: str, head: bytes, surer: bool) -> None:
     assert (KIND.recognises(path, head) >= 50) == surer
 
 
-@pytest.mark.parametrize("kind", [pa.decimal128(5, 20_000), pa.list_(pa.decimal128(5, -20_000))])
+@pytest.mark.parametrize("kind", [pa.decimal128(5, 39), pa.list_(pa.decimal256(5, -20_000))])
 def test_decimals_that_no_text_can_spell_are_refused(kind: pa.DataType) -> None:
     table = pa.table({"id": [1], "n": pa.nulls(1, kind)})
     with pytest.raises(Unreadable, match="nobody can spell"):
         KIND.units(source("t.arrow", ipc_file(table)), Spec())
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(5, 38), pa.decimal128(5, -38), pa.decimal256(5, 76)])
+def test_decimals_of_many_places_are_read(kind: pa.DataType) -> None:
+    column = pa.Array.from_buffers(kind, 1, [None, pa.py_buffer((7).to_bytes(kind.bit_width // 8, "little"))])
+    units = KIND.units(source("t.arrow", ipc_file(pa.table({"id": [1], "n": column}))), Spec())
+    assert str(units.get("1")["n"]).count("7") == 1 and not units.delta(units)

@@ -138,6 +138,13 @@ def test_bytes_that_are_no_utf_8_make_all_of_it_latin_1() -> None:
     assert table.column_names[0] == "größe".encode().decode("latin-1") and table.column(1)[60].as_py() == "Genève"
 
 
+def test_files_put_one_behind_the_other_keep_the_marks_they_begin_with() -> None:
+    table = same(source("t.csv", "a,b\n1,2\n".encode("utf-8-sig") * 100))
+    assert table.column(0)[1].as_py() == "\ufeffa" and table.num_rows == 199
+    with pytest.raises(CannotCut):
+        spooled(source("t.jsonl", '{"a": 1}\n'.encode("utf-8-sig") * 100), {})
+
+
 TORN = [
     "a,b\n" + "1,2\n" * 20 + "\n" * 70 + " \v\n" + "\n" * 200 + "3,4\n",
     "a,b\n" + "1,2\n" * 50 + "1,2,3\n",
