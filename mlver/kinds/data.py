@@ -26,7 +26,6 @@ _LINE = 160
 _PLAIN = 10**18  # numbers that are written out as they are
 _NUMPY = b"\x93NUMPY"
 _LARGE = 1 << 20  # bytes from which two tables are compared piece by piece
-_ROOM = 256 << 20  # bytes that tables may take which are read whole
 _ARRAY = {"dtype", "shape", "digest"}
 
 
@@ -66,6 +65,7 @@ class DataKind(Kind, ByParts):
         """Return the units; of a large table rows are read when they are asked for."""
         if source.size < _LARGE or isinstance(source, FolderSource) or _holds_arrays(source):
             return self.units(source, spec)
+        from mlver.kinds.tables import weight
         from mlver.kinds.tables.apart import ReadWhole
         from mlver.kinds.tables.pieces import can_stream
 
@@ -73,7 +73,7 @@ class DataKind(Kind, ByParts):
             return self.units(source, spec)
 
         with suppress(ReadWhole):
-            if _are_heavy((source,), _ROOM // 2):
+            if weight.are_heavy((source,), weight.ROOM // 2):
                 from mlver.kinds.tables.on_disk import late_on_disk
 
                 return late_on_disk(source, spec, whole)
@@ -101,8 +101,10 @@ class DataKind(Kind, ByParts):
                 return units_apart(old, new, specs, room)
             except ReadWhole:
                 pass
+        from mlver.kinds.tables import weight
+
         _refuse_heavy((old, new), room)
-        if room is None and _are_heavy((old, new), _ROOM):
+        if room is None and weight.are_heavy((old, new), weight.ROOM):
             from mlver.kinds.tables.on_disk import apart_on_disk
 
             with suppress(ReadWhole):
@@ -218,14 +220,12 @@ class DataKind(Kind, ByParts):
 
 def _refuse_heavy(sources: Sequence[Source], room: int | None) -> None:
     """Raise NoRoom when comparing these as wholes takes more than `room` bytes."""
-    if room is not None and _are_heavy(sources, room):
+    if room is None:
+        return
+    from mlver.kinds.tables.weight import are_heavy
+
+    if are_heavy(sources, room):
         raise NoRoom
-
-
-def _are_heavy(sources: Sequence[Source], room: int) -> bool:
-    from mlver.kinds.tables.weight import COPIES, weight
-
-    return COPIES * sum(map(weight, sources)) > room
 
 
 def _holds_arrays(source: Source) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from mlver.kinds.base import Source, Spec, Units, Value
-from mlver.kinds.tables.apart import ApartTable, ReadWhole, units_apart
+from mlver.kinds.tables import weight
+from mlver.kinds.tables.apart import Apart, ApartTable, ReadWhole, rows_apart, units_apart
 from mlver.kinds.tables.by_digest import by_digest, refuse_bad_key
 from mlver.kinds.tables.late_table import CountedRows
 from mlver.kinds.tables.looked_up import LookedUp
@@ -33,6 +34,22 @@ def apart_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[A
         except ReadWhole:
             pass
     return by_digest(sides[0], sides[1], specs)
+
+
+def rows_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> Apart:
+    """Return the rows that differ of two tables with a key that come in pieces; raises as `apart_on_disk` does."""
+    try:
+        return rows_apart(old, new, specs)
+    except ReadWhole:
+        if not weight.are_heavy((old, new), weight.ROOM) or not specs[1].key:
+            raise
+    a, b = by_digest(old, new, specs)
+    return Apart(a.table, b.table, a.whole.num_rows, b.whole.num_rows, specs[1].key)
+
+
+def in_pieces(source: Source, spec: Spec) -> Source:
+    """Return a source that comes in pieces, if it is large; raises as `apart_on_disk`."""
+    return _in_pieces(source, spec) if weight.are_heavy((source, source), weight.ROOM) else source
 
 
 def late_on_disk(source: Source, spec: Spec, whole: Callable[[], Units]) -> Units:

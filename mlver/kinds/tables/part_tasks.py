@@ -10,6 +10,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,12 @@ import pyarrow as pa
 
 from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.folder import Part, PartTask
-from mlver.kinds.tables.apart import ReadWhole, rows_apart
+from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty, positions
 from mlver.kinds.tables.keying import Keying, RowKeying, by_columns, unlike
 from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.mixing import U64
+from mlver.kinds.tables.on_disk import in_pieces, rows_on_disk
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.partitions import as_texts, part_table, with_path
 from mlver.kinds.tables.pieces import pieces, read_column
@@ -37,9 +39,15 @@ def answer(task: PartTask) -> bytes:
     """Answer a task; `b""` when the parts have to be read whole, or cannot be read, which is said better then."""
     answers = {SCHEMA: _schema, ROWS: _rows, NAMES: _names, COLUMN: _column}
     try:
-        return answers[task.what](task)
+        return answers[task.what](
+            replace(task, old=_opened(task.old, task.specs[0]), new=_opened(task.new, task.specs[1]))
+        )
     except (Unreadable, ReadWhole, pa.ArrowException):
         return b""
+
+
+def _opened(part: Part | None, spec: Spec) -> Part | None:
+    return None if part is None else replace(part, source=in_pieces(part.source, spec))
 
 
 def packed(said: Mapping[str, Value], blobs: Sequence[bytes]) -> bytes:
@@ -186,7 +194,7 @@ def _rows_in_pieces(task: PartTask) -> bytes | None:
     assert task.old is not None and task.new is not None
     sides = task.words["sides"]
     try:
-        apart = rows_apart(task.old.source, task.new.source, task.specs)
+        apart = rows_on_disk(task.old.source, task.new.source, task.specs)
         both = ((apart.old, task.old, sides[0]), (apart.new, task.new, sides[1]))
         told = [_united(with_path(table, part.path, side["kinds"]), part, side) for table, part, side in both]
     except ReadWhole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from mlver.kinds.base import Source, Unreadable
 from mlver.kinds.tables.read import reasons
 from mlver.kinds.tables.unpacking import inner_name, is_packed
 
+ROOM: Final = 256 << 20  # bytes that tables may take which are read whole
 COPIES: Final = 8  # of a table, or part of one, are in memory at a time while it is compared whole
 _PACKED: Final = 8  # text grows about so many times, columns half as much
 _COLUMNS: Final = (b"ARROW1", b"\xff\xff\xff\xff", b"\x93NUMPY")
@@ -45,6 +47,11 @@ def _of_footer(footer: pq.FileMetaData) -> int:
     """Return the bytes of all columns, each at least as wide as its cells are when words and runs are spelled out."""
     said = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
     return max(int(said), int(footer.num_rows * footer.num_columns) * _CELL)
+
+
+def are_heavy(sources: Sequence[Source], room: int) -> bool:
+    """Whether comparing these as wholes takes more memory than `room` bytes; Unreadable for what cannot be."""
+    return COPIES * sum(map(weight, sources)) > room
 
 
 def refuse_too_large(source: Source) -> None:

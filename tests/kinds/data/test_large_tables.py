@@ -18,7 +18,7 @@ from sklearn.datasets import load_wine
 from mlver.kinds import data as module
 from mlver.kinds.base import MISSING, Spec, Unreadable
 from mlver.kinds.data import DataKind
-from mlver.kinds.tables import late_table, looked_up
+from mlver.kinds.tables import late_table, looked_up, weight
 from mlver.kinds.tables.comparison import compare_tables
 from mlver.kinds.tables.late_table import LateTable
 from mlver.kinds.tables.units import TableUnits
@@ -32,7 +32,7 @@ PLAIN = Spec()
 @pytest.fixture(autouse=True)
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LARGE", 10)
-    monkeypatch.setattr(module, "_ROOM", 0)
+    monkeypatch.setattr(weight, "ROOM", 0)
     monkeypatch.setattr(late_table, "_ROWS", 16)
     monkeypatch.setattr(looked_up, "_ROWS", 16)
 

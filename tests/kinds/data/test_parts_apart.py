@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mlver.kinds.base import Spec, Unreadable
 from mlver.kinds.data import DataKind
 from mlver.kinds.folder import FolderSource, Part, PartTask, without_shared
-from mlver.kinds.tables import part_tasks
+from mlver.kinds.tables import part_tasks, weight
 from mlver.kinds.tables.partitions import part_table, read_folder
 from mlver.objects.ids import BlobId
 from tests.kinds.byte_source import ByteSource
@@ -102,9 +102,11 @@ def test_parts_say_what_the_whole_says(
     gone = data.draw(st.sets(st.integers(0, 25), max_size=3))
     after = {id: put for id, put in {**before, **edits}.items() if id not in gone}
     old, new = folder(drawn(before, data)), folder(drawn(after, data))
-    for small in (part_tasks._SMALL, 1):  # whole and, where they allow it, in pieces
+    sizes = (part_tasks._SMALL, weight.ROOM), (1, weight.ROOM), (1, 0)
+    for small, room in sizes:  # whole; where they allow it, in pieces; all that can be, if need be out of another file
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(part_tasks, "_SMALL", small)
+            patch.setattr(weight, "ROOM", room)
             told = part_by_part(old, new, spec)
         if told is not None:
             assert told == whole(old, new, spec)
@@ -124,6 +126,20 @@ def test_parts_of_one_schema_are_compared_in_pieces(name: str, monkeypatch: pyte
     told = part_by_part(old, new, Spec(key=(name,)))
     assert told is not None and told == whole(old, new, Spec(key=(name,)))
     assert set(read) == {"day=9/p.parquet"}  # which is on one side only
+
+
+@pytest.mark.parametrize("name", ["id", "name"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_large_parts_are_never_in_memory_as_a_whole(name: str, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_tasks, "_SMALL", 1)
+    monkeypatch.setattr(weight, "ROOM", 0)
+    read: list[str] = []
+    monkeypatch.setattr(part_tasks, "part_table", lambda part, *rest: read.append(part.path) or part_table(part, *rest))
+    before = {f"p{n}.{ending}": of_rows(rows) for n, rows in enumerate(days(3, 60).values())}
+    after = {path: table.take(pa.array([*range(30, 60), *range(1, 30)])) for path, table in before.items()}
+    told = part_by_part(folder(before), folder(after), Spec(key=(name,)))
+    assert told is not None and told == whole(folder(before), folder(after), Spec(key=(name,)))
+    assert len(told[1]) == 3 and not read
 
 
 def days(count: int, rows: int) -> dict[str, list[dict[str, Any]]]:
