@@ -80,8 +80,8 @@ def turned(table: pa.Table, seed: int = 1) -> pa.Table:
 
 
 def test_cells_of_every_sort_in_another_order() -> None:
-    old, other = cells_of_every_sort(300, 1), cells_of_every_sort(300, 2)
-    new = pa.concat_tables([old.slice(0, 200), other.slice(200, 60), old.slice(270)]).combine_chunks()
+    old, other = cells_of_every_sort(90, 1), cells_of_every_sort(90, 2)
+    new = pa.concat_tables([old.slice(0, 60), other.slice(60, 20), old.slice(84)]).combine_chunks()
     for spec in (PLAIN, KEYED):
         as_read_whole(old, turned(new), spec)
         as_read_whole(turned(old).drop_columns(["id"]), turned(new).drop_columns(["id"]), PLAIN)

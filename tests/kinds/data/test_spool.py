@@ -78,7 +78,7 @@ def csv_text(draw: st.DrawFn) -> str:
     return ends.join(lines) + draw(st.sampled_from(["", ends, ends * 3]))
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(csv_text(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]), st.booleans())
 def test_text_in_blocks_is_the_text_read_whole(text: str, encoding: str, packed: bool) -> None:
     data = text.encode(encoding)
@@ -218,7 +218,7 @@ def records(draw: st.DrawFn) -> list[dict[str, Any]]:
     return made
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records(), st.booleans())
 def test_records_in_blocks_are_the_records_read_whole(made: list[dict[str, Any]], ended: bool) -> None:
     text = "\n".join(json.dumps(record, ensure_ascii=False) for record in made) + ("\n" if ended else "")
