@@ -81,11 +81,11 @@ class UnitReader:
         if blob not in self._late:
             from mlver.repo.kept_units import late_units
 
-            if len(self._late) >= _KEPT:
-                del self._late[next(iter(self._late))]
             self._repo.redactions()  # what was looked up before one is not to be believed
             try:
                 source = self.source(blob)
+                while len(self._late) >= (_SOURCES if source.size >= _LARGE else _KEPT):
+                    del self._late[next(iter(self._late))]
                 self._late[blob] = late_units(self.kind, source, self.spec, str(blob), self._repo.derived)
             except (Unreadable, Redacted):
                 self._late[blob] = None

@@ -1,19 +1,20 @@
 """A file for what does not fit into memory; it has no name and is gone when nobody holds it any more.
 
-It lies where TMPDIR says, or else in /var/tmp: /tmp is memory on many machines.
+It lies where TMPDIR says, or else in /tmp or /var/tmp, where there is more room: /tmp is memory on many machines.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 import weakref
 from typing import BinaryIO, cast
 
 from mlver.errors import LocalIO
 
-_MEMORY, _DISK = "/tmp", "/var/tmp"  # noqa: S108 - the file has no name that anybody could guess
+_USUAL, _OTHER = "/tmp", "/var/tmp"  # noqa: S108 - the file has no name that anybody could guess
 
 
 class Scratch:
@@ -45,8 +46,12 @@ class Scratch:
         self.size = 0
 
     def read_at(self, begin: int, size: int) -> bytes:
-        """Return bytes from one place."""
-        return os.pread(self._file.fileno(), size, begin)
+        """Return bytes from one place, fewer at the end."""
+        parts: list[bytes] = []
+        while size and (part := os.pread(self._file.fileno(), size, begin)):  # two GiB at most come at a time
+            parts.append(part)
+            begin, size = begin + len(part), size - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def open(self) -> BinaryIO:
         """Return a fresh reader of what is there."""
@@ -54,10 +59,11 @@ class Scratch:
 
 
 def _nameless() -> BinaryIO:
-    where = tempfile.gettempdir()
-    if where == _MEMORY and os.access(_DISK, os.W_OK):
-        where = _DISK
+    where = "the system's temporary folders"
     try:
+        where = tempfile.gettempdir()
+        if where == _USUAL and os.access(_OTHER, os.W_OK):
+            where = max((_USUAL, _OTHER), key=lambda place: shutil.disk_usage(place).free)
         return cast(BinaryIO, tempfile.TemporaryFile(prefix="mlver-", dir=where, buffering=0))
     except OSError as error:
         raise LocalIO(f"cannot make a file in {where}: {error.strerror}", hint="set TMPDIR to another") from None

@@ -17,6 +17,7 @@ _FIELDS: Final = 5
 NAME: Final = slice(0, 2)
 ROW: Final = slice(2, 4)
 PLACE: Final = 4
+COUNT: Final = 2
 Records = U64  # shape (5, rows): two lanes of the name, two of the cells, and where the row stands in the file
 
 
@@ -52,14 +53,19 @@ class Buckets:
         for first, last in _groups(np.maximum(self._sizes(), other._sizes())):
             yield self._read(first, last), other._read(first, last)
 
-    def by_rows(self) -> Buckets:
-        """Return the same rows, named by their cells."""
+    def counted(self) -> Buckets:
+        """Return the different rows of each segment, named by their cells; COUNT says how many there are of each."""
         made = Buckets()
-        for begin, starts in self._segments:
-            records = self._records(begin, int(starts[-1]))
-            records[NAME] = records[ROW]
-            made._write(records)
+        for records in self.segments():
+            names, counts = summed(records[ROW], np.ones(records.shape[1], dtype=np.uint64))
+            nothing = np.zeros((2, len(counts)), dtype=np.uint64)
+            made._write(np.concatenate([names, counts.reshape(1, -1), nothing]))
         return made
+
+    def segments(self) -> Iterator[Records]:
+        """Yield all rows as they were taken in, those of each time sorted by bucket."""
+        for begin, starts in self._segments:
+            yield self._records(begin, int(starts[-1]))
 
     def _sizes(self) -> Rows:
         total = np.zeros(_COUNT, dtype=np.int64)
@@ -78,6 +84,18 @@ class Buckets:
         data = self._scratch.read_at(begin, rows * _FIELDS * 8)
         read: Any = np.frombuffer(data, dtype=np.uint64).reshape(rows, _FIELDS)
         return np.array(read.T, order="C")
+
+
+def summed(names: Lanes, counts: U64) -> tuple[Lanes, U64]:
+    """Return each name once, in order, with the sum of its counts."""
+    if not len(counts):
+        return names, counts
+    order = np.lexsort((names[1], names[0]))
+    ordered = names[:, order]
+    fresh = np.ones(len(order), dtype=bool)
+    np.any(ordered[:, 1:] != ordered[:, :-1], axis=0, out=fresh[1:])
+    begins = np.flatnonzero(fresh)
+    return ordered[:, begins], np.add.reduceat(counts[order], begins)
 
 
 def _groups(sizes: Rows) -> Iterator[tuple[int, int]]:

@@ -3,13 +3,14 @@
 Of each row the digests of its name and of its cells are written into a temporary file, in buckets by the first bits of
 the name: rows that can meet lie in the same bucket of both sides, and one bucket after the other is compared (the
 hash join of GRACE: Kitsuregawa, Tanaka, Moto-oka, 1983). The rows that differ are then read once more. Rows are named
-by their key or, where none holds, by all of their cells; then buckets are made anew out of the digests.
+by their key or, where none holds, by all of their cells: then copies are counted, and a row that is there a million
+times is one record for each piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, Final
 
 import numpy as np
@@ -20,13 +21,14 @@ from mlver.kinds.base import Source, Spec, Unreadable
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.apart import ApartTable, ReadWhole
 from mlver.kinds.tables.arrays import empty, positions
-from mlver.kinds.tables.buckets import NAME, PLACE, ROW, Buckets, Records
+from mlver.kinds.tables.beside import beside
+from mlver.kinds.tables.buckets import COUNT, NAME, PLACE, ROW, Buckets, Records, summed
 from mlver.kinds.tables.digest import column_digests
-from mlver.kinds.tables.keying import RowKeying, by_columns, duplicates, may_name, repeated, unlike
+from mlver.kinds.tables.keying import by_columns, duplicates, may_name, repeated, repeats
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.lenient import lenient_digests, readable_as
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.mixing import Lanes, Rows
+from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows, distinct
 from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.weight import refuse_too_heavy
 from mlver.kinds.tables.whole import WholeTable
@@ -61,14 +63,10 @@ def by_digest(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Apart
     with frugal():
         sides = _Side(old, specs[0]), _Side(new, specs[1])
         plan = _plan(sides[0].schema, sides[1].schema, specs)
-        with ThreadPoolExecutor(2) as workers:
-            list(workers.map(lambda side: side.read(plan), sides))
+        beside(lambda side, stop: side.read(plan, stop), sides)
         hold = [side.names_hold(plan) for side in sides] if plan.key else [False]  # of both: each says its own
         keyed = all(hold)
-        if plan.key and not keyed:
-            for side in sides:
-                side.name_by_rows()
-        places = _apart(sides[0].buckets, sides[1].buckets, keyed=keyed)
+        places = (_keyed if keyed else _counted)(sides[0].buckets, sides[1].buckets)
         made = [side.units(plan, rows, keyed=keyed) for side, rows in zip(sides, places, strict=True)]
     return made[0], made[1]
 
@@ -78,7 +76,7 @@ def refuse_bad_key(source: Source, spec: Spec) -> None:
     with frugal():
         side = _Side(source, spec)
         plan = _Plan(spec.key, tuple(side.schema.names), {})
-        side.read(plan)
+        side.read(plan, Event())
         side.names_hold(plan)
 
 
@@ -104,24 +102,29 @@ class _Side:
         self.schema = next(self._pieces()).schema
         self.buckets = Buckets()
         self._nulls: dict[str, int] = {}
-        self._holds = False
+        self._repeats = self._holds = False
 
     def _pieces(self) -> Iterator[Any]:
         return pieces(self._source, self._spec.options, lambda schema: (None, None), _ROWS, worded=True)
 
-    def read(self, plan: _Plan) -> None:
-        """Digest all rows; Unreadable when a key that was named is not there."""
+    def read(self, plan: _Plan, stop: Event) -> None:
+        """Digest all rows, until told to `stop`; Unreadable when a key that was named is not there."""
         for name in plan.key:
             if name not in self.schema.names:
                 raise Unreadable(f"no key column {name}")
         self._nulls = dict.fromkeys(plan.key, 0)
         for piece in self._pieces():
+            if stop.is_set():
+                return
             if not piece.num_rows:
                 continue
             for name in plan.key:
                 self._nulls[name] += piece.column(name).null_count
             rows = plan.digests(piece, plan.common)
-            self.buckets.add(plan.digests(piece, plan.key) if plan.key else rows, rows)
+            names = plan.digests(piece, plan.key) if plan.key and not self._repeats else rows
+            if plan.key and not self._spec.key:  # nobody asks which, and all in one bucket would be many
+                self._repeats = self._repeats or repeats(names[0])
+            self.buckets.add(names, rows)
 
     def names_hold(self, plan: _Plan) -> bool:
         """Whether the key names each row; Unreadable when it does not although it was named."""
@@ -131,19 +134,17 @@ class _Side:
                 raise Unreadable(f"key column {name} has no value in {count} row{'s' if count > 1 else ''}")
             if count:
                 return False
-        repeats = [found for records in self.buckets.each() if (found := _first_repeat(records)) is not None]
-        if repeats and any(name in plan.readings for name in plan.key):
+        if self._repeats and not any(name in plan.readings for name in plan.key):
+            return False
+        twice = [found for records in self.buckets.each() if (found := _first_repeat(records)) is not None]
+        if (twice or self._repeats) and any(name in plan.readings for name in plan.key):
             raise ReadWhole  # here texts were read as what the other side has
-        if repeats and stated:
-            place, count, _ = min(repeats)
+        if twice and stated:
+            place, count, _ = min(twice)
             text = by_columns(self._taken(np.array([place])), plan.key).texts(np.zeros(1, dtype=np.int64))[0]
-            raise repeated(plan.key, text, count, sum(more for _, _, more in repeats) + len(repeats) - 1)
-        self._holds = not repeats
+            raise repeated(plan.key, text, count, sum(more for _, _, more in twice) + len(twice) - 1)
+        self._holds = not twice
         return self._holds
-
-    def name_by_rows(self) -> None:
-        """Have whole rows name themselves."""
-        self.buckets = self.buckets.by_rows()
 
     def units(self, plan: _Plan, rows: Rows, *, keyed: bool) -> ApartTable:
         """Return these rows, which rise, as units."""
@@ -174,23 +175,42 @@ def _first_repeat(records: Records) -> tuple[int, int, int] | None:
     return int(ordered[PLACE, row]), count, more
 
 
-def _apart(old: Buckets, new: Buckets, *, keyed: bool) -> tuple[Rows, Rows]:
-    """Return the rows of both sides that are not the same in both, in order."""
-    compare = _keyed if keyed else _counted
-    found = [compare(mine, theirs) for mine, theirs in old.beside(new)]
-    sides = [np.sort(np.concatenate([_NONE, *(pair[number] for pair in found)])) for number in (0, 1)]
-    return sides[0], sides[1]
+def _keyed(old: Buckets, new: Buckets) -> tuple[Rows, Rows]:
+    """Return the rows of both sides whose name the other has not, or has with other cells, in order."""
+    left, come = [_NONE], [_NONE]
+    for mine, theirs in old.beside(new):
+        alignment = align(mine[NAME], theirs[NAME])
+        differs = (mine[ROW][:, alignment.old] != theirs[ROW][:, alignment.new]).any(axis=0)
+        left += (_places(mine, rows) for rows in (alignment.removed, alignment.old[differs]))
+        come += (_places(theirs, rows) for rows in (alignment.added, alignment.new[differs]))
+    return np.sort(np.concatenate(left)), np.sort(np.concatenate(come))
 
 
-def _keyed(old: Records, new: Records) -> tuple[Rows, Rows]:
-    alignment = align(old[NAME], new[NAME])
-    differs = (old[ROW][:, alignment.old] != new[ROW][:, alignment.new]).any(axis=0)
-    left = np.concatenate([alignment.removed, alignment.old[differs]])
-    come = np.concatenate([alignment.added, alignment.new[differs]])
-    return old[PLACE, left].astype(np.int64), new[PLACE, come].astype(np.int64)
+def _counted(old: Buckets, new: Buckets) -> tuple[Rows, Rows]:
+    """Return all copies on both sides of the rows of which one side has more, in order."""
+    words = [np.empty(0, dtype=np.uint64)]
+    for mine, theirs in old.counted().beside(new.counted()):
+        sides = [summed(records[NAME], records[COUNT]) for records in (mine, theirs)]
+        alignment = align(sides[0][0], sides[1][0])
+        differs = sides[0][1][alignment.old] != sides[1][1][alignment.new]
+        words += (sides[0][0][0][rows] for rows in (alignment.removed, alignment.old[differs]))
+        words.append(sides[1][0][0][alignment.added])
+    wanted = distinct(np.concatenate(words))  # two rows that share 64 bits may both be there: they are compared again
+    found = []
+    for side in (old, new):
+        places = [_places(records, np.flatnonzero(_among(records[ROW][0], wanted))) for records in side.segments()]
+        found.append(np.sort(np.concatenate([_NONE, *places])))
+    return found[0], found[1]
 
 
-def _counted(old: Records, new: Records) -> tuple[Rows, Rows]:
-    names = RowKeying(old[ROW]), RowKeying(new[ROW])
-    left, come, _ = unlike(align(names[0].digests, names[1].digests), names)
-    return old[PLACE, left].astype(np.int64), new[PLACE, come].astype(np.int64)
+def _places(records: Records, rows: Rows) -> Rows:
+    places: Rows = records[PLACE, rows].astype(np.int64)
+    return places
+
+
+def _among(words: U64, known: U64) -> Mask:
+    """Return which of the words are among those known, which are in order."""
+    if not len(known):
+        return np.zeros(len(words), dtype=bool)
+    found: Mask = known[np.minimum(np.searchsorted(known, words), len(known) - 1)] == words
+    return found

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from mlver.kinds.base import Value
+from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.delimited import LATIN, Delimited, Layout, as_text, not_utf8, refuse_broad, sniff
 from mlver.kinds.tables.text_blocks import Again, Begun, row_blocks
 from mlver.kinds.tables.text_types import LADDER, TEXT, Seen, seen_in, typed
@@ -31,6 +31,8 @@ class DelimitedBlocks:
         CannotCut for a text that has to be read whole; Again when the tables so far are to be forgotten.
         """
         begun = Begun(stream, _SAMPLE)
+        if not begun.head:
+            raise Unreadable("empty file")
         raw, encoding = as_text(begun.head)
         self._encoding = self._encoding or encoding
         layout = sniff(raw[:_SAMPLE].tobytes(), encoding, self._path, self._options)

@@ -62,15 +62,15 @@ class JsonBlocks:
 
         CannotCut for records that have to be read whole; Again when the tables so far are to be forgotten.
         """
-        lines = 0
+        lines = begin = 0
         for number, block in enumerate(row_blocks(stream, None)):
             if number == 0 and refuse_no_json(block) == b"[":
                 raise CannotCut
             refuse_deep_json(memoryview(block))
-            yield self._plain(block, lines) if self._spelled is not None else self._fast(block)
-            lines += block.count(b"\n")
+            yield self._plain(block, lines, begin) if self._spelled is not None else self._fast(block)
+            lines, begin = lines + block.count(b"\n"), begin + len(block)
         if not self._seen and not self._spelled:
-            raise Unreadable("no columns" if lines else "no rows")
+            raise Unreadable("no columns" if begin else "empty file")
 
     def _fast(self, block: bytes) -> Any:
         """Return a block as Arrow reads it; Again when that cannot hold all records."""
@@ -107,10 +107,10 @@ class JsonBlocks:
         self._seen = {f.name: replace(self._seen.get(f.name, _Seen(f.type)), type=f.type) for f in joined}
         return True
 
-    def _plain(self, block: bytes, lines: int) -> Any:
+    def _plain(self, block: bytes, lines: int, begin: int) -> Any:
         """Return a block as Python reads it."""
         assert self._spelled is not None
-        columns, count = columns_of(block, lines)
+        columns, count = columns_of(block, lines, begin)
         for name, values in columns.items():
             self._spelled[name] = _spelled(values, self._spelled.get(name, _Spelled()))
         return pa.table(

@@ -101,16 +101,16 @@ def _plain(raw: bytes) -> Any:
     return pa.table({name: _column(values) for name, values in columns.items()})
 
 
-def columns_of(raw: bytes, lines: int = 0) -> tuple[dict[str, list[Value]], int]:
+def columns_of(raw: bytes, lines: int = 0, begin: int = 0) -> tuple[dict[str, list[Value]], int]:
     """Return the values of each field, None where a record has none, and how many records there are.
 
     Unreadable for what are no records.
 
-    `lines` stand before these: a complaint says which record or line it is about.
+    `lines` stand before these, up to byte `begin`: a complaint says which record, line or byte it is about.
     """
     columns: dict[str, list[Value]] = {}
     count = 0
-    for count, (number, record) in enumerate(_records(raw, lines), 1):
+    for count, (number, record) in enumerate(_records(raw, lines, begin), 1):
         if not isinstance(record, dict):
             raise Unreadable(f"record {number} is not a JSON object")
         for name, value in record.items():
@@ -121,12 +121,12 @@ def columns_of(raw: bytes, lines: int = 0) -> tuple[dict[str, list[Value]], int]
     return columns, count
 
 
-def _records(raw: bytes, lines: int) -> Iterator[tuple[int, Value]]:
+def _records(raw: bytes, lines: int, begin: int) -> Iterator[tuple[int, Value]]:
     """Yield each record with its number (of the line, or in the list)."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 at byte {error.start}") from error
+        raise Unreadable(f"not UTF-8 at byte {begin + error.start}") from error
     if text.lstrip().startswith("["):
         yield from enumerate(_parse(text, 1), 1)
         return

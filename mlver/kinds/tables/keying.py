@@ -129,15 +129,20 @@ class RowKeying(Keying):
 
     def find(self, text: str) -> int | None:
         """Look a unit key up by the digest and number it consists of."""
-        match = _ROW_KEY.fullmatch(text)
-        if not match:
+        if (name := row_name(text)) is None:
             return None
-        copy = int(match[2] or 1) - 1
-        rows = self._rows_of(self._rows[0], int(match[1], 16))
+        digest, copy = name
+        rows = self._rows_of(self._rows[0], digest)
         return next((int(row) for row in rows if self._copies[row] == copy), None)
 
     def _looked_up(self) -> U64:
         return self.lane
+
+
+def row_name(text: str) -> tuple[int, int] | None:
+    """Return half of a row's digest and how many rows before it have the same, as a unit key says; None for others."""
+    match = _ROW_KEY.fullmatch(text)
+    return (int(match[1], 16), int(match[2] or 1) - 1) if match else None
 
 
 class KeyTexts(Sequence[str]):

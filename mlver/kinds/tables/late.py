@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from threading import Lock
 from typing import Any, Final
 
 import pyarrow as pa
+
+_LOCK: Final = Lock()
+_POOLS: Final[list[Any]] = []  # one for each that is at it: the last sets back what the first found
 
 
 class _Late:
@@ -36,10 +40,15 @@ def frugal() -> Iterator[None]:
     Where pieces of tables are made and let go of in turn, the default allocator takes about 100 MiB more than they
     hold, in huge pages which have to be cleared first: a tenth of the time of comparing two tables.
     """
-    before = pa.default_memory_pool()
-    if "jemalloc" in pa.supported_memory_backends() and before.backend_name == "mimalloc":
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    with _LOCK:
+        _POOLS.append(pa.default_memory_pool())
+        if "jemalloc" in pa.supported_memory_backends() and _POOLS[0].backend_name == "mimalloc":
+            pa.set_memory_pool(pa.jemalloc_memory_pool())
     try:
         yield
     finally:
-        pa.set_memory_pool(before)
+        with _LOCK:
+            first = _POOLS[0]
+            _POOLS.pop()
+            if not _POOLS:
+                pa.set_memory_pool(first)

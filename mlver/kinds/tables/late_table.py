@@ -11,10 +11,11 @@ import numpy as np
 
 from mlver.kinds.base import MISSING, Delta, Source, Spec, Units, Value
 from mlver.kinds.tables.apart import ReadWhole
-from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.bounds import Condition
 from mlver.kinds.tables.digest import row_digests
+from mlver.kinds.tables.keying import row_name
 from mlver.kinds.tables.late import frugal
+from mlver.kinds.tables.mixing import U64
 from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.text_blocks import CannotCut
 from mlver.kinds.tables.units import COLUMN
@@ -89,40 +90,44 @@ class CountedRows(LateTable):
         return list(schema.names[:1])
 
     def keys(self) -> Iterator[str]:
-        """The columns, then the rows, in the order of the file."""
+        """The columns, then the rows, in the order of the file. What was seen is remembered, as far as one goes."""
         yield from self.schema
-        yield from (name for names, _ in self._named() for name in names)
+        seen: Counter[int] = Counter()
+        for piece in self._pieces(None, None):
+            for digest in row_digests(piece)[0].tolist():
+                seen[digest] += 1
+                yield f"{digest:016x}#{seen[digest]}" if seen[digest] > 1 else f"{digest:016x}"
+
+    def inside(self, starts: tuple[str, ...]) -> list[str]:
+        """The keys that start so: no row's does that holds a dot."""
+        columns = [name for name in self.schema if name.startswith(starts)]
+        return columns if all("." in start for start in starts) else super().inside(starts)
 
     def get_all(self, keys: Sequence[str]) -> list[Value]:
         """Rows and columns by key; reads until all are found."""
         found: dict[str, Value] = dict(self.schema)
-        wanted = set(keys) - found.keys()
-        for names, piece in self._named() if wanted else ():
-            rows = [row for row, name in enumerate(names) if name in wanted]
-            cells = zip(*(plain(c) for c in piece.take(positions(np.array(rows, dtype=np.int64))).columns), strict=True)
-            told = (dict(zip(piece.column_names, row, strict=True)) for row in cells)
-            found |= zip((names[row] for row in rows), told, strict=True)
-            if wanted <= found.keys():
-                break
+        wanted: dict[int, dict[int, str]] = {}
+        for key in keys:
+            if key not in found and (name := row_name(key)) is not None:
+                wanted.setdefault(name[0], {})[name[1]] = key
+        seen: Counter[int] = Counter()
+        with frugal():
+            for piece in self._pieces(None, None) if wanted else ():
+                for key, row in _met(row_digests(piece)[0], wanted, seen):
+                    cells = (plain(column)[0] for column in piece.slice(row, 1).columns)
+                    found[key] = dict(zip(piece.column_names, cells, strict=True))
+                if not wanted:
+                    break
         return [found.get(key, MISSING) for key in keys]
 
-    def _named(self) -> Iterator[tuple[list[str], Any]]:
-        """Yield the rows piece by piece, with what names them."""
-        seen: Counter[str] = Counter()
-        for piece in self._pieces(None, None):
-            names = [f"{digest:016x}" for digest in row_digests(piece)[0].tolist()]
-            seen.update(names)
-            if any(seen[name] > 1 for name in names):
-                names = _numbered(names, seen)
-            yield names, piece
 
-
-def _numbered(names: list[str], seen: Counter[str]) -> list[str]:
-    """Return names with `#2` and so on for those that come again; `seen` counts all so far, these included."""
-    first, copies = Counter(names), Counter[str]()
-    made = []
-    for name in names:
-        copies[name] += 1
-        count = seen[name] - first[name] + copies[name]
-        made.append(f"{name}#{count}" if count > 1 else name)
-    return made
+def _met(lane: U64, wanted: dict[int, dict[int, str]], seen: Counter[int]) -> Iterator[tuple[str, int]]:
+    """Yield the keys that name rows of a piece, which are taken out of `wanted`, and the rows."""
+    for row in np.flatnonzero(np.isin(lane, np.array(list(wanted), dtype=np.uint64))).tolist():
+        digest = int(lane[row])
+        copies = wanted.get(digest, {})
+        if (key := copies.pop(seen[digest], None)) is not None:
+            yield key, row
+        seen[digest] += 1
+        if not copies:
+            wanted.pop(digest, None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from mlver.kinds.base import Source, Spec, Units, Value
 from mlver.kinds.tables import weight
 from mlver.kinds.tables.apart import Apart, ApartTable, ReadWhole, rows_apart, units_apart
+from mlver.kinds.tables.beside import beside
 from mlver.kinds.tables.by_digest import by_digest, refuse_bad_key
 from mlver.kinds.tables.late_table import CountedRows
 from mlver.kinds.tables.looked_up import LookedUp
@@ -26,9 +27,8 @@ def apart_on_disk(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[A
 
     Unreadable as for `TableUnits`; ReadWhole when it takes the whole tables; LocalIO when a temporary file cannot grow.
     """
-    with ThreadPoolExecutor(2) as workers:
-        sides = tuple(workers.map(_in_pieces, (old, new), specs))
-    if sides != (old, new):
+    sides = beside(lambda side, stop: _in_pieces(*side, stop), ((old, specs[0]), (new, specs[1])))
+    if sides != [old, new]:
         try:
             return units_apart(sides[0], sides[1], specs)
         except ReadWhole:
@@ -67,7 +67,7 @@ def late_on_disk(source: Source, spec: Spec, whole: Callable[[], Units]) -> Unit
         raise
 
 
-def _in_pieces(source: Source, spec: Spec) -> Source:
+def _in_pieces(source: Source, spec: Spec, stop: Event | None = None) -> Source:
     """Return a source that comes in pieces."""
     with source.open() as stream:
         if can_stream(stream.read(16)):
@@ -75,7 +75,9 @@ def _in_pieces(source: Source, spec: Spec) -> Source:
     try:
         options, made = _SPOOLED.get(source, (None, source))
         if options != spec.options:
-            options, made = _SPOOLED[source] = dict(spec.options), spooled(source, spec.options)
+            options, made = dict(spec.options), spooled(source, spec.options, stop)
+            if stop is None or not stop.is_set():
+                _SPOOLED[source] = options, made
         return made
     except CannotCut:
         raise ReadWhole from None

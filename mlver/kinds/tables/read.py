@@ -150,9 +150,9 @@ def _storage(column: Any) -> Any:
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     if pa.types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    if _has(column.type, lambda inner: isinstance(inner, pa.BaseExtensionType)):
+    if has(column.type, lambda inner: isinstance(inner, pa.BaseExtensionType)):
         raise Unreadable(f"extension type inside {column.type}")
-    if _has(column.type, _is_unspelled):
+    if has(column.type, _is_unspelled):
         raise Unreadable(f"decimals that nobody can spell: {column.type}")
     kind = _without_views(column.type)
     return column if kind == column.type else column.cast(kind)
@@ -185,9 +185,9 @@ def _is_unspelled(kind: Any) -> bool:
     return bool(pa.types.is_decimal(kind) and abs(kind.scale) > int((kind.bit_width - 1) * _DIGITS_PER_BIT))
 
 
-def _has(kind: Any, test: Callable[[Any], bool]) -> bool:
+def has(kind: Any, test: Callable[[Any], bool]) -> bool:
     """Whether a type, or one inside it, is of a sort."""
-    return test(kind) or any(_has(kind.field(number).type, test) for number in range(kind.num_fields))
+    return test(kind) or any(has(kind.field(number).type, test) for number in range(kind.num_fields))
 
 
 @contextmanager

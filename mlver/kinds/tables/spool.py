@@ -7,6 +7,7 @@ guessed from what was seen so far, and where later rows say otherwise it begins 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from threading import Event
 from typing import Any, BinaryIO, Final, Protocol
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from mlver.kinds.tables.delimited_blocks import DelimitedBlocks
 from mlver.kinds.tables.json_blocks import JsonBlocks
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.read import reasons, refuse_no_text, stripes
+from mlver.kinds.tables.read import has, reasons, refuse_no_text, stripes
 from mlver.kinds.tables.text_blocks import Again, CannotCut
 from mlver.kinds.tables.unpacking import inner_name, is_packed, unpacking
 from mlver.storage.scratch import Appending, Scratch
@@ -50,16 +51,17 @@ class Spooled:
         return self._scratch.open()
 
 
-def spooled(source: Source, options: Mapping[str, Value]) -> Source:
+def spooled(source: Source, options: Mapping[str, Value], stop: Event | None = None) -> Source:
     """Return the table of a source as an Arrow file, in which it is under the types it has when it is read whole.
 
-    A few blocks of it are in memory at a time. Unreadable as for `read_table`; CannotCut for a format, or a text, that
-    has to be read whole; LocalIO when there is no place for the file.
+    A few blocks of it are in memory at a time. It ends when `stop` is set; what is made then is good for nothing.
+    Unreadable as for `read_table`; CannotCut for a format, or a text, that has to be read whole; LocalIO when there is
+    no place for the file.
     """
     scratch = Scratch()
     with frugal(), reasons():
         blocks = _blocks_of(source, options)
-        while not _settled(scratch, blocks, source):
+        while not _settled(scratch, blocks, source, stop or Event()):
             scratch.clear()
     return Spooled(source.path, scratch)
 
@@ -82,15 +84,15 @@ def _blocks_of(source: Source, options: Mapping[str, Value]) -> Blocks:
     return DelimitedBlocks(path, options)
 
 
-def _settled(scratch: Scratch, blocks: Blocks, source: Source) -> bool:
+def _settled(scratch: Scratch, blocks: Blocks, source: Source, stop: Event) -> bool:
     try:
-        return _written(scratch, blocks, source)
+        return _written(scratch, blocks, source, stop)
     except Again:
         return False
 
 
-def _written(scratch: Scratch, blocks: Blocks, source: Source) -> bool:
-    """Write the table; whether all of it is of one schema. Blocks are looked at to the end in any case."""
+def _written(scratch: Scratch, blocks: Blocks, source: Source, stop: Event) -> bool:
+    """Write the table, until told to `stop`; whether all of it is of one schema. Blocks are read to the end anyway."""
     writer, schema, settled = None, None, True
     with source.open() as opened:
         stream: Any = opened
@@ -99,6 +101,8 @@ def _written(scratch: Scratch, blocks: Blocks, source: Source) -> bool:
         if is_packed(head):
             stream = unpacking(stream, head, source.size)
         for table in blocks.tables(stream):
+            if stop.is_set():
+                return True
             if writer is None:
                 schema = table.schema
                 writer = pa.ipc.new_file(pa.PythonFile(Appending(scratch), mode="w"), schema)
@@ -115,5 +119,8 @@ class _Batches:
     """ORC and Arrow streams."""
 
     def tables(self, stream: BinaryIO) -> Iterator[Any]:
-        """Yield the stripes or batches, with plain texts where they came by number."""
-        return map(without_dictionaries, stripes(stream))
+        """Yield the stripes or batches, with plain texts where they came by number; CannotCut where that is inside."""
+        for table in map(without_dictionaries, stripes(stream)):
+            if any(has(kind, pa.types.is_dictionary) for kind in table.schema.types):
+                raise CannotCut  # each batch may have other words, which a file cannot hold
+            yield table

@@ -135,6 +135,7 @@ def _zero_leads(raw: memoryview, delimiter: str) -> bool:
         digits = part[1:] - np.uint8(ord("0")) < 10
         zeros = np.flatnonzero(np.logical_and(part[:-1] == ord("0"), digits, out=digits))
         one, two = part[np.maximum(zeros - 1, 0)], part[np.maximum(zeros - 2, 0)]
-        if (starts[one] | (before[one] & (starts[two] | before[two]))).any():
+        first = (zeros == 0) & (begin == 0)  # of all: a block may begin with it
+        if (first | starts[one] | (before[one] & (starts[two] | before[two]))).any():
             return True
     return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
+from weakref import proxy
 
 import numpy as np
 
@@ -222,7 +223,9 @@ class _Items(Mapping[str, Value]):
     """The units as a mapping, for code that walks any kind's units alike."""
 
     def __init__(self, units: TableUnits) -> None:
-        self._units = units
+        self._units: TableUnits = proxy(
+            units
+        )  # which owns these: a ring would keep files open until somebody looks for rings
 
     def __len__(self) -> int:
         return len(self._units)

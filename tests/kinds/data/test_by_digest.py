@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +22,11 @@ from mlver.errors import LocalIO
 from mlver.kinds.base import Spec, Unreadable
 from mlver.kinds.tables import buckets, by_digest, weight
 from mlver.kinds.tables.apart import ReadWhole
+from mlver.kinds.tables.beside import beside
 from mlver.kinds.tables.by_digest import by_digest as apart
+from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.units import TableUnits
+from mlver.storage import scratch
 from mlver.storage.scratch import Scratch
 from tests.kinds.data.test_apart import ROW, SCHEMA, arrow, cells_of_every_sort, parquet, said
 
@@ -130,18 +140,77 @@ def test_what_only_the_whole_can_say_is_left_to_it() -> None:
         apart(parquet(old), parquet(old), (PLAIN, KEYED))
 
 
-def test_buckets_hold_every_row_once_and_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_buckets_hold_every_row_once_and_in_groups() -> None:
     made = buckets.Buckets()
     rng = np.random.default_rng(3)
     names, rows = (rng.integers(0, 2**64, (2, 500), dtype=np.uint64) for _ in range(2))
     for begin in range(0, 500, 100):
         made.add(names[:, begin : begin + 100], rows[:, begin : begin + 100])
-    for kept, lanes in ((made, names), (made.by_rows(), rows)):
-        groups = list(kept.each())
-        found = np.concatenate(groups, axis=1)
-        assert max(group.shape[1] for group in groups) <= 10
+    groups = list(made.each())
+    assert max(group.shape[1] for group in groups) <= 10
+    for found in (np.concatenate(groups, axis=1), np.concatenate(list(made.segments()), axis=1)):
         order = np.argsort(found[buckets.PLACE])
-        assert (found[buckets.NAME][:, order] == lanes).all() and (found[buckets.ROW][:, order] == rows).all()
+        assert (found[buckets.NAME][:, order] == names).all() and (found[buckets.ROW][:, order] == rows).all()
+
+
+def test_rows_that_come_again_and_again_are_one_record_a_piece() -> None:
+    made = buckets.Buckets()
+    rows = np.zeros((2, 300), dtype=np.uint64)
+    rows[1, ::100] = 7  # the other half of the digest tells them apart
+    for begin in range(0, 300, 100):
+        made.add(rows[:, begin : begin + 100], rows[:, begin : begin + 100])
+    counted = np.concatenate(list(made.counted().each()), axis=1)
+    assert counted.shape[1] == 6
+    names, counts = buckets.summed(counted[buckets.NAME], counted[buckets.COUNT])
+    assert names.tolist() == [[0, 0], [0, 7]] and counts.tolist() == [297, 3]
+    table = pa.table({"x": [1.5] * 400, "y": [2] * 400})
+    as_read_whole(table, pa.concat_tables([table, table.slice(0, 1)]).combine_chunks())
+    as_read_whole(table, table)
+
+
+def test_a_first_column_that_repeats_within_a_piece_is_no_key() -> None:
+    labels = pa.table({"label": [n % 3 for n in range(60)], "x": range(60)})
+    as_read_whole(labels, turned(labels))
+    as_read_whole(labels, labels.slice(0, 2).combine_chunks())
+    as_read_whole(labels, pa.table({"label": range(60), "x": range(60)}))
+
+
+def test_what_is_compared_lets_go_of_its_files_at_once() -> None:
+    gc.disable()
+    try:
+        table = pa.table({"id": range(20), "x": range(20)})
+        found = apart(parquet(table), parquet(turned(table)), (PLAIN, PLAIN))
+        sides = [weakref.ref(side) for side in found]
+        assert not found[0].delta(found[1])
+        del found
+        assert [side() for side in sides] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_who_is_interrupted_does_not_wait_for_the_other() -> None:
+    told: list[str] = []
+
+    def work(side: str, stop: Event) -> str:
+        if side == "bad":
+            raise Unreadable("no table")
+        told.append("stopped" if stop.wait(30) else "went on")
+        return side
+
+    for sides in (["bad", "long"], ["bad", "bad"]):
+        with pytest.raises(Unreadable):
+            beside(work, sides)
+    assert told == ["stopped"] and beside(lambda side, stop: side, [1, 2]) == [1, 2]
+
+
+def test_memory_comes_from_where_it_did_when_the_last_is_done() -> None:
+    before = pa.default_memory_pool().backend_name
+    first, second = frugal(), frugal()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert pa.default_memory_pool().backend_name == before
 
 
 def test_too_many_rows_that_differ_are_refused_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,3 +228,28 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.pwrite", full)
     with pytest.raises(LocalIO, match="No space left"):
         Scratch().append(b"some")
+
+
+def test_temporary_files_lie_where_there_is_more_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    places = {name: str(tmp_path / name) for name in ("_USUAL", "_OTHER")}
+    for name, place in places.items():
+        Path(place).mkdir()
+        monkeypatch.setattr(scratch, name, place)
+    asked: list[str] = []
+    make = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir, **more: (asked.append(dir), make(dir=dir, **more))[1])
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: places["_USUAL"])
+    for roomy in places.values():
+        free = {place: 2 if place == roomy else 1 for place in places.values()}
+        monkeypatch.setattr(shutil, "disk_usage", lambda place, free=free: SimpleNamespace(free=free[place]))
+        Scratch()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))  # somebody said where
+    Scratch()
+    assert asked == [*places.values(), str(tmp_path)]
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    with pytest.raises(LocalIO, match="temporary folders"):
+        Scratch()

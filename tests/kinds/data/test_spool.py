@@ -126,6 +126,14 @@ def test_a_padded_number_makes_its_own_column_text_and_no_other() -> None:
     assert same(source("t.csv", "id,zip\n1, 07\n")).schema.field("zip").type == pa.string()
 
 
+@pytest.mark.parametrize("cell", ["00{}", "-0{}", " 0{}"])
+def test_a_padded_number_that_begins_a_block_is_seen(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in range(8, 24):
+        monkeypatch.setattr(text_blocks, "BLOCK", size)
+        lines = "".join(f"{n},1,1\n" for n in range(6)) + f"{cell.format(7)},1,1\n8,1,1\n"
+        assert same(source("t.csv", "id,v,longname\n" + lines)).schema.field("id").type == pa.string()
+
+
 def test_digits_of_utf_16_are_not_lost_either() -> None:
     table = same(source("t.csv", rows(60, lambda n: f"0{n}").encode("utf-16")))
     assert table.column("x")[5].as_py() == "05"
@@ -178,6 +186,17 @@ def test_stripes_and_batches_are_written_as_they_come() -> None:
         writer.write_table(table, max_chunksize=500)
     found = read_table(spooled(ByteSource("t.arrows", out.getvalue()), {}), {})
     assert found.equals(plain.combine_chunks())
+
+
+def test_batches_whose_lists_have_other_words_are_left_to_the_whole() -> None:
+    kind = pa.list_(pa.dictionary(pa.int8(), pa.string()))
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, pa.schema([("l", kind)])) as writer:
+        for words in (["a", "b"], ["c", "d"]):
+            inner = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), pa.array(words))
+            writer.write_batch(pa.record_batch([pa.ListArray.from_arrays([0, 1, 2], inner)], names=["l"]))
+    with pytest.raises(CannotCut):
+        spooled(ByteSource("t.arrows", out.getvalue()), {})
 
 
 def test_a_block_is_read_again_only_when_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
