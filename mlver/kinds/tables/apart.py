@@ -19,7 +19,7 @@ from mlver.frozen import frozen
 from mlver.kinds.base import NoRoom, Source, Spec
 from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import empty, positions
-from mlver.kinds.tables.keying import may_name
+from mlver.kinds.tables.keying import RowKeying, may_name
 from mlver.kinds.tables.late import frugal, load_compute
 from mlver.kinds.tables.meeting import Meeting, Pool, without_dictionaries
 from mlver.kinds.tables.mixing import Lanes, Rows
@@ -59,16 +59,27 @@ class ApartTable(TableUnits):
     """The rows of one version that the other has not alike; `whole` has all of them."""
 
     def __init__(
-        self, table: Any, key: tuple[str, ...], whole: WholeTable, agreed: tuple[str, ...] | None = None
+        self,
+        table: Any,
+        key: tuple[str, ...],
+        whole: WholeTable,
+        agreed: tuple[str, ...] | None = None,
+        before: Rows | None = None,
     ) -> None:
-        """`agreed` names rows on both sides: (), whole rows do; None: to be found, which takes a key on both."""
+        """`agreed` names rows on both sides: (), whole rows do; None: to be found, which takes a key on both.
+
+        Of whole rows `before` says how many copies of each are left out that stand before those here.
+        """
         super().__init__(table, key, guess=False)
-        self._whole_table, self._by = whole, agreed
+        self._whole_table, self._by, self._before = whole, agreed, before
 
     @property
     def whole(self) -> WholeTable:
         """All rows, read column by column when asked for."""
         return self._whole_table
+
+    def _by_rows(self, rows: Lanes) -> RowKeying:
+        return RowKeying(rows, self._before)
 
     def _candidates(self, other: TableUnits) -> Iterable[tuple[str, ...]]:
         return super()._candidates(other) if self._by is None else (self._by,)

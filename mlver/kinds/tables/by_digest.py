@@ -28,7 +28,7 @@ from mlver.kinds.tables.keying import by_columns, duplicates, may_name, repeated
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.lenient import lenient_digests, readable_as
 from mlver.kinds.tables.meeting import without_dictionaries
-from mlver.kinds.tables.mixing import U64, Lanes, Mask, Rows, distinct
+from mlver.kinds.tables.mixing import Lanes, Rows
 from mlver.kinds.tables.pieces import pieces
 from mlver.kinds.tables.weight import refuse_too_heavy
 from mlver.kinds.tables.whole import WholeTable
@@ -54,6 +54,14 @@ class _Plan:
         return total
 
 
+@frozen
+class _Found:
+    """Rows of one side, in order, and of each how many copies are left out that stand before those found."""
+
+    places: Rows
+    before: Rows | None = None
+
+
 def by_digest(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[ApartTable, ApartTable]:
     """Return the units of two versions that are not the same in both, of Parquet or Arrow files.
 
@@ -66,8 +74,8 @@ def by_digest(old: Source, new: Source, specs: tuple[Spec, Spec]) -> tuple[Apart
         beside(lambda side, stop: side.read(plan, stop), sides)
         hold = [side.names_hold(plan) for side in sides] if plan.key else [False]  # of both: each says its own
         keyed = all(hold)
-        places = (_keyed if keyed else _counted)(sides[0].buckets, sides[1].buckets)
-        made = [side.units(plan, rows, keyed=keyed) for side, rows in zip(sides, places, strict=True)]
+        found = (_keyed if keyed else _counted)(sides[0].buckets, sides[1].buckets)
+        made = [side.units(plan, rows, keyed=keyed) for side, rows in zip(sides, found, strict=True)]
     return made[0], made[1]
 
 
@@ -146,12 +154,12 @@ class _Side:
         self._holds = not twice
         return self._holds
 
-    def units(self, plan: _Plan, rows: Rows, *, keyed: bool) -> ApartTable:
-        """Return these rows, which rise, as units."""
-        taken = self._taken(rows)
+    def units(self, plan: _Plan, rows: _Found, *, keyed: bool) -> ApartTable:
+        """Return these rows as units."""
+        taken = self._taken(rows.places)
         own = plan.key if self._holds and (self._spec.key or may_name(self.schema.field(plan.key[0]).type)) else ()
         whole = WholeTable(self._source, self.schema, self.buckets.rows)
-        return ApartTable(taken, own, whole, agreed=plan.key if keyed else ())
+        return ApartTable(taken, own, whole, agreed=plan.key if keyed else (), before=rows.before)
 
     def _taken(self, rows: Rows) -> Any:
         found, begin, heavy = [empty(self.schema)], 0, 0
@@ -175,42 +183,52 @@ def _first_repeat(records: Records) -> tuple[int, int, int] | None:
     return int(ordered[PLACE, row]), count, more
 
 
-def _keyed(old: Buckets, new: Buckets) -> tuple[Rows, Rows]:
-    """Return the rows of both sides whose name the other has not, or has with other cells, in order."""
+def _keyed(old: Buckets, new: Buckets) -> tuple[_Found, _Found]:
+    """Return the rows of both sides whose name the other has not, or has with other cells."""
     left, come = [_NONE], [_NONE]
     for mine, theirs in old.beside(new):
         alignment = align(mine[NAME], theirs[NAME])
         differs = (mine[ROW][:, alignment.old] != theirs[ROW][:, alignment.new]).any(axis=0)
         left += (_places(mine, rows) for rows in (alignment.removed, alignment.old[differs]))
         come += (_places(theirs, rows) for rows in (alignment.added, alignment.new[differs]))
-    return np.sort(np.concatenate(left)), np.sort(np.concatenate(come))
+    return _Found(np.sort(np.concatenate(left))), _Found(np.sort(np.concatenate(come)))
 
 
-def _counted(old: Buckets, new: Buckets) -> tuple[Rows, Rows]:
-    """Return all copies on both sides of the rows of which one side has more, in order."""
-    words = [np.empty(0, dtype=np.uint64)]
+def _counted(old: Buckets, new: Buckets) -> tuple[_Found, _Found]:
+    """Return the copies of rows that one side has more of: those behind as many as the other has."""
+    names, both = [np.empty((2, 0), dtype=np.uint64)], [np.empty(0, dtype=np.uint64)]
     for mine, theirs in old.counted().beside(new.counted()):
-        sides = [summed(records[NAME], records[COUNT]) for records in (mine, theirs)]
-        alignment = align(sides[0][0], sides[1][0])
-        differs = sides[0][1][alignment.old] != sides[1][1][alignment.new]
-        words += (sides[0][0][0][rows] for rows in (alignment.removed, alignment.old[differs]))
-        words.append(sides[1][0][0][alignment.added])
-    wanted = distinct(np.concatenate(words))  # two rows that share 64 bits may both be there: they are compared again
-    found = []
-    for side in (old, new):
-        places = [_places(records, np.flatnonzero(_among(records[ROW][0], wanted))) for records in side.segments()]
-        found.append(np.sort(np.concatenate([_NONE, *places])))
-    return found[0], found[1]
+        (a, counts), (b, others) = (summed(records[NAME], records[COUNT]) for records in (mine, theirs))
+        alignment = align(a, b)
+        pairs = counts[alignment.old], others[alignment.new]
+        differs = pairs[0] != pairs[1]
+        names += [a[:, alignment.removed], b[:, alignment.added], a[:, alignment.old[differs]]]
+        alone = len(alignment.removed) + len(alignment.added)
+        both += [np.zeros(alone, dtype=np.uint64), np.minimum(*pairs)[differs]]
+    wanted, least = np.concatenate(names, axis=1), np.concatenate(both).astype(np.int64)
+    order = np.lexsort((wanted[1], wanted[0]))
+    return _surplus(old, wanted[:, order], least[order]), _surplus(new, wanted[:, order], least[order])
+
+
+def _surplus(side: Buckets, names: Lanes, least: Rows) -> _Found:
+    """Return the copies of rows by these digests, which are in order, behind the first `least` of each."""
+    places, before = [_NONE], [_NONE]
+    seen = np.zeros_like(least)
+    for records in side.segments() if len(least) else ():
+        which = np.minimum(np.searchsorted(names[0], records[ROW][0]), len(least) - 1)
+        rows = np.flatnonzero((names[:, which] == records[ROW]).all(axis=0))
+        rows = rows[np.argsort(which[rows], kind="stable")]  # copies stay in the order of the file
+        which, begins, counts = which[rows], *np.unique(which[rows], return_index=True, return_counts=True)[1:]
+        number = seen[which] + np.arange(len(rows)) - np.repeat(begins, counts)
+        seen[which[begins]] += counts
+        kept = number >= least[which]
+        places.append(_places(records, rows[kept]))
+        before.append(least[which[kept]])
+    found = np.concatenate(places)
+    order = np.argsort(found)
+    return _Found(found[order], np.concatenate(before)[order])
 
 
 def _places(records: Records, rows: Rows) -> Rows:
     places: Rows = records[PLACE, rows].astype(np.int64)
     return places
-
-
-def _among(words: U64, known: U64) -> Mask:
-    """Return which of the words are among those known, which are in order."""
-    if not len(known):
-        return np.zeros(len(words), dtype=bool)
-    found: Mask = known[np.minimum(np.searchsorted(known, words), len(known) - 1)] == words
-    return found

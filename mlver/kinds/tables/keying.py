@@ -111,9 +111,10 @@ class ColumnKeying(Keying):
 class RowKeying(Keying):
     """Rows named by their digest; the n-th of equal rows carries `#n`."""
 
-    def __init__(self, rows: Lanes) -> None:
+    def __init__(self, rows: Lanes, before: Rows | None = None) -> None:
+        """`before` is how many copies of each row are left out that stand before the first of them here."""
         self._rows = rows
-        self._copies = _occurrences(rows)
+        self._copies = _occurrences(rows) if before is None else _occurrences(rows) + before
         super().__init__((), rows + self._copies.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
 
     @property

@@ -59,7 +59,7 @@ class TableUnits(Units):
     def keying(self) -> Keying:
         """What names the rows of this table on its own."""
         if self._keying is None:
-            self._keying = RowKeying(self.rows)
+            self._keying = self._by_rows(self.rows)
         return self._keying
 
     def keys(self) -> Iterator[str]:
@@ -197,7 +197,11 @@ class TableUnits(Units):
         return dict.fromkeys((other.key, self.key))
 
     def _whole(self, rows: Lanes) -> Keying:
-        return self.keying if rows is self.rows and not self.key else RowKeying(rows)
+        return self.keying if rows is self.rows and not self.key else self._by_rows(rows)
+
+    def _by_rows(self, rows: Lanes) -> RowKeying:
+        """Return what names rows of these digests as wholes."""
+        return RowKeying(rows)
 
     def _remember(self, names: Keying) -> None:
         self._agreed = [names, *self._agreed[: _REMEMBERED - 1]]
