@@ -9,7 +9,7 @@ times is one record for each piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from threading import Event
 from typing import Any, Final
 
@@ -23,10 +23,9 @@ from mlver.kinds.tables.apart import ApartTable, ReadWhole
 from mlver.kinds.tables.arrays import empty, positions
 from mlver.kinds.tables.beside import beside
 from mlver.kinds.tables.buckets import COUNT, NAME, PLACE, ROW, Buckets, Records, summed
-from mlver.kinds.tables.digest import column_digests
 from mlver.kinds.tables.keying import by_columns, duplicates, may_name, repeated, repeats
 from mlver.kinds.tables.late import frugal
-from mlver.kinds.tables.lenient import lenient_digests, readable_as
+from mlver.kinds.tables.lenient import digests_as, shared
 from mlver.kinds.tables.meeting import without_dictionaries
 from mlver.kinds.tables.mixing import Lanes, Rows
 from mlver.kinds.tables.pieces import pieces
@@ -44,14 +43,6 @@ class _Plan:
     key: tuple[str, ...]
     common: tuple[str, ...]
     readings: dict[str, str]
-
-    def digests(self, table: Any, names: Sequence[str]) -> Lanes:
-        """Return the digest of some cells of each row."""
-        total = np.zeros((2, table.num_rows), dtype=np.uint64)
-        for name in names:
-            column, reading = table.column(name), self.readings.get(name)
-            total += lenient_digests(column, name, reading) if reading else column_digests(column, name)
-        return total
 
 
 @frozen
@@ -91,8 +82,7 @@ def refuse_bad_key(source: Source, spec: Spec) -> None:
 def _plan(old: Any, new: Any, specs: tuple[Spec, Spec]) -> _Plan:
     if specs[0].key != specs[1].key or not old.names or not new.names:
         raise ReadWhole
-    common = tuple(name for name in old.names if name in new.names)
-    readings = {name: kind for name in common if (kind := readable_as(old.field(name).type, new.field(name).type))}
+    common, readings = shared(old, new)
     if specs[1].key:
         return _Plan(specs[1].key, common, readings)
     guesses = [schema.names[0] for schema in (new, old) if may_name(schema.field(0).type)]
@@ -128,8 +118,8 @@ class _Side:
                 continue
             for name in plan.key:
                 self._nulls[name] += piece.column(name).null_count
-            rows = plan.digests(piece, plan.common)
-            names = plan.digests(piece, plan.key) if plan.key and not self._repeats else rows
+            rows = digests_as(piece, plan.common, plan.readings)
+            names = digests_as(piece, plan.key, plan.readings) if plan.key and not self._repeats else rows
             if plan.key and not self._spec.key:  # nobody asks which, and all in one bucket would be many
                 self._repeats = self._repeats or repeats(names[0])
             self.buckets.add(names, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -46,12 +47,11 @@ class Delimited:
 
         ArrowInvalid when rows differ in length, or a cell is not of the type asked for.
         """
-        quoted = b'"' in bytes(self.raw[:_SAMPLE]) or b'"' in self.raw.tobytes()
         names = list(self.layout.names) if self.layout.names else None
         return arrow_csv.read_csv(
             pa.BufferReader(pa.py_buffer(self.raw)),
             read_options=arrow_csv.ReadOptions(encoding=self.encoding, column_names=names, block_size=1 << 23),
-            parse_options=arrow_csv.ParseOptions(delimiter=self.layout.delimiter, newlines_in_values=quoted),
+            parse_options=arrow_csv.ParseOptions(delimiter=self.layout.delimiter, newlines_in_values=self._quoted),
             convert_options=arrow_csv.ConvertOptions(
                 null_values=list(MISSING_WORDS),
                 true_values=["true", "True", "TRUE"],
@@ -60,6 +60,10 @@ class Delimited:
                 include_columns=list(only),  # none: all of them
             ),
         )
+
+    @cached_property
+    def _quoted(self) -> bool:
+        return b'"' in bytes(self.raw[:_SAMPLE]) or b'"' in self.raw.tobytes()
 
     def texts(self, names: Iterable[str]) -> Any:
         """Return the cells of some columns as they are spelled."""

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from mlver.frozen import frozen
 from mlver.kinds.base import Unreadable, Value
-from mlver.kinds.tables.jsonlines import EXACT, arrow, columns_of, fast, is_rounded, plain_array, refuse_no_json
+from mlver.kinds.tables.jsonlines import arrow, columns_of, fast, is_rounded, plain_array, refuse_no_json
 from mlver.kinds.tables.late import pc
 from mlver.kinds.tables.nesting import refuse_deep_json
 from mlver.kinds.tables.text_blocks import Again, CannotCut, row_blocks
-from mlver.kinds.tables.text_types import is_whole
+from mlver.kinds.tables.text_types import EXACT, is_whole
 
 _INT64 = -(2**63), 2**63 - 1
 

@@ -13,11 +13,10 @@ from pyarrow import json as arrow_json
 from mlver.kinds.base import Unreadable, Value
 from mlver.kinds.tables.arrays import fixed
 from mlver.kinds.tables.nesting import refuse_deep_json
-from mlver.kinds.tables.text_types import is_whole
+from mlver.kinds.tables.text_types import EXACT, is_whole
 
 _HEAD: Final = 4096
 _PLAIN_LIMIT = 1 << 29  # bytes Python's own reader is asked to take
-EXACT: Final = 2.0**53  # from here on neighbouring integers share a double
 
 
 def read_json(data: Any) -> Any:

@@ -11,17 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from mlver.kinds.base import Unreadable
-from mlver.kinds.tables.align import Alignment
 from mlver.kinds.tables.arrays import positions, texts
 from mlver.kinds.tables.digest import row_digests
-from mlver.kinds.tables.mixing import U64, Lanes, Rows, distinct
+from mlver.kinds.tables.mixing import U64, Lanes, Rows
 from mlver.kinds.tables.values import family, key_texts, logical
 
 _PAGE = 1 << 12
 _KEPT = 1 << 16  # unit keys whose rows are remembered
 _SCANS = 32  # look-ups before sorting pays
 _SIDES: Final[tuple[Literal["left"], Literal["right"]]] = ("left", "right")
-_NO_WORDS: Final[U64] = np.empty(0, dtype=np.uint64)
 _ROW_KEY: Final = re.compile(r"([0-9a-f]{16})(?:#([1-9]\d{0,17}))?")
 
 Digest: TypeAlias = Callable[[Any], Lanes]  # of a table that has the key columns
@@ -126,7 +124,7 @@ class RowKeying(Keying):
     def texts(self, rows: Rows) -> list[str]:
         """Return the digest of each row as 16 hex digits, with `#2` and so on for its copies."""
         digests, copies = self._rows[0][rows].tolist(), self._copies[rows].tolist()
-        return [f"{d:016x}#{n + 1}" if n else f"{d:016x}" for d, n in zip(digests, copies, strict=True)]
+        return list(map(row_text, digests, copies))
 
     def find(self, text: str) -> int | None:
         """Look a unit key up by the digest and number it consists of."""
@@ -138,6 +136,11 @@ class RowKeying(Keying):
 
     def _looked_up(self) -> U64:
         return self.lane
+
+
+def row_text(digest: int, copies: int) -> str:
+    """Return the unit key of a row by half of its digest, before which so many have the same."""
+    return f"{digest:016x}#{copies + 1}" if copies else f"{digest:016x}"
 
 
 def row_name(text: str) -> tuple[int, int] | None:
@@ -261,18 +264,6 @@ def duplicates(lanes: Lanes) -> tuple[int, int, int] | None:
     row = int(second[0])
     alike = (lanes == lanes[:, row : row + 1]).all(axis=0)
     return row, int(alike.sum()), len(second) - 1
-
-
-def unlike(alignment: Alignment, names: tuple[RowKeying, RowKeying], more: U64 = _NO_WORDS) -> tuple[Rows, Rows, U64]:
-    """Return the rows of which one side has more copies, all copies of them on both sides, and their words.
-
-    Rows with one of the words `more` are wanted, too.
-    """
-    lanes = names[0].lane, names[1].lane
-    apart = distinct(np.concatenate([lanes[0][alignment.removed], lanes[1][alignment.added]]))
-    wanted = np.concatenate([apart, more])
-    left, come = (np.flatnonzero(np.isin(lane, wanted)) for lane in lanes)
-    return left, come, apart
 
 
 def repeats(lane: U64) -> bool:

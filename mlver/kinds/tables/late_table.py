@@ -13,7 +13,7 @@ from mlver.kinds.base import MISSING, Delta, Source, Spec, Units, Value
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.bounds import Condition
 from mlver.kinds.tables.digest import row_digests
-from mlver.kinds.tables.keying import row_name
+from mlver.kinds.tables.keying import row_name, row_text
 from mlver.kinds.tables.late import frugal
 from mlver.kinds.tables.mixing import U64
 from mlver.kinds.tables.pieces import pieces
@@ -36,7 +36,7 @@ class LateTable(Units):
         self._key: tuple[str, ...] = ()
         self._rows = 0
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, Value]:
         """The columns and their types."""
         return {COLUMN + field.name: type_name(field.type) for field in self._types}
@@ -96,7 +96,7 @@ class CountedRows(LateTable):
         for piece in self._pieces(None, None):
             for digest in row_digests(piece)[0].tolist():
                 seen[digest] += 1
-                yield f"{digest:016x}#{seen[digest]}" if seen[digest] > 1 else f"{digest:016x}"
+                yield row_text(digest, seen[digest] - 1)
 
     def inside(self, starts: tuple[str, ...]) -> list[str]:
         """The keys that start so: no row's does that holds a dot."""

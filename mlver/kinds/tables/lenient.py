@@ -7,6 +7,7 @@ Likewise 0.1 in 32 bits is 0.1 in 64 bits: doubles are rounded before they meet 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -44,6 +45,23 @@ def readable_as(old: Any, new: Any) -> str | None:
         return None
     other = families[0] if families[1] == "text" else families[1]
     return other if other in _READERS else None
+
+
+def shared(old: Any, new: Any) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the columns that two schemas have in common, and of those that need it as what texts are read."""
+    known = set(new.names)
+    common = tuple(name for name in old.names if name in known)
+    kinds = {name: readable_as(old.field(name).type, new.field(name).type) for name in common}
+    return common, {name: kind for name, kind in kinds.items() if kind}
+
+
+def digests_as(table: Any, names: Iterable[str], readings: Mapping[str, str]) -> Lanes:
+    """Return the digest of some cells of each row, with texts read as `readings` says."""
+    total = np.zeros((2, table.num_rows), dtype=np.uint64)
+    for name in names:
+        column, reading = table.column(name), readings.get(name)
+        total += lenient_digests(column, name, reading) if reading else column_digests(column, name)
+    return total
 
 
 def cells_differ(old: Any, new: Any, name: str, reading: str | None) -> Mask:

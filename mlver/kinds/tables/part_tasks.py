@@ -20,9 +20,9 @@ from mlver.kinds.base import Source, Spec, Unreadable, Value
 from mlver.kinds.folder import Part, PartTask
 from mlver.kinds.tables.apart import ReadWhole
 from mlver.kinds.tables.arrays import empty, positions
-from mlver.kinds.tables.keying import Keying, RowKeying, by_columns, unlike
+from mlver.kinds.tables.keying import Keying, RowKeying, by_columns
 from mlver.kinds.tables.late import pc
-from mlver.kinds.tables.mixing import U64
+from mlver.kinds.tables.mixing import U64, Rows, distinct
 from mlver.kinds.tables.on_disk import in_pieces, rows_on_disk
 from mlver.kinds.tables.pair import Pair
 from mlver.kinds.tables.partitions import as_texts, part_table, with_path
@@ -146,7 +146,7 @@ def _rows(task: PartTask) -> bytes:
         left, come = np.sort(np.concatenate(rows[:2])), np.sort(np.concatenate(rows[2:]))
     else:
         assert isinstance(names[0], RowKeying) and isinstance(names[1], RowKeying)
-        left, come, apart = unlike(pair.alignment, (names[0], names[1]), from_words(task.words["names"]))
+        left, come, apart = _unlike(pair, (names[0], names[1]), from_words(task.words["names"]))
         words[2] = to_words(apart)
     ranges = [_range(table, keys) if keys and keys[0] not in pair.readings else None for table in (pair.old, pair.new)]
     if keys and None in ranges:
@@ -254,6 +254,18 @@ def _united(table: Any, part: Part, side: Mapping[str, Value]) -> Any:
     if united.schema != none.schema:
         raise ReadWhole
     return united
+
+
+def _unlike(pair: Pair, names: tuple[RowKeying, RowKeying], more: U64) -> tuple[Rows, Rows, U64]:
+    """Return the rows of which one side has more copies, all copies of them on both sides, and their words.
+
+    Rows with one of the words `more` are wanted, too.
+    """
+    lanes = names[0].lane, names[1].lane
+    apart = distinct(np.concatenate([lanes[0][pair.alignment.removed], lanes[1][pair.alignment.added]]))
+    wanted = np.concatenate([apart, more])
+    left, come = (np.flatnonzero(np.isin(lane, wanted)) for lane in lanes)
+    return left, come, apart
 
 
 def _range(table: Any, keys: tuple[str, ...]) -> list[int] | None:

@@ -66,9 +66,7 @@ def _last_row_end(data: bytes, delimiter: str | None, begin: int) -> int:
     opening = quotes[::2]
     starts = np.zeros(256, dtype=bool)
     starts[list(b'\n\r"' + delimiter.encode("latin-1", "replace"))] = True  # a quote: the one before was doubled
-    if not (
-        starts[values[np.maximum(opening - 1, 0)]] | (opening == 0) | ((opening == begin) & data.startswith(_BOM))
-    ).all():
+    if not (starts[values[np.maximum(opening - 1, 0)]] | (opening == begin)).all():
         raise CannotCut
     end = len(data)
     while (end := data.rfind(b"\n", 0, end)) >= 0 and (before := int(np.searchsorted(quotes, end))) % 2:

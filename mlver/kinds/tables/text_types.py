@@ -26,7 +26,7 @@ LADDER: Final = (
 _INTEGER: Final = LADDER.index(pa.int64())
 _REAL: Final = LADDER.index(pa.float64())
 TEXT: Final = LADDER.index(pa.string())
-_EXACT: Final = 2.0**53  # from here on neighbouring integers share a double
+EXACT: Final = 2.0**53  # from here on neighbouring integers share a double
 _STEP: Final = 1 << 20  # bytes searched at a time
 _PADDED: Final = r"^\s*-?0\d+\s*$"
 _DIGITS: Final = r"^\s*-?\d+\s*$"
@@ -80,7 +80,7 @@ def seen_in(table: Any, raw: memoryview, delimiter: str, texts: Texts) -> dict[s
         matches = pc.match_substring_regex(spelled.column(name), _PADDED)
         found[name] = found[name].joined(Seen(padded=bool(pc.any(matches).as_py())))
     for name in broad:
-        large = pc.greater_equal(pc.abs(table.column(name)), _EXACT)
+        large = pc.greater_equal(pc.abs(table.column(name)), EXACT)
         matches = pc.and_(large, pc.match_substring_regex(spelled.column(name), _DIGITS))
         found[name] = Seen(_REAL, broad=bool(pc.any(matches).as_py()), fraction=found[name].fraction)
     return found
@@ -91,11 +91,11 @@ def _seen(column: Any, kind: Any) -> Seen:
     if step == _INTEGER:
         ends = pc.min_max(column)
         low, high = ends["min"].as_py() or 0, ends["max"].as_py() or 0
-        return Seen(step, broad=max(-low, high) >= _EXACT)
+        return Seen(step, broad=max(-low, high) >= EXACT)
     if step != _REAL:
         return Seen(step)
     parts = [fixed(chunk, np.float64, 0.0) for chunk in column.chunks]
-    large = any(bool((np.isfinite(part) & (np.abs(part) >= _EXACT)).any()) for part in parts)
+    large = any(bool((np.isfinite(part) & (np.abs(part) >= EXACT)).any()) for part in parts)
     return Seen(step, broad=large, fraction=not is_whole(column))
 
 
@@ -119,7 +119,7 @@ def is_whole(column: Any) -> bool:
     for chunk in column.chunks:
         for begin in range(0, len(chunk), BLOCK):
             part = fixed(chunk.slice(begin, BLOCK), np.float64, 0.0)
-            if not ((np.trunc(part) == part) & (np.abs(part) < _EXACT)).all():
+            if not ((np.trunc(part) == part) & (np.abs(part) < EXACT)).all():
                 return False
     return True
 

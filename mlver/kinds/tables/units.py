@@ -14,7 +14,7 @@ from mlver.kinds.tables.align import align
 from mlver.kinds.tables.arrays import positions
 from mlver.kinds.tables.digest import column_digests, row_digests
 from mlver.kinds.tables.keying import Keying, KeyTexts, RowKeying, by_columns, found_key
-from mlver.kinds.tables.lenient import lenient_digests, readable_as
+from mlver.kinds.tables.lenient import digests_as, lenient_digests, shared
 from mlver.kinds.tables.mixing import Lanes
 from mlver.kinds.tables.pair import Pair, TableDelta
 from mlver.kinds.tables.values import logical, plain, type_name
@@ -151,10 +151,7 @@ class TableUnits(Units):
 
     def against(self, other: TableUnits) -> tuple[Pair, Keying, Keying]:
         """Return both tables side by side, and what names the rows of each."""
-        theirs = set(other.table.column_names)
-        common = tuple(name for name in self.table.column_names if name in theirs)
-        kinds = {name: (self.table.schema.field(name).type, other.table.schema.field(name).type) for name in common}
-        readings = {name: kind for name in common if (kind := readable_as(*kinds[name]))}
+        common, readings = shared(self.table.schema, other.table.schema)
         mine, others = self._rows_for(common, readings), other._rows_for(common, readings)
         old_names, new_names = self._agree(other, readings, lambda: (self._whole(mine), other._whole(others)))
         alignment = align(old_names.digests, new_names.digests)
@@ -211,14 +208,7 @@ class TableUnits(Units):
         if self._keying is not None and columns == self.key and not read:
             return self._keying
 
-        def digest(table: Any) -> Lanes:
-            total = np.zeros((2, table.num_rows), dtype=np.uint64)
-            for name in table.column_names:
-                column = table.column(name)
-                total += lenient_digests(column, name, read[name]) if name in read else column_digests(column, name)
-            return total
-
-        keying = by_columns(self.table, columns, digest)
+        keying = by_columns(self.table, columns, lambda table: digests_as(table, table.column_names, read))
         self._remember(keying)
         return keying
 
@@ -227,9 +217,7 @@ class _Items(Mapping[str, Value]):
     """The units as a mapping, for code that walks any kind's units alike."""
 
     def __init__(self, units: TableUnits) -> None:
-        self._units: TableUnits = proxy(
-            units
-        )  # which owns these: a ring would keep files open until somebody looks for rings
+        self._units: TableUnits = proxy(units)  # which owns these: files would stay open in a ring
 
     def __len__(self) -> int:
         return len(self._units)
